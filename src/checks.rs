@@ -1,0 +1,27 @@
+//! The table of contents: each check is one file and one line here.
+
+use crate::check::Registered;
+
+crate::checks! {
+    /// Checks of a table.
+    data as Data {
+        row_count::RowCount,
+        missing_values::MissingValues,
+        schema::Schema,
+        target_distribution::TargetDistribution,
+        range::Range,
+        duplicates::Duplicates,
+        unique::Unique,
+        freshness::Freshness,
+        allowed_values::AllowedValues,
+        pattern::Pattern,
+        not_constant::NotConstant,
+        conflicting_labels::ConflictingLabels,
+        expression::Expression,
+    }
+}
+
+/// The check of that id.
+pub fn find(id: &str) -> Option<&'static Registered> {
+    ALL.iter().find(|check| check.id == id)
+}

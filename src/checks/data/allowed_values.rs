@@ -1,0 +1,110 @@
+//! `allowed_values`: a column holds what it may.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::check::{Check, Tables};
+use crate::limit::{Percent, Plain, share};
+use crate::problem::Problem;
+use crate::statistic::{Breaches, Typed};
+use crate::table::Kind;
+use crate::verdict::{Finding, Limit, Unit};
+use crate::words::{code, percent, rows};
+
+/// At most `max_percent_other` of the rows hold a value of `column` that is none of `values`.
+///
+/// A new spelling of a category is a new category to the encoder: zero in every column it knows.
+///
+/// ```yaml
+/// - allowed_values: { column: sex, values: [male, female] }
+/// ```
+///
+/// Missing values are not judged. Numbers are compared as numbers, so `1` allows 1.0.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AllowedValues {
+    /// The column to look at.
+    column: String,
+    /// The values it may hold.
+    values: Vec<Plain>,
+    /// The largest share of rows that may hold another value.
+    #[serde(default = "default_max_percent_other")]
+    max_percent_other: Percent,
+}
+
+fn default_max_percent_other() -> Percent {
+    Percent(0.0)
+}
+
+impl Check for AllowedValues {
+    const ID: &'static str = "allowed_values";
+    type Needs = (Typed<u64>, Typed<Breaches>);
+
+    fn validate(&self) -> Result<(), String> {
+        if self.values.is_empty() { Err("`values` is empty".into()) } else { Ok(()) }
+    }
+
+    fn subject(&self, _: Option<&str>) -> Option<String> {
+        Some(self.column.clone())
+    }
+
+    fn needs(&self, tables: &Tables) -> Result<Self::Needs, Problem> {
+        let table = tables.here()?;
+        let column = table.column(&self.column)?;
+        let fits = |value: &str| match column.kind() {
+            Kind::Integer | Kind::Float | Kind::Number => value.parse::<f64>().is_ok(),
+            Kind::Boolean => matches!(value, "true" | "false"),
+            Kind::Date | Kind::Datetime => crate::limit::instant(value).is_some(),
+            Kind::Text => true,
+            Kind::Other(_) => false,
+        };
+        if let Kind::Other(_) = column.kind() {
+            return Err(column.unfit("text, numbers, booleans or dates"));
+        }
+        if let Some(Plain(value)) = self.values.iter().find(|Plain(value)| !fits(value)) {
+            return Err(Problem::new(format!(
+                "{} holds {}, and the allowed value {} is none",
+                code(&self.column),
+                column.kind(),
+                code(value)
+            )));
+        }
+        let allowed = self.values.iter().map(|Plain(value)| value.clone()).collect();
+        Ok((table.row_count(), column.others(allowed)))
+    }
+
+    fn judge(&self, (total, others): (u64, Breaches)) -> Result<Finding, Problem> {
+        let limit = self.max_percent_other;
+        let found = share(others.count, total);
+        let message = if others.count == 0 {
+            format!("every value of {} is one of the {} allowed", code(&self.column), self.values.len())
+        } else {
+            format!(
+                "{} of {} ({}) hold a value that is not allowed",
+                rows(others.count),
+                code(&self.column),
+                percent(found, &[limit.0, 0.0])
+            )
+        };
+        Ok(Finding::new(!limit.is_exceeded_by(others.count, total), message)
+            .held(found, Limit::max(limit.0), Unit::Percent)
+            .breaches(others))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::Outcome;
+
+    #[test]
+    fn another_value_fails_and_a_tolerance_counts() {
+        let judge = |settings: &str, count| {
+            let check: AllowedValues = serde_yaml::from_str(settings).unwrap();
+            check.judge((10, Breaches { count, ..Breaches::default() })).unwrap().outcome
+        };
+        assert_eq!(judge("{column: a, values: [x]}", 0), Outcome::Pass);
+        assert_eq!(judge("{column: a, values: [x]}", 1), Outcome::Fail);
+        assert_eq!(judge("{column: a, values: [x], max_percent_other: 10}", 1), Outcome::Pass);
+    }
+}

@@ -1,0 +1,88 @@
+//! `conflicting_labels`: the same features do not carry different labels.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::check::{Check, Tables};
+use crate::limit::{Percent, share};
+use crate::problem::Problem;
+use crate::statistic::{Breaches, Given, Typed};
+use crate::verdict::{Finding, Limit, Unit};
+use crate::words::{code, percent, rows};
+
+/// At most `max_percent` of the rows have features that all equal those of a row with another label.
+///
+/// Two labels for one example are two annotators who disagree, or a feature that was lost. No
+/// model can be right on both.
+///
+/// ```yaml
+/// - conflicting_labels: { max_percent: 0.5 }
+/// ```
+///
+/// Features are all columns but the target; missing equals missing. Rows whose label is missing
+/// conflict with nothing.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ConflictingLabels {
+    /// The largest share of rows that may conflict.
+    #[serde(default = "default_max_percent")]
+    max_percent: Percent,
+}
+
+fn default_max_percent() -> Percent {
+    Percent(0.0)
+}
+
+impl Check for ConflictingLabels {
+    const ID: &'static str = "conflicting_labels";
+    const NEEDS_TARGET: bool = true;
+    type Needs = (Typed<u64>, Given<String>, Typed<Breaches>);
+
+    fn subject(&self, target: Option<&str>) -> Option<String> {
+        target.map(ToOwned::to_owned)
+    }
+
+    fn needs(&self, tables: &Tables) -> Result<Self::Needs, Problem> {
+        let table = tables.here()?;
+        let label = tables.target()?;
+        let mut features = table.columns(None)?;
+        features.retain(|column| column.name() != label.name());
+        if features.is_empty() {
+            return Err(Problem::new(format!("the table has no column but the target {}", code(label.name()))));
+        }
+        Ok((table.row_count(), Given(label.name().to_owned()), table.conflicts(&features, label)))
+    }
+
+    fn judge(&self, (total, label, conflicts): (u64, String, Breaches)) -> Result<Finding, Problem> {
+        let limit = self.max_percent;
+        let found = share(conflicts.count, total);
+        let message = if conflicts.count == 0 {
+            "rows with equal features have equal labels".to_owned()
+        } else {
+            format!(
+                "{} ({}) have the features of a row with another {}, {} allowed",
+                rows(conflicts.count),
+                percent(found, &[limit.0, 0.0]),
+                code(&label),
+                percent(limit.0, &[])
+            )
+        };
+        Ok(Finding::new(!limit.is_exceeded_by(conflicts.count, total), message)
+            .held(found, Limit::max(limit.0), Unit::Percent)
+            .breaches(conflicts))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::Outcome;
+
+    #[test]
+    fn one_pair_is_enough_by_default() {
+        let check: ConflictingLabels = serde_yaml::from_str("{}").unwrap();
+        let finding = check.judge((100, "y".into(), Breaches { count: 2, ..Breaches::default() })).unwrap();
+        assert_eq!(finding.outcome, Outcome::Fail);
+        assert_eq!(finding.message, "2 rows (2 %) have the features of a row with another `y`, 0 % allowed");
+    }
+}

@@ -1,0 +1,141 @@
+//! `row_count`: the table has as many rows as it should.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::check::{Check, Tables};
+use crate::limit::{Finite, share};
+use crate::problem::Problem;
+use crate::statistic::Typed;
+use crate::table::Role;
+use crate::verdict::{Finding, Limit, Unit};
+use crate::words::{count, percent, rows};
+
+/// The table has at least `min` and at most `max` rows, and not many more or fewer than the reference.
+///
+/// A broken export is most often a short one. A model trained on a tenth of the data trains
+/// without complaint, so the number of rows is the first thing to hold.
+///
+/// ```yaml
+/// - row_count: { min: 500, max: 1000000 }
+/// ```
+///
+/// `max_change_percent` compares with the reference table (`data.reference`), in percent of the
+/// reference's rows, in either direction. A Parquet file answers from its footer, unread.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RowCount {
+    /// The fewest rows allowed.
+    min: Option<u64>,
+    /// The most rows allowed.
+    max: Option<u64>,
+    /// How far the number of rows may lie from the reference's, in percent of it.
+    max_change_percent: Option<Finite>,
+}
+
+impl Check for RowCount {
+    const ID: &'static str = "row_count";
+    type Needs = (Typed<u64>, Option<Typed<u64>>);
+
+    fn validate(&self) -> Result<(), String> {
+        match (self.min, self.max, self.max_change_percent) {
+            (None, None, None) => Err("no limit: set `min`, `max` or `max_change_percent`".into()),
+            (Some(min), Some(max), _) if min > max => Err(format!("min {min} is above max {max}")),
+            (.., Some(Finite(change))) if change < 0.0 => Err(format!("max_change_percent {change} is below 0")),
+            _ => Ok(()),
+        }
+    }
+
+    fn needs(&self, tables: &Tables) -> Result<Self::Needs, Problem> {
+        let reference = self.max_change_percent.map(|_| tables.table(Role::Reference)).transpose()?;
+        Ok((tables.here()?.row_count(), reference.map(|table| table.row_count())))
+    }
+
+    fn judge(&self, (found, reference): (u64, Option<u64>)) -> Result<Finding, Problem> {
+        let seen = rows(found);
+        if let Some(min) = self.min.filter(|&min| found < min) {
+            return Ok(Finding::new(false, format!("{seen}, at least {} needed", count(min))).held(
+                found as f64,
+                Limit::min(min as f64),
+                Unit::Rows,
+            ));
+        }
+        if let Some(max) = self.max.filter(|&max| found > max) {
+            return Ok(Finding::new(false, format!("{seen}, at most {} allowed", count(max))).held(
+                found as f64,
+                Limit::max(max as f64),
+                Unit::Rows,
+            ));
+        }
+        let mut finding = Finding::new(true, "");
+        let mut said = Vec::new();
+        if let Some(min) = self.min {
+            said.push(format!("at least {} needed", count(min)));
+        }
+        if let Some(max) = self.max {
+            said.push(format!("at most {} allowed", count(max)));
+        }
+        if let (Some(Finite(limit)), Some(before)) = (self.max_change_percent, reference) {
+            if before == 0 {
+                return Err(Problem::new("the reference table is empty, so a change has no percent"));
+            }
+            let change = share(found.abs_diff(before), before);
+            let text = format!(
+                "{} {} than the reference's {}, {} allowed",
+                percent(change, &[limit]),
+                if found < before { "fewer" } else { "more" },
+                count(before),
+                percent(limit, &[])
+            );
+            finding = finding.value("reference_rows", before).value("change_percent", change);
+            if 100.0 * found.abs_diff(before) as f64 > limit * before as f64 {
+                finding = finding.held(change, Limit::max(limit), Unit::Percent).value("rows", found);
+                finding.outcome = crate::verdict::Outcome::Fail;
+                finding.message = format!("{seen}: {text}");
+                return Ok(finding);
+            }
+            said.push(text);
+            finding = finding.held(change, Limit::max(limit), Unit::Percent);
+        }
+        let first = self.min.map(|min| Limit::min(min as f64)).or(self.max.map(|max| Limit::max(max as f64)));
+        if let Some(limit) = first {
+            finding = finding.held(found as f64, limit, Unit::Rows);
+        }
+        finding.message = format!("{seen}, {}", said.join(", "));
+        Ok(finding)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::Outcome;
+
+    fn check(settings: &str, found: u64, reference: Option<u64>) -> (Outcome, f64, String) {
+        let check: RowCount = serde_yaml::from_str(settings).unwrap();
+        let finding = check.judge((found, reference)).unwrap();
+        (finding.outcome, finding.observed.unwrap(), finding.message)
+    }
+
+    #[test]
+    fn limits_are_inclusive() {
+        assert_eq!(check("{min: 10}", 10, None).0, Outcome::Pass);
+        assert_eq!(check("{min: 10}", 9, None), (Outcome::Fail, 9.0, "9 rows, at least 10 needed".into()));
+        assert_eq!(check("{max: 10}", 11, None), (Outcome::Fail, 11.0, "11 rows, at most 10 allowed".into()));
+        assert_eq!(check("{max_change_percent: 10}", 90, Some(100)).0, Outcome::Pass);
+    }
+
+    #[test]
+    fn a_change_is_of_the_reference_in_either_direction() {
+        let (outcome, observed, message) = check("{max_change_percent: 10}", 89, Some(100));
+        assert_eq!((outcome, observed), (Outcome::Fail, 11.0));
+        assert_eq!(message, "89 rows: 11 % fewer than the reference's 100, 10 % allowed");
+        assert_eq!(check("{max_change_percent: 10}", 111, Some(100)).0, Outcome::Fail);
+    }
+
+    #[test]
+    fn an_empty_reference_is_no_measure() {
+        let check: RowCount = serde_yaml::from_str("{max_change_percent: 10}").unwrap();
+        assert!(check.judge((5, Some(0))).is_err());
+    }
+}

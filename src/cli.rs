@@ -1,0 +1,202 @@
+//! Commands and inputs: the one definition behind `--help`, action.yml, the docs and the Action's inputs.
+
+pub mod action;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// The quality gate of machine-learning delivery.
+#[derive(Debug, Parser)]
+#[command(name = "mlgate", version, propagate_version = true, max_term_width = 100)]
+#[command(after_help = "Exit codes: 0 passed, 1 blocked by the gate, 2 usage or configuration, 3 could not measure.")]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Judge the data: every configured check, one report.
+    Check(Box<CheckArgs>),
+    /// Profile a table and print an mlgate.yml whose limits it passes with a margin.
+    Suggest(SuggestArgs),
+    /// Print a check's documentation page.
+    Explain {
+        /// The check's id, such as `missing_values`.
+        check: String,
+    },
+    /// Print the JSON Schema of mlgate.yml.
+    Schema,
+    /// Rewrite the generated files of a checkout: action.yml, the schemas, docs/checks, README's tables.
+    #[command(hide = true)]
+    Generate {
+        /// The checkout's folder.
+        folder: std::path::PathBuf,
+    },
+}
+
+/// Inputs of `check`; the fields' names are the inputs' names, with hyphens.
+#[derive(Debug, Default, Args)]
+pub struct CheckArgs {
+    /// Config files, one a line; later ones win. Without it mlgate.yml, if there is one.
+    #[arg(long, value_name = "FILE", help_heading = "Where things are")]
+    pub config: Vec<String>,
+    /// Judge only this gate.
+    #[arg(long, value_name = "GATE", help_heading = "Where things are")]
+    pub gate: Option<GateChoice>,
+    /// Judge only entries of these checks, one a line.
+    #[arg(long, value_name = "CHECK", help_heading = "Where things are")]
+    pub only: Vec<String>,
+    /// The training table: a file, a glob or a folder of Parquet, CSV (also gzip), NDJSON or Arrow IPC.
+    #[arg(long, value_name = "PATH", help_heading = "Where things are")]
+    pub data: Option<String>,
+    /// The table to compare with.
+    #[arg(long, value_name = "PATH", help_heading = "Where things are")]
+    pub reference: Option<String>,
+    /// The test table, for entries with `on: test`.
+    #[arg(long, value_name = "PATH", help_heading = "Where things are")]
+    pub test_data: Option<String>,
+    /// The table of predictions, for entries with `on: predictions`.
+    #[arg(long, value_name = "PATH", help_heading = "Where things are")]
+    pub predictions: Option<String>,
+    /// The column that the model is to predict.
+    #[arg(long, value_name = "COLUMN", help_heading = "Where things are")]
+    pub target_column: Option<String>,
+    /// The column that tells when a row was made.
+    #[arg(long, value_name = "COLUMN", help_heading = "Where things are")]
+    pub timestamp_column: Option<String>,
+    /// Where the reports go; `mlgate-report` without it.
+    #[arg(long, value_name = "FOLDER", help_heading = "Where things are")]
+    pub report_dir: Option<String>,
+    /// The time to judge freshness and waivers by, in RFC 3339; the clock without it.
+    #[arg(long, value_name = "TIME", help_heading = "Where things are")]
+    pub now: Option<String>,
+    /// Memory for state that grows with the rows, such as 512MB; 1GB without it.
+    #[arg(long, value_name = "SIZE", help_heading = "Where things are")]
+    pub max_memory: Option<String>,
+    /// A folder outside the workspace that an Action run may read too.
+    #[arg(long, value_name = "FOLDER", help_heading = "Where things are")]
+    pub data_root: Option<String>,
+
+    /// The fewest rows allowed (`row_count`).
+    #[arg(long, value_name = "ROWS", help_heading = "Thresholds")]
+    pub min_rows: Option<String>,
+    /// The largest share of a column that may be missing, in percent (`missing_values`).
+    #[arg(long, value_name = "PERCENT", help_heading = "Thresholds")]
+    pub max_null_percent: Option<String>,
+    /// Columns that must exist, one a line or a JSON list (`schema`).
+    #[arg(long, value_name = "COLUMNS", help_heading = "Thresholds")]
+    pub required_columns: Option<String>,
+    /// The smallest share of a class of the target, in percent (`target_distribution`).
+    #[arg(long, value_name = "PERCENT", help_heading = "Thresholds")]
+    pub min_class_percent: Option<String>,
+    /// Ranges of columns in YAML or JSON, such as `age: {min: 0, max: 120}` (`range`).
+    #[arg(long, value_name = "RANGES", help_heading = "Thresholds")]
+    pub feature_ranges: Option<String>,
+    /// The largest share of rows that may equal an earlier one, in percent (`duplicates`).
+    #[arg(long, value_name = "PERCENT", help_heading = "Thresholds")]
+    pub max_duplicate_percent: Option<String>,
+    /// How old the newest row may be, in days (`freshness`).
+    #[arg(long, value_name = "DAYS", help_heading = "Thresholds")]
+    pub max_age_days: Option<String>,
+
+    /// What ends the run with exit code 1: `fail` without it; `never` turns 1 into 0, and nothing else.
+    #[arg(long, value_name = "WHAT", help_heading = "Talking")]
+    pub fail_on: Option<FailOn>,
+    /// Show a few of the offending values in the reports.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true,
+          value_parser = parse_bool, help_heading = "Talking")]
+    pub show_values: Option<bool>,
+
+    /// List the checks there are.
+    #[arg(long, help_heading = "Talking")]
+    pub list_checks: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct SuggestArgs {
+    /// The table: a file, a glob or a folder.
+    pub data: String,
+    /// The column that the model is to predict.
+    #[arg(long, value_name = "COLUMN")]
+    pub target_column: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GateChoice {
+    Data,
+    Model,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum FailOn {
+    #[default]
+    Fail,
+    Warn,
+    Never,
+}
+
+/// The booleans of GitHub's toolkit, and no others.
+fn parse_bool(text: &str) -> Result<bool, String> {
+    match text {
+        "true" | "True" | "TRUE" => Ok(true),
+        "false" | "False" | "FALSE" => Ok(false),
+        _ => Err("expected true or false".into()),
+    }
+}
+
+/// A list as an input gives it: one item a line, or JSON.
+///
+/// # Errors
+/// What is wrong with the JSON.
+pub fn list(text: &str) -> Result<Vec<String>, String> {
+    let text = text.trim();
+    if text.starts_with('[') {
+        return serde_json::from_str(text).map_err(|error| format!("not a JSON list of texts: {error}"));
+    }
+    Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(ToOwned::to_owned).collect())
+}
+
+/// Bytes of a size such as `512MB`, `1.5 GiB` or `1000000`.
+///
+/// # Errors
+/// One sentence.
+pub fn size(text: &str) -> Result<usize, String> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1.0,
+        "k" | "kb" => 1e3,
+        "m" | "mb" => 1e6,
+        "g" | "gb" => 1e9,
+        "kib" => 1024.0,
+        "mib" => 1024.0 * 1024.0,
+        "gib" => 1024.0 * 1024.0 * 1024.0,
+        _ => return Err(format!("`{text}` is no size, such as 512MB or 2GiB")),
+    };
+    let bytes = number.parse::<f64>().map_err(|_| format!("`{text}` is no size, such as 512MB or 2GiB"))? * factor;
+    if bytes < 1e6 {
+        return Err(format!("`{text}` is less than 1MB, and nothing can be measured in that"));
+    }
+    Ok(bytes as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_are_lines_or_json() {
+        assert_eq!(list(" a \n\n b c \n").unwrap(), ["a", "b c"]);
+        assert_eq!(list(r#"["a", "b"]"#).unwrap(), ["a", "b"]);
+        assert!(list("[a").is_err());
+    }
+
+    #[test]
+    fn sizes_have_units() {
+        assert_eq!(size("512MB"), Ok(512_000_000));
+        assert_eq!(size("2 GiB"), Ok(2 << 30));
+        assert!(size("lots").is_err());
+        assert!(size("5").is_err());
+    }
+}

@@ -1,0 +1,217 @@
+//! What the commands do with the world: print, read, write.
+#![expect(clippy::disallowed_methods, reason = "edge: the process and its files")]
+
+pub mod check;
+mod progress;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+
+use clap::error::ErrorKind;
+
+use crate::checks;
+use crate::cli::{SuggestArgs, action};
+use crate::docs;
+use crate::engine::Source;
+use crate::github::{Github, annotations, outputs};
+use crate::plan::CsvForm;
+use crate::problem::{Exit, Failure, Problem, nearest};
+use crate::table::files;
+use crate::words::{code, log_safe};
+use crate::workspace::Workspace;
+
+/// Where the panic was, for the message.
+static PANIC: Mutex<String> = Mutex::new(String::new());
+
+/// The process's surroundings.
+pub struct Context {
+    pub github: Option<Github>,
+    /// `GITHUB_ACTIONS=true` and no arguments: then, and only then, `INPUT_*` counts.
+    pub is_action: bool,
+    variables: BTreeMap<String, String>,
+}
+
+impl Context {
+    pub fn new(arguments: &[OsString], variables: BTreeMap<String, String>) -> Self {
+        let github = Github::new(&variables);
+        Self { is_action: github.is_some() && arguments.len() <= 1, github, variables }
+    }
+
+    /// A run that is killed must not look like a pass: outputs say error until they say otherwise.
+    ///
+    /// # Errors
+    /// An Action run whose outputs cannot be written.
+    pub fn begin(&self) -> Result<(), Failure> {
+        if self.is_action {
+            let first = [("result", "error".to_owned()), ("passed", "false".to_owned())];
+            self.write_outputs(&first)?;
+        }
+        Ok(())
+    }
+
+    /// The command line, in an Action run that of its inputs.
+    ///
+    /// # Errors
+    /// Unknown inputs.
+    pub fn arguments(&self, arguments: Vec<OsString>) -> Result<Vec<OsString>, Failure> {
+        if !self.is_action {
+            return Ok(arguments);
+        }
+        action::argv(self.variables.clone()).map_err(|problems| Failure { exit: Exit::Usage, problems })
+    }
+
+    /// Which paths may be read and written.
+    ///
+    /// # Errors
+    /// A workspace or data root that does not exist.
+    pub fn workspace(&self, data_root: Option<&str>) -> Result<Workspace, Failure> {
+        if !self.is_action {
+            return Ok(Workspace::command_line());
+        }
+        let root = self.variables.get("GITHUB_WORKSPACE").filter(|root| !root.is_empty()).map_or(".", String::as_str);
+        Workspace::action(Path::new(root), data_root.map(Path::new))
+    }
+
+    /// Appends outputs for later steps.
+    ///
+    /// # Errors
+    /// In an Action run, that they cannot be written; elsewhere that is only said.
+    pub fn write_outputs(&self, values: &[(&str, String)]) -> Result<(), Failure> {
+        let Some(github) = &self.github else { return Ok(()) };
+        match (github.write_outputs(values), self.is_action) {
+            (Ok(()), _) => Ok(()),
+            (Err(problem), true) => Err(Failure::unmeasured(problem)),
+            (Err(problem), false) => {
+                warn(&problem.message);
+                Ok(())
+            }
+        }
+    }
+
+    /// Ends a run that has no verdict.
+    pub fn failed(&self, failure: &Failure) -> Exit {
+        for problem in &failure.problems {
+            eprintln!("{} {}", style("error:", anstyle::AnsiColor::Red), log_safe(&problem.to_string()));
+            if self.github.is_some() {
+                println!("{}", annotations::problem(problem));
+            }
+        }
+        if let Some(github) = &self.github {
+            let values = [("result", "error".to_owned()), ("passed", "false".to_owned())];
+            let said = outputs::one_line(&failure.to_string());
+            let told = github.write_outputs(&values).and_then(|()| github.write_outputs(&[("summary", said)]));
+            if let Err(problem) = told {
+                warn(&problem.message);
+            }
+            if let Err(problem) = github.write_summary(&crate::report::markdown::failure(&failure.problems)) {
+                warn(&problem.message);
+            }
+        }
+        failure.exit
+    }
+
+    /// Says what clap says; help and version are no errors.
+    ///
+    /// # Errors
+    /// Never; the exit is the answer.
+    pub fn usage(&self, error: &clap::Error) -> Result<Exit, Failure> {
+        if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
+            let _ = error.print();
+            return Ok(Exit::Passed);
+        }
+        if self.is_action {
+            let said = error.to_string();
+            let message = said.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+            return Err(Failure::usage(Problem::new(message)));
+        }
+        let _ = error.print();
+        Ok(Exit::Usage)
+    }
+
+    pub fn panicked(&self) -> Exit {
+        let place = PANIC.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let problem = Problem::new(format!("mlgate stopped on a bug of its own: {}", outputs::one_line(&place)))
+            .hint("please report it, with what you ran");
+        self.failed(&Failure::unmeasured(problem))
+    }
+}
+
+/// Keeps the panic's place for the message instead of printing it with a backtrace.
+pub fn quiet_panics() {
+    std::panic::set_hook(Box::new(|info| {
+        *PANIC.lock().unwrap_or_else(PoisonError::into_inner) = info.to_string();
+    }));
+}
+
+pub fn warn(message: &str) {
+    eprintln!("{} {}", style("warning:", anstyle::AnsiColor::Yellow), log_safe(message));
+}
+
+fn style(word: &str, color: anstyle::AnsiColor) -> String {
+    let style = color.on_default().bold();
+    if std::io::IsTerminal::is_terminal(&std::io::stderr()) {
+        format!("{style}{word}{style:#}")
+    } else {
+        word.to_owned()
+    }
+}
+
+/// # Errors
+/// A table that cannot be profiled.
+pub fn suggest(args: &SuggestArgs, context: &Context) -> Result<Exit, Failure> {
+    let workspace = context.workspace(None)?;
+    let files = files::find(&args.data, &workspace)?;
+    let csv = CsvForm::default().for_files(&files);
+    let source = Source::open(files, csv).map_err(Failure::unmeasured)?;
+    let progress = std::sync::Arc::default();
+    let shown = progress::Shown::start(&progress);
+    let suggestion = crate::suggest::suggest(&args.data, &source, args.target_column.as_deref(), &progress);
+    drop(shown);
+    print!("{}", suggestion.map_err(Failure::unmeasured)?);
+    Ok(Exit::Passed)
+}
+
+/// # Errors
+/// No such check.
+pub fn explain(check: &str) -> Result<Exit, Failure> {
+    let Some(found) = checks::find(check) else {
+        let problem = Problem::new(format!("there is no check {}", code(check)));
+        let ids: Vec<&str> = checks::ALL.iter().map(|check| check.id).collect();
+        return Err(Failure::usage(match nearest(check, ids.iter().copied()) {
+            Some(near) => problem.hint(format!("did you mean `{near}`?")),
+            None => problem.hint(format!("there are {}", ids.join(", "))),
+        }));
+    };
+    print!("{}", docs::page(found));
+    Ok(Exit::Passed)
+}
+
+/// # Errors
+/// Never.
+pub fn schema() -> Result<Exit, Failure> {
+    print!("{}", docs::config_schema());
+    Ok(Exit::Passed)
+}
+
+/// # Errors
+/// A file that cannot be read or written.
+pub fn generate(folder: &Path) -> Result<Exit, Failure> {
+    let broken = |path: &Path, error: std::io::Error| {
+        Failure::unmeasured(Problem::new(format!("{} could not be written: {error}", path.display())))
+    };
+    for (path, make) in docs::generated() {
+        let path = folder.join(path);
+        let now = std::fs::read_to_string(&path).unwrap_or_default();
+        let text = make(&now);
+        if text != now {
+            if let Some(parent) = path.parent() {
+                std::fs::create_dir_all(parent).map_err(|error| broken(&path, error))?;
+            }
+            std::fs::write(&path, text).map_err(|error| broken(&path, error))?;
+            println!("wrote {}", path.display());
+        }
+    }
+    Ok(Exit::Passed)
+}

@@ -1,0 +1,314 @@
+//! `mlgate check`: from the command line to the report in every place where somebody looks.
+#![expect(clippy::disallowed_methods, reason = "edge: reads config and tables, writes reports")]
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use chrono::{SecondsFormat, Utc};
+use sha2::{Digest, Sha256};
+
+use super::{Context, progress, warn};
+use crate::cli::{self, CheckArgs, FailOn};
+use crate::config::Config;
+use crate::config::document::{Document, LARGEST};
+use crate::config::inputs;
+use crate::engine::{self, Source};
+use crate::gate;
+use crate::github::{annotations, outputs};
+use crate::plan::{self, Plan};
+use crate::problem::{Exit, Failure, Problem};
+use crate::report::{self, ConfigFile, GateReport, Report, RunResult, TableSummary, Tool};
+use crate::table::{Role, TableInfo, files};
+use crate::words::{code, log_safe};
+use crate::workspace::Workspace;
+
+const DEFAULT_CONFIG: &str = "mlgate.yml";
+const DEFAULT_REPORT_DIR: &str = "mlgate-report";
+
+/// # Errors
+/// Usage, configuration, or a report that cannot be handed over.
+pub fn run(args: &CheckArgs, argv: &[OsString], context: &Context) -> Result<Exit, Failure> {
+    if args.list_checks {
+        print!("{}", crate::docs::list_of_checks());
+        return Ok(Exit::Passed);
+    }
+    let workspace = context.workspace(args.data_root.as_deref())?;
+    let folder = args.report_dir.as_deref().unwrap_or(DEFAULT_REPORT_DIR);
+    let folder = workspace.resolve_for_writing(folder)?;
+    let mut run = Run { context, folder, started: Utc::now(), clock: Instant::now(), configs: Vec::new() };
+    match run.judge(args, &workspace) {
+        Ok((report, fail_on)) => run.tell(&report, fail_on, argv),
+        Err(failure) => {
+            run.leave_failure(&failure);
+            Err(failure)
+        }
+    }
+}
+
+/// One run of `check`.
+struct Run<'a> {
+    context: &'a Context,
+    folder: PathBuf,
+    started: chrono::DateTime<Utc>,
+    clock: Instant,
+    configs: Vec<ConfigFile>,
+}
+
+impl Run<'_> {
+    fn judge(&mut self, args: &CheckArgs, workspace: &Workspace) -> Result<(Report, FailOn), Failure> {
+        let usage = |problems| Failure { exit: Exit::Usage, problems };
+        let mut config = self.read_configs(args, workspace)?;
+        let problems = inputs::apply(&mut config, args);
+        if !problems.is_empty() {
+            return Err(usage(problems));
+        }
+        let plan = plan::plan(config, args, self.started.timestamp_micros()).map_err(usage)?;
+        if plan.entries.is_empty() {
+            return Err(Failure::usage(self.nothing_to_check(args)));
+        }
+        let fail_on = plan.fail_on;
+        let not_configured = plan.not_configured.clone();
+        let (sources, infos, tables) = open_tables(&plan, workspace)?;
+        let memory = plan.memory;
+        let progress = Arc::default();
+        let shown = progress::Shown::start(&progress);
+        let verdicts = gate::judge(plan, &infos, |keys| engine::measure(&sources, keys, memory, &progress));
+        drop(shown);
+
+        let mut gates: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for (gate, verdict) in verdicts {
+            gates.entry(gate).or_default().push(verdict);
+        }
+        let gates: Vec<GateReport> = gates
+            .into_iter()
+            .map(|(gate, checks)| GateReport {
+                gate: gate.word().to_owned(),
+                result: gate::result(&checks, fail_on),
+                checks,
+            })
+            .collect();
+        let result = gate::result(gates.iter().flat_map(|gate| &gate.checks), fail_on);
+        let mut report = self.report(result, gates);
+        report.tables = tables;
+        report.not_configured = not_configured;
+        report.summary = report.headline();
+        Ok((report, fail_on))
+    }
+
+    fn read_configs(&mut self, args: &CheckArgs, workspace: &Workspace) -> Result<Config, Failure> {
+        let mut named = Vec::new();
+        for text in &args.config {
+            named.extend(
+                cli::list(text).map_err(|message| Failure::usage(Problem::new(format!("input config: {message}"))))?,
+            );
+        }
+        if named.is_empty() && Path::new(DEFAULT_CONFIG).exists() {
+            named.push(DEFAULT_CONFIG.to_owned());
+        }
+        let mut problems = Vec::new();
+        let mut config = Config::default();
+        for name in named {
+            let path = workspace.resolve(&name)?;
+            let text = match read_config(&name, &path) {
+                Ok(text) => text,
+                Err(problem) => {
+                    problems.push(problem);
+                    continue;
+                }
+            };
+            self.configs.push(ConfigFile { path: name.clone(), sha256: sha256(&text) });
+            match Document::parse(&name, &text) {
+                Ok(document) => config.merge(Config::read(&document, &mut problems)),
+                Err(found) => problems.extend(found),
+            }
+        }
+        if problems.is_empty() { Ok(config) } else { Err(Failure { exit: Exit::Usage, problems }) }
+    }
+
+    fn nothing_to_check(&self, args: &CheckArgs) -> Problem {
+        let read = self.configs.iter().map(|config| code(&config.path)).collect::<Vec<_>>().join(", ");
+        let filtered = args.gate.is_some() || !args.only.is_empty();
+        let message = match (read.is_empty(), filtered) {
+            (true, _) => "there is nothing to check: no config file and no threshold".to_owned(),
+            (false, false) => format!("there is nothing to check: {read} configures no check"),
+            (false, true) => format!("there is nothing to check: {read} configures no check that was asked for"),
+        };
+        let data = args.data.as_deref().unwrap_or("DATA");
+        Problem::new(message).hint(format!("`mlgate suggest {data} > {DEFAULT_CONFIG}` writes a config to start from"))
+    }
+
+    fn report(&self, result: RunResult, gates: Vec<GateReport>) -> Report {
+        Report {
+            schema_version: 1,
+            tool: Tool { name: "mlgate".to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
+            result,
+            summary: String::new(),
+            problems: Vec::new(),
+            started_at: self.started.to_rfc3339_opts(SecondsFormat::Millis, true),
+            duration_ms: u64::try_from(self.clock.elapsed().as_millis()).unwrap_or(u64::MAX),
+            commit: self.context.github.as_ref().and_then(|github| github.commit.clone()),
+            config: self.configs.clone(),
+            pipeline: self.context.github.as_ref().map(|github| github.pipeline.clone()).unwrap_or_default(),
+            tables: BTreeMap::new(),
+            model: report::Model::default(),
+            baseline: None,
+            not_configured: Vec::new(),
+            gates,
+        }
+    }
+
+    /// Hands the report to every sink; one that fails is a warning, the outputs of an Action excepted.
+    fn tell(&self, report: &Report, fail_on: FailOn, argv: &[OsString]) -> Result<Exit, Failure> {
+        let options = report::markdown::Options { reproduce: Some(command_line(argv)), ..Default::default() };
+        let markdown = report::markdown::render(report, &options);
+        let json = report.to_json();
+        let written = self.write_files(&[
+            ("report.json", &json),
+            ("report.md", &markdown),
+            ("junit.xml", &report::junit::render(report)),
+            ("results.sarif", &report::sarif::render(report)),
+        ]);
+        let width = terminal_width();
+        anstream::print!("{}", report::terminal::render(report, width));
+        let path = self.folder.join("report.json");
+        if let Some(github) = &self.context.github {
+            for line in annotations::render(report) {
+                println!("{line}");
+            }
+            if let Err(problem) = github.write_summary(&markdown) {
+                warn(&problem.message);
+            }
+            let shown = github.relative(&path);
+            let sha256 = sha256(&json);
+            self.context.write_outputs(&outputs::of(report, &shown, &sha256))?;
+        }
+        written?;
+        Ok(match report.result {
+            RunResult::Passed => Exit::Passed,
+            RunResult::Blocked if fail_on == FailOn::Never => Exit::Passed,
+            RunResult::Blocked => Exit::Blocked,
+            RunResult::Error => Exit::Unmeasured,
+        })
+    }
+
+    /// A run without verdicts leaves a report too, that says why.
+    fn leave_failure(&self, failure: &Failure) {
+        let mut report = self.report(RunResult::Error, Vec::new());
+        report.summary = outputs::one_line(&failure.to_string());
+        report.problems = failure.problems.iter().map(ToString::to_string).collect();
+        let files = [("report.json", report.to_json()), ("report.md", report::markdown::failure(&failure.problems))];
+        let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
+        if let Err(failure) = self.write_files(&files) {
+            warn(&failure.to_string());
+        }
+    }
+
+    fn write_files(&self, files: &[(&str, &str)]) -> Result<(), Failure> {
+        let broken = |path: &Path, error: std::io::Error| {
+            Failure::unmeasured(
+                Problem::new(format!("the report could not be written to {}: {error}", code(&path.to_string_lossy())))
+                    .hint("name another folder with `report-dir`"),
+            )
+        };
+        std::fs::create_dir_all(&self.folder).map_err(|error| broken(&self.folder, error))?;
+        for (name, text) in files {
+            let path = self.folder.join(name);
+            // A link left in the folder is replaced, not written through.
+            if path.is_symlink() {
+                std::fs::remove_file(&path).map_err(|error| broken(&path, error))?;
+            }
+            std::fs::write(&path, text).map_err(|error| broken(&path, error))?;
+        }
+        if self.context.is_action
+            && let Some(github) = &self.context.github
+        {
+            github.give_to_owner(&self.folder, files.iter().map(|(name, _)| *name));
+        }
+        Ok(())
+    }
+}
+
+/// Opened tables, what is known of all, and how the report names them.
+type Opened = (BTreeMap<Role, Source>, BTreeMap<Role, Result<TableInfo, Problem>>, BTreeMap<String, TableSummary>);
+
+fn open_tables(plan: &Plan, workspace: &Workspace) -> Result<Opened, Failure> {
+    let mut sources = BTreeMap::new();
+    let mut infos = BTreeMap::new();
+    let mut tables = BTreeMap::new();
+    for (role, path) in &plan.tables {
+        let mut summary = TableSummary { path: path.clone(), rows: None, columns: None, fingerprint: None };
+        match open(path, plan, workspace)? {
+            Ok(source) => {
+                let info = source.info().clone();
+                summary.rows = Some(info.rows);
+                summary.columns = Some(info.columns.len() as u64);
+                infos.insert(*role, Ok(info));
+                sources.insert(*role, source);
+            }
+            Err(problem) => {
+                infos.insert(*role, Err(problem));
+            }
+        }
+        tables.insert(role.word().to_owned(), summary);
+    }
+    Ok((sources, infos, tables))
+}
+
+/// The outer error ends the run (a path that may not be read), the inner one is the table's own.
+fn open(path: &str, plan: &Plan, workspace: &Workspace) -> Result<Result<Source, Problem>, Failure> {
+    let files = match files::find(path, workspace) {
+        Ok(files) => files,
+        Err(failure) if failure.exit == Exit::Usage => return Err(failure),
+        Err(failure) => {
+            let problem = failure.problems.into_iter().next();
+            return Ok(Err(problem.unwrap_or_else(|| Problem::new(format!("{} could not be read", code(path))))));
+        }
+    };
+    let csv = plan.csv.clone().for_files(&files);
+    Ok(engine::open(files, csv))
+}
+
+fn read_config(name: &str, path: &Path) -> Result<String, Problem> {
+    let broken = |error: std::io::Error| Problem::new(format!("{} could not be read: {error}", code(name)));
+    let size = path.metadata().map_err(|error| {
+        let problem = broken(error);
+        if name == DEFAULT_CONFIG { problem } else { problem.hint("paths start at the working directory") }
+    })?;
+    if size.len() > LARGEST as u64 {
+        return Err(Problem::new(format!("{} is {} bytes long: a config may have {LARGEST}", code(name), size.len()))
+            .hint("is this really a config file, and not data?"));
+    }
+    let bytes = std::fs::read(path).map_err(broken)?;
+    String::from_utf8(bytes).map_err(|error| {
+        Problem::new(format!("{} is not UTF-8 at byte {}", code(name), error.utf8_error().valid_up_to()))
+            .hint("save the file as UTF-8")
+    })
+}
+
+/// In lower-case hexadecimal digits.
+fn sha256(text: &str) -> String {
+    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The command line as a shell would take it.
+fn command_line(argv: &[OsString]) -> String {
+    let quote = |text: &str| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
+        if !text.is_empty() && text.chars().all(plain) {
+            text.to_owned()
+        } else {
+            format!("'{}'", text.replace('\'', "'\\''"))
+        }
+    };
+    let words = argv.iter().skip(1).map(|word| quote(&log_safe(&word.to_string_lossy())));
+    std::iter::once("mlgate".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+}
+
+fn terminal_width() -> usize {
+    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let measured = || terminal_size::terminal_size().map(|(terminal_size::Width(width), _)| usize::from(width));
+    columns.or_else(measured).unwrap_or(100).clamp(40, 160)
+}

@@ -1,0 +1,423 @@
+//! mlgate.yml as written: sections, entries, places. What it means is [`crate::plan`]'s.
+
+pub mod document;
+pub mod inputs;
+pub mod schema;
+pub mod threshold;
+
+use std::collections::BTreeSet;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_yaml::{Mapping, Value};
+
+use crate::check::Registered;
+use crate::checks;
+use crate::problem::{Place, Problem, nearest};
+use crate::table::Role;
+use crate::verdict::{Severity, Waiver};
+use crate::words::code;
+use document::{Document, join, prefix};
+
+/// All files and inputs together, in the user's words.
+#[derive(Debug, Default)]
+pub struct Config {
+    pub data: DataSection,
+    pub entries: Vec<Entry>,
+    /// Thresholds that a flat file leaves out, by its own keys.
+    pub not_configured: Vec<String>,
+}
+
+/// `data:` but for its checks.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DataSection {
+    /// The training table: a file, a glob or a folder of Parquet, CSV (also gzip), NDJSON or Arrow IPC.
+    pub path: Option<String>,
+    /// The column that the model is to predict.
+    pub target: Option<String>,
+    /// The column that tells when a row was made.
+    pub timestamp: Option<String>,
+    /// A table to compare with.
+    pub reference: Option<String>,
+    /// The test table.
+    pub test: Option<String>,
+    /// How CSV files are written.
+    pub csv: Option<CsvSection>,
+}
+
+/// How CSV files are written.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CsvSection {
+    /// The character between fields; `,`, and for .tsv files the tab, without it.
+    pub delimiter: Option<char>,
+    /// Further spellings of null; an empty field without quotes is always one.
+    #[serde(default)]
+    pub null_values: Vec<String>,
+}
+
+/// One check as written.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    pub check: &'static Registered,
+    pub settings: Mapping,
+    pub severity: Severity,
+    pub name: Option<String>,
+    pub on: Role,
+    pub waiver: Option<Waiver>,
+    /// Path inside the file, for messages.
+    pub path: String,
+    pub place: Option<Place>,
+}
+
+/// What stands beside the check in its entry.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Beside {
+    /// What a failure does.
+    #[serde(default)]
+    pub severity: Severity,
+    /// A name for the entry; an entry of a later file with the same name replaces it.
+    pub name: Option<String>,
+    /// The table that a data check looks at.
+    #[serde(default)]
+    pub on: Role,
+    /// A failure that is accepted for a while.
+    pub waiver: Option<Waiver>,
+}
+
+/// Settings that tell two entries of one check apart when files are merged.
+const IDENTITY: [&str; 9] = ["column", "columns", "metric", "average", "method", "sql", "statistic", "by", "name"];
+
+impl Entry {
+    /// Whether an entry of a later file takes this one's place.
+    fn is_replaced_by(&self, later: &Self) -> bool {
+        match (&self.name, &later.name) {
+            (Some(name), Some(other)) => name == other,
+            (None, None) => {
+                self.check.id == later.check.id
+                    && self.on == later.on
+                    && IDENTITY.iter().all(|key| self.settings.get(*key) == later.settings.get(*key))
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Config {
+    /// Reads one file; problems are collected, not thrown.
+    pub fn read(document: &Document, problems: &mut Vec<Problem>) -> Self {
+        let mut config = Self::default();
+        let Value::Mapping(top) = &document.value else {
+            problems.push(
+                Problem::new("a config is a map with the section `data`")
+                    .hint("`mlgate suggest DATA` writes one")
+                    .at(Some(document.place(""))),
+            );
+            return config;
+        };
+        if !top.is_empty() && top.keys().all(|key| key.as_str().is_some_and(threshold::is_flat_key)) {
+            config.read_flat(document, top, problems);
+            return config;
+        }
+        for (key, value) in top {
+            match key.as_str() {
+                Some("data") => config.read_data(document, value, problems),
+                Some(later @ ("model" | "rollout")) => problems.push(
+                    Problem::new(format!("{later}: the {later} section comes with a later version of mlgate"))
+                        .at(Some(document.place(later))),
+                ),
+                other => problems.push(unknown(document, "", &name_of(key, other), &["data", "model", "rollout"])),
+            }
+        }
+        let mut names = BTreeSet::new();
+        for entry in &config.entries {
+            if let Some(name) = &entry.name
+                && !names.insert(name)
+            {
+                problems.push(
+                    Problem::new(format!("{}: another entry of this file is named {} too", entry.path, code(name)))
+                        .at(entry.place.clone()),
+                );
+            }
+        }
+        config
+    }
+
+    /// Adds a later file: its sections and entries win.
+    pub fn merge(&mut self, later: Self) {
+        let over = |mine: &mut Option<String>, theirs: Option<String>| {
+            if theirs.is_some() {
+                *mine = theirs;
+            }
+        };
+        over(&mut self.data.path, later.data.path);
+        over(&mut self.data.target, later.data.target);
+        over(&mut self.data.timestamp, later.data.timestamp);
+        over(&mut self.data.reference, later.data.reference);
+        over(&mut self.data.test, later.data.test);
+        if later.data.csv.is_some() {
+            self.data.csv = later.data.csv;
+        }
+        // Entries of one file never replace each other, so only those that were here before can go.
+        let before = self.entries.len();
+        let mut replaced = vec![false; before];
+        for entry in later.entries {
+            let twin = (0..before).find(|&at| !replaced[at] && self.entries[at].is_replaced_by(&entry));
+            match twin {
+                Some(at) => {
+                    replaced[at] = true;
+                    self.entries[at] = entry;
+                }
+                None => self.entries.push(entry),
+            }
+        }
+        for key in later.not_configured {
+            if !self.not_configured.contains(&key) {
+                self.not_configured.push(key);
+            }
+        }
+    }
+
+    fn read_data(&mut self, document: &Document, value: &Value, problems: &mut Vec<Problem>) {
+        let mut section = match value {
+            Value::Mapping(section) => section.clone(),
+            Value::Null => Mapping::new(),
+            _ => {
+                problems.push(Problem::new("data: expected a map").at(Some(document.place("data"))));
+                return;
+            }
+        };
+        let checks = section.remove("checks");
+        match read_with::<DataSection>(Value::Mapping(section), &["checks"]) {
+            Ok(data) => self.data = data,
+            Err(wrong) => locate(document, "data", wrong, problems),
+        }
+        match checks {
+            None | Some(Value::Null) => {}
+            Some(Value::Sequence(list)) => {
+                for (index, value) in list.into_iter().enumerate() {
+                    self.entries.extend(read_entry(document, &format!("data.checks[{index}]"), value, problems));
+                }
+            }
+            Some(_) => problems.push(
+                Problem::new("data.checks: expected a list, each check starting with `- `")
+                    .at(Some(document.place("data.checks"))),
+            ),
+        }
+    }
+}
+
+fn read_entry(document: &Document, path: &str, value: Value, problems: &mut Vec<Problem>) -> Option<Entry> {
+    let at = |path: &str| Some(document.place(path));
+    let mut map = match value {
+        Value::Mapping(map) => map,
+        // `- duplicates` alone takes all defaults.
+        Value::String(id) => [(Value::String(id), Value::Null)].into_iter().collect(),
+        _ => {
+            problems.push(Problem::new(format!("{path}: expected a check and its settings")).at(at(path)));
+            return None;
+        }
+    };
+    let ids: Vec<String> = map.keys().map(|key| name_of(key, key.as_str())).collect();
+    let beside_keys = ["severity", "name", "on", "waiver"];
+    let mut found: Vec<&String> = ids.iter().filter(|id| !beside_keys.contains(&id.as_str())).collect();
+    let known = found.iter().position(|id| checks::find(id).is_some());
+    let id = match known {
+        Some(at) => found.remove(at).clone(),
+        None if found.is_empty() => {
+            problems.push(Problem::new(format!("{path}: names no check")).at(at(path)));
+            return None;
+        }
+        None => {
+            let id = found[0];
+            let ids: Vec<&str> = checks::ALL.iter().map(|check| check.id).collect();
+            let mut problem = Problem::new(format!("{path}: unknown check {}", code(id))).at(at(&join(path, id)));
+            problem = match nearest(id, ids.iter().copied()) {
+                Some(near) => problem.hint(format!("did you mean `{near}`?")),
+                None => problem.hint(format!("there are {}", ids.join(", "))),
+            };
+            problems.push(problem);
+            return None;
+        }
+    };
+    for extra in found {
+        if checks::find(extra).is_some() {
+            problems.push(
+                Problem::new(format!("{path}: an entry is one check, and {} is a second", code(extra)))
+                    .hint("start it with `- ` on a line of its own")
+                    .at(at(&join(path, extra))),
+            );
+        } else {
+            let known: Vec<&str> = beside_keys.to_vec();
+            problems.push(unknown(document, path, extra, &known));
+        }
+        map.remove(extra.as_str());
+    }
+    let check = checks::find(&id)?;
+    let settings = map.remove(id.as_str()).unwrap_or(Value::Null);
+    let beside = match read::<Beside>(Value::Mapping(map)) {
+        Ok(beside) => beside,
+        Err(wrong) => {
+            locate(document, path, wrong, problems);
+            Beside::default()
+        }
+    };
+    let inner = join(path, &id);
+    if let Err(wrong) = (check.read)(settings.clone()) {
+        locate(document, &inner, wrong, problems);
+    }
+    let settings = match settings {
+        Value::Mapping(settings) => settings,
+        _ => Mapping::new(),
+    };
+    let Beside { severity, name, on, waiver } = beside;
+    Some(Entry { check, settings, severity, name, on, waiver, path: inner.clone(), place: at(&inner) })
+}
+
+/// Reads settings, and where they are wrong says every place and what is wrong there.
+///
+/// # Errors
+/// Pairs of a path inside the settings and a message.
+pub fn read<T: DeserializeOwned + JsonSchema>(settings: Value) -> Result<T, Vec<(String, String)>> {
+    read_with(settings, &[])
+}
+
+/// As [`read`], with further keys that may stand there though `T` does not know them.
+fn read_with<T: DeserializeOwned + JsonSchema>(settings: Value, also: &[&str]) -> Result<T, Vec<(String, String)>> {
+    let mut map = match settings {
+        Value::Mapping(map) => map,
+        Value::Null => Mapping::new(),
+        _ => return Err(vec![(String::new(), "expected a map of settings, such as { max_percent: 5 }".into())]),
+    };
+    let fields = fields::<T>();
+    let mut known: Vec<&str> = fields.iter().map(String::as_str).collect();
+    known.extend(also);
+    let mut wrong = Vec::new();
+    let unknown: Vec<Value> =
+        map.keys().filter(|key| !key.as_str().is_some_and(|key| known.contains(&key))).cloned().collect();
+    for key in unknown {
+        map.remove(&key);
+        let name = name_of(&key, key.as_str());
+        wrong.push((name.clone(), unknown_field(&name, &known)));
+    }
+    // One problem ends serde's reading, so the field it is about is taken out and the rest read again.
+    let mut removed: Vec<String> = Vec::new();
+    loop {
+        match serde_path_to_error::deserialize::<_, T>(Value::Mapping(map.clone())) {
+            Ok(value) if wrong.is_empty() => return Ok(value),
+            Ok(_) => return Err(wrong),
+            Err(error) => {
+                let path = error.path().to_string();
+                let message = error.inner().to_string();
+                let field = path.split(['.', '[']).next().unwrap_or_default().to_owned();
+                let own = removed.iter().any(|field| message == format!("missing field `{field}`"));
+                if !own {
+                    wrong.push((if path == "." { String::new() } else { path }, message));
+                }
+                if own || map.remove(field.as_str()).is_none() {
+                    return Err(wrong);
+                }
+                removed.push(field);
+            }
+        }
+    }
+}
+
+/// The names of a struct's fields, from its schema.
+pub fn fields<T: JsonSchema>() -> Vec<String> {
+    let schema = schemars::schema_for!(T);
+    let properties = schema.get("properties").and_then(|properties| properties.as_object());
+    properties.map(|properties| properties.keys().cloned().collect()).unwrap_or_default()
+}
+
+fn locate(document: &Document, path: &str, wrong: Vec<(String, String)>, problems: &mut Vec<Problem>) {
+    for (inside, message) in wrong {
+        let full = if inside.is_empty() { path.to_owned() } else { join(path, &inside) };
+        // An unknown field is named by the map it stands in.
+        let said = if message.starts_with("unknown field") { prefix(path) } else { prefix(&full) };
+        problems.push(Problem::new(format!("{said}{message}")).at(Some(document.place(&full))));
+    }
+}
+
+fn unknown(document: &Document, path: &str, name: &str, known: &[&str]) -> Problem {
+    Problem::new(format!("{}{}", prefix(path), unknown_field(name, known))).at(Some(document.place(&join(path, name))))
+}
+
+fn unknown_field(name: &str, known: &[&str]) -> String {
+    let near = nearest(name, known.iter().copied()).map_or(String::new(), |near| format!(", did you mean `{near}`?"));
+    format!("unknown field {}, expected one of {}{near}", code(name), known.join(", "))
+}
+
+/// A key as it can be named, also where it is no text.
+fn name_of(key: &Value, text: Option<&str>) -> String {
+    match text {
+        Some(text) => text.to_owned(),
+        None => serde_yaml::to_string(key).unwrap_or_default().trim().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(text: &str) -> Vec<String> {
+        let document = Document::parse("mlgate.yml", text).unwrap();
+        let mut problems = Vec::new();
+        Config::read(&document, &mut problems);
+        problems.iter().map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn every_problem_is_listed_with_its_place_and_the_nearest_name() {
+        let said = problems(
+            "data:
+  pathh: x.csv
+  checks:
+    - range: { column: age, mni: 18, max: old }
+    - rnge: { column: age }
+    - missing_values: { max_percent: 101 }
+      severty: warn
+    - duplicates: { max_percent: 1 }
+      on: nowhere
+modle: {}
+",
+        );
+        let wanted = [
+            "data: unknown field `pathh`, expected one of path, target, timestamp, reference, test, csv, checks, did you mean `path`? at mlgate.yml line 2 column 3",
+            "data.checks[0].range: unknown field `mni`, expected one of column, min, max, max_percent_outside, did you mean `min`? at mlgate.yml line 4 column 29",
+            "data.checks[0].range.max: invalid value: string \"old\", expected a number, or a date such as 2026-01-31 at mlgate.yml line 4 column 38",
+            "data.checks[1]: unknown check `rnge` at mlgate.yml line 5 column 7\n  hint: did you mean `range`?",
+            "data.checks[2]: unknown field `severty`, expected one of severity, name, on, waiver, did you mean `severity`? at mlgate.yml line 7 column 7",
+            "data.checks[2].missing_values.max_percent: 101 is not a percent from 0 to 100 at mlgate.yml line 6 column 25",
+            "data.checks[3].on: unknown variant `nowhere`, expected one of `training`, `test`, `reference`, `predictions` at mlgate.yml line 9 column 7",
+            "unknown field `modle`, expected one of data, model, rollout, did you mean `model`? at mlgate.yml line 10 column 1",
+        ];
+        assert_eq!(said, wanted);
+    }
+
+    #[test]
+    fn a_later_file_replaces_its_own_kind_of_entry() {
+        let read = |text: &str| {
+            let mut problems = Vec::new();
+            let config = Config::read(&Document::parse("m.yml", text).unwrap(), &mut problems);
+            assert_eq!(problems, []);
+            config
+        };
+        let mut first =
+            read("data: { path: a, checks: [duplicates, {range: {column: a, min: 1}}, {range: {column: b, min: 1}}] }");
+        first.merge(read("data: { path: b, checks: [{range: {column: b, min: 2}}, {duplicates: {columns: [a]}}] }"));
+        assert_eq!(first.data.path.as_deref(), Some("b"));
+        let ids: Vec<_> = first.entries.iter().map(|entry| (entry.check.id, entry.settings.len())).collect();
+        assert_eq!(ids, [("duplicates", 0), ("range", 2), ("range", 2), ("duplicates", 1)]);
+        assert_eq!(first.entries[2].settings.get("min"), Some(&Value::from(2)));
+    }
+
+    #[test]
+    fn two_entries_of_one_name_are_a_problem() {
+        let said = problems("data: { checks: [{duplicates: , name: x}, {duplicates: , name: x}] }");
+        assert!(said[0].contains("is named `x` too"), "{said:?}");
+    }
+}

@@ -1,0 +1,276 @@
+//! Text of a config file → its value, and where every part of it stands.
+//!
+//! Two passes over the same text: the parser's events give each path its line and column and find
+//! keys written twice; `serde_yaml` gives the value. JSON goes the same way, being nearly YAML.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use saphyr_parser::{Event, Parser, Span};
+use serde::Deserialize as _;
+use serde_yaml::Value;
+
+use crate::problem::{Place, Problem};
+use crate::words::code;
+
+/// A config larger than this is not one.
+pub const LARGEST: usize = 1_000_000;
+
+/// A config file as read: one value, and the place of every path in it.
+#[derive(Debug, Clone)]
+pub struct Document {
+    pub file: String,
+    pub value: Value,
+    places: HashMap<String, (u64, u64)>,
+}
+
+impl Document {
+    /// Reads YAML, or JSON where the name ends so.
+    ///
+    /// # Errors
+    /// Every problem that the syntax has: the parser's first complaint, or all keys written twice.
+    pub fn parse(file: &str, text: &str) -> Result<Self, Vec<Problem>> {
+        if text.len() > LARGEST {
+            return Err(vec![
+                Problem::new(format!("{} is {} bytes long: a config may have {LARGEST}", code(file), text.len()))
+                    .hint("is this really a config file, and not data?"),
+            ]);
+        }
+        let json = std::path::Path::new(file).extension().is_some_and(|e| e.eq_ignore_ascii_case("json"));
+        let mut events = Events::default();
+        let syntax = events.read(text);
+        let at = |(line, column): (u64, u64)| Place { file: file.to_owned(), line, column: Some(column) };
+        if !events.twice.is_empty() {
+            return Err(events
+                .twice
+                .into_iter()
+                .map(|(path, key, place)| {
+                    Problem::new(format!("{}key {} is written twice", prefix(&path), code(&key))).at(Some(at(place)))
+                })
+                .collect());
+        }
+        let value = if json { from_json(file, text) } else { from_yaml(file, text) }.map_err(|problem| {
+            // The event parser says more of tabs and indentation than libyaml does.
+            match &syntax {
+                Err((message, place)) if !json => vec![Problem::new(message.clone()).at(Some(at(*place)))],
+                _ => vec![problem],
+            }
+        })?;
+        if events.documents > 1 {
+            return Err(vec![
+                Problem::new("more than one YAML document")
+                    .hint("give several files instead: later ones win")
+                    .at(Some(at(events.second))),
+            ]);
+        }
+        Ok(Self { file: file.to_owned(), value, places: events.places })
+    }
+
+    /// Where `path` stands, or the nearest of its ancestors (a merged or generated part has no place).
+    pub fn place(&self, path: &str) -> Place {
+        let mut path = path;
+        loop {
+            if let Some(&(line, column)) = self.places.get(path) {
+                return Place { file: self.file.clone(), line, column: Some(column) };
+            }
+            let Some(cut) = path.rfind(['.', '[']) else {
+                return Place { file: self.file.clone(), line: 1, column: Some(1) };
+            };
+            path = &path[..cut];
+        }
+    }
+}
+
+/// `data.checks[3].range: `, or nothing at the top.
+pub fn prefix(path: &str) -> String {
+    if path.is_empty() { String::new() } else { format!("{path}: ") }
+}
+
+pub fn join(path: &str, key: &str) -> String {
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+}
+
+fn from_yaml(file: &str, text: &str) -> Result<Value, Problem> {
+    serde_yaml::from_str(text).map_err(|error| {
+        let place = error.location().map(|location| Place {
+            file: file.to_owned(),
+            line: location.line() as u64,
+            column: Some(location.column() as u64),
+        });
+        let mut message = error.to_string();
+        if let Some(cut) = message.find(" at line ") {
+            message.truncate(cut);
+        }
+        Problem::new(format!("not valid YAML: {message}")).at(place)
+    })
+}
+
+fn from_json(file: &str, text: &str) -> Result<Value, Problem> {
+    let mut reader = serde_json::Deserializer::from_str(text.trim_start_matches('\u{feff}'));
+    Value::deserialize(&mut reader).and_then(|value| reader.end().map(|()| value)).map_err(|error| {
+        let place = Place { file: file.to_owned(), line: error.line() as u64, column: Some(error.column() as u64) };
+        let mut message = error.to_string();
+        if let Some(cut) = message.find(" at line ") {
+            message.truncate(cut);
+        }
+        Problem::new(format!("not valid JSON: {message}")).at(Some(place))
+    })
+}
+
+/// What the parser's events say of paths.
+#[derive(Default)]
+struct Events {
+    places: HashMap<String, (u64, u64)>,
+    twice: Vec<(String, String, (u64, u64))>,
+    documents: usize,
+    second: (u64, u64),
+}
+
+/// A collection that is open while its events pass by.
+enum Open {
+    List { path: String, next: usize },
+    Map { path: String, key: Option<String>, seen: Vec<String> },
+}
+
+impl Events {
+    /// # Errors
+    /// The parser's message and place; what it saw before stays.
+    fn read(&mut self, text: &str) -> Result<(), (String, (u64, u64))> {
+        let mut open: Vec<Open> = Vec::new();
+        for event in Parser::new_from_str(text.trim_start_matches('\u{feff}')) {
+            let (event, span) = event.map_err(|error| {
+                let marker = error.marker();
+                (format!("not valid YAML: {}", error.info()), (marker.line() as u64, marker.col() as u64 + 1))
+            })?;
+            let place = start(span);
+            match event {
+                Event::DocumentStart(_) => {
+                    self.documents += 1;
+                    if self.documents == 2 {
+                        self.second = place;
+                    }
+                }
+                Event::Scalar(text, ..) => self.scalar(&mut open, text, place),
+                Event::Alias(_) => {
+                    self.node(&mut open, place);
+                }
+                Event::SequenceStart(..) => {
+                    let path = self.node(&mut open, place);
+                    open.push(Open::List { path, next: 0 });
+                }
+                Event::MappingStart(..) => {
+                    let path = self.node(&mut open, place);
+                    open.push(Open::Map { path, key: None, seen: Vec::new() });
+                }
+                Event::SequenceEnd | Event::MappingEnd => {
+                    open.pop();
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn scalar(&mut self, open: &mut [Open], text: Cow<'_, str>, place: (u64, u64)) {
+        if let Some(Open::Map { path, key: key @ None, seen }) = open.last_mut() {
+            if seen.iter().any(|other| *other == text) {
+                self.twice.push((path.clone(), text.to_string(), place));
+            }
+            // The key's place is what a person looks for; a value on the next line is not.
+            self.places.insert(join(path, &text), place);
+            seen.push(text.to_string());
+            *key = Some(text.into_owned());
+        } else {
+            self.node(open, place);
+        }
+    }
+
+    /// Gives the node that starts here its path and place.
+    fn node(&mut self, open: &mut [Open], place: (u64, u64)) -> String {
+        match open.last_mut() {
+            None => String::new(),
+            Some(Open::List { path, next }) => {
+                let path = format!("{path}[{next}]");
+                *next += 1;
+                self.places.insert(path.clone(), place);
+                path
+            }
+            Some(Open::Map { path, key, .. }) => match key.take() {
+                Some(key) => join(path, &key),
+                None => {
+                    // A collection as a key: serde_yaml will refuse it where it matters.
+                    *key = Some("?".to_owned());
+                    join(path, "?")
+                }
+            },
+        }
+    }
+}
+
+fn start(span: Span) -> (u64, u64) {
+    (span.start.line() as u64, span.start.col() as u64 + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn problems(text: &str) -> String {
+        Document::parse("mlgate.yml", text).unwrap_err().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn every_part_has_its_line_and_column() {
+        let text = "# a comment\ndata:\n  checks:\n    - range: { column: age, min: 18 }\n      severity: warn\n";
+        let document = Document::parse("mlgate.yml", text).unwrap();
+        let place = |path: &str| document.place(path).to_string();
+        assert_eq!(place("data.checks[0]"), "mlgate.yml line 4 column 7");
+        assert_eq!(place("data.checks[0].range.min"), "mlgate.yml line 4 column 29");
+        assert_eq!(place("data.checks[0].severity"), "mlgate.yml line 5 column 7");
+        assert_eq!(place("data.checks[0].range.nothing"), "mlgate.yml line 4 column 9");
+    }
+
+    #[test]
+    fn keys_written_twice_are_all_named() {
+        let said = problems("a: 1\nb: { c: 1, c: 2 }\na: 2\n");
+        assert!(said.contains("b: key `c` is written twice at mlgate.yml line 2 column 12"), "{said}");
+        assert!(said.contains("key `a` is written twice at mlgate.yml line 3 column 1"), "{said}");
+    }
+
+    #[test]
+    fn syntax_errors_have_a_place() {
+        for (text, wanted) in [
+            ("a: [1, 2", "line"),
+            ("a:\n\t- 1\n", "line 2"),
+            ("a: b: c\n", "line 1"),
+            ("a: 1\n---\nb: 2\n", "line"),
+            ("a: \"open\n", "line"),
+        ] {
+            let said = problems(text);
+            assert!(said.contains(wanted), "{text:?}: {said}");
+        }
+    }
+
+    #[test]
+    fn an_alias_bomb_is_refused() {
+        let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
+        for i in 1..10 {
+            let list = vec![format!("*a{}", i - 1); 10].join(", ");
+            text.push_str(&format!("a{i}: &a{i} [{list}]\n"));
+        }
+        assert!(problems(&text).contains("limit"), "{}", problems(&text));
+    }
+
+    #[test]
+    fn ten_megabytes_are_refused_unread() {
+        assert!(problems(&"x".repeat(10_000_000)).contains("10000000 bytes"));
+    }
+
+    #[test]
+    fn json_keeps_its_places() {
+        let document = Document::parse("gate.json", "{\n\t\"min_rows\": 5\n}").unwrap();
+        assert_eq!(document.place("min_rows").line, 2);
+        assert!(Document::parse("gate.json", "{\"a\": 1, \"a\": 2}").is_err());
+        assert!(Document::parse("gate.json", "{\"a\": 1,}").is_err());
+    }
+}

@@ -1,0 +1,115 @@
+//! Inputs over files: what flags and Action inputs change of the config.
+
+use serde_yaml::Value;
+
+use super::Config;
+use crate::cli::{self, CheckArgs};
+use crate::problem::Problem;
+
+/// Lays the inputs over what the files say; every problem of every input at once.
+pub fn apply(config: &mut Config, args: &CheckArgs) -> Vec<Problem> {
+    let data = &mut config.data;
+    for (place, input) in [
+        (&mut data.path, &args.data),
+        (&mut data.reference, &args.reference),
+        (&mut data.test, &args.test_data),
+        (&mut data.target, &args.target_column),
+        (&mut data.timestamp, &args.timestamp_column),
+    ] {
+        if input.is_some() {
+            place.clone_from(input);
+        }
+    }
+    let thresholds: [(&str, &Option<String>, Form); 7] = [
+        ("min-rows", &args.min_rows, Form::Number),
+        ("max-null-percent", &args.max_null_percent, Form::Number),
+        ("required-columns", &args.required_columns, Form::List),
+        ("min-class-percent", &args.min_class_percent, Form::Number),
+        ("max-duplicate-percent", &args.max_duplicate_percent, Form::Number),
+        ("max-age-days", &args.max_age_days, Form::Number),
+        ("feature-ranges", &args.feature_ranges, Form::Yaml),
+    ];
+    let mut problems = Vec::new();
+    for (name, text, form) in thresholds {
+        let Some(text) = text else { continue };
+        let path = format!("input {name}");
+        let set = form.read(text).and_then(|value| config.set(name, value, &path, None));
+        if let Err(message) = set {
+            problems.push(Problem::new(format!("{path}: {message}")));
+        }
+    }
+    problems
+}
+
+/// How a threshold is written as an input.
+#[derive(Debug, Clone, Copy)]
+enum Form {
+    Number,
+    List,
+    Yaml,
+}
+
+impl Form {
+    fn read(self, text: &str) -> Result<Value, String> {
+        match self {
+            Self::Number => {
+                let text = text.trim();
+                let whole = text.parse::<u64>().map(Value::from);
+                whole
+                    .or_else(|_| text.parse::<f64>().map(Value::from))
+                    .map_err(|_| format!("{} is no number", crate::words::code(text)))
+            }
+            Self::List => Ok(Value::Sequence(cli::list(text)?.into_iter().map(Value::from).collect())),
+            Self::Yaml => {
+                let document = super::document::Document::parse("input", text).map_err(|problems| {
+                    problems.iter().map(|problem| problem.message.clone()).collect::<Vec<_>>().join("; ")
+                })?;
+                Ok(document.value)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(change: impl Fn(&mut CheckArgs)) -> Result<Vec<&'static str>, Vec<String>> {
+        let mut args = CheckArgs::default();
+        change(&mut args);
+        let mut config = Config::default();
+        let problems = apply(&mut config, &args);
+        if problems.is_empty() {
+            Ok(config.entries.iter().map(|entry| entry.check.id).collect())
+        } else {
+            Err(problems.iter().map(ToString::to_string).collect())
+        }
+    }
+
+    #[test]
+    fn thresholds_alone_are_a_gate() {
+        let checks = check(|args| {
+            args.min_rows = Some("10".into());
+            args.feature_ranges = Some("age: {min: 0, max: 120}\nincome: {min: 0}".into());
+            args.required_columns = Some("a\nb".into());
+        });
+        assert_eq!(checks, Ok(vec!["row_count", "schema", "range", "range"]));
+    }
+
+    #[test]
+    fn what_is_no_number_is_said_for_every_input() {
+        let wrong = check(|args| {
+            args.min_rows = Some("many".into());
+            args.max_null_percent = Some("NaN".into());
+            args.max_duplicate_percent = Some("-1".into());
+        });
+        assert_eq!(
+            wrong,
+            Err(vec![
+                "input min-rows: `many` is no number".into(),
+                "input max-null-percent: NaN is no limit, expected a percent from 0 to 100".into(),
+                "input max-duplicate-percent: -1 is not a percent from 0 to 100".into(),
+            ])
+        );
+    }
+}

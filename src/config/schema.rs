@@ -1,0 +1,90 @@
+//! The JSON Schema of mlgate.yml, from the types that read it.
+
+use schemars::{JsonSchema, schema_for};
+use serde_json::{Map, Value, json};
+
+use super::{Beside, DataSection};
+use crate::check::Gate;
+use crate::checks;
+
+/// The schema as a value: sections, and each entry of `checks` one of the checks.
+pub fn schema() -> Value {
+    let mut properties = properties::<DataSection>();
+    properties.insert("checks".to_owned(), checks_of(Gate::Data));
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "mlgate.yml",
+        "description": "What mlgate judges, and by which limits.",
+        "type": "object",
+        "additionalProperties": false,
+        "properties": {
+            "data": {
+                "description": "The data gate: its tables and checks.",
+                "type": "object",
+                "additionalProperties": false,
+                "properties": properties,
+            }
+        },
+        "$defs": definitions(),
+    })
+}
+
+/// The list of a gate's entries.
+fn checks_of(gate: Gate) -> Value {
+    let checks = || checks::ALL.iter().filter(|check| check.gate == gate);
+    let ids: Vec<&str> = checks().map(|check| check.id).collect();
+    let mut entry = properties::<Beside>();
+    for check in checks() {
+        let mut settings = (check.schema)().to_value();
+        let first = settings["description"].as_str().and_then(|page| page.split("\n\n").next()).unwrap_or_default();
+        let first = first.replace('\n', " ");
+        let required = settings.get("required").is_some();
+        if let Some(map) = settings.as_object_mut() {
+            map.remove("$schema");
+            map.remove("$defs");
+            map.remove("title");
+            map.insert("description".to_owned(), json!(first));
+            // `duplicates:` without settings takes all defaults.
+            if !required {
+                map.insert("type".to_owned(), json!(["object", "null"]));
+            }
+        }
+        entry.insert(check.id.to_owned(), settings);
+    }
+    json!({
+        "description": "Each entry is one check.",
+        "type": "array",
+        "items": {
+            "oneOf": [
+                { "enum": ids },
+                {
+                    "type": "object",
+                    "additionalProperties": false,
+                    "properties": entry,
+                    "oneOf": checks().map(|check| json!({ "required": [check.id] })).collect::<Vec<_>>(),
+                },
+            ]
+        }
+    })
+}
+
+fn properties<T: JsonSchema>() -> Map<String, Value> {
+    let schema = schema_for!(T).to_value();
+    schema["properties"].as_object().cloned().unwrap_or_default()
+}
+
+/// Everything that the parts refer to by name.
+fn definitions() -> Value {
+    let mut all = Map::new();
+    let mut take = |schema: Value| {
+        if let Some(definitions) = schema["$defs"].as_object() {
+            all.extend(definitions.clone());
+        }
+    };
+    take(schema_for!(DataSection).to_value());
+    take(schema_for!(Beside).to_value());
+    for check in checks::ALL {
+        take((check.schema)().to_value());
+    }
+    Value::Object(all)
+}

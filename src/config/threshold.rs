@@ -1,0 +1,304 @@
+//! The threshold inputs: each the short form of one limit of one check, also as keys of a flat file.
+
+use serde_yaml::{Mapping, Value};
+
+use super::document::Document;
+use super::{Config, Entry};
+use crate::checks;
+use crate::problem::{Place, Problem};
+use crate::table::Role;
+use crate::verdict::Severity;
+use crate::words::code;
+
+/// Which entry of its check a threshold is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum About {
+    /// The check's only entry.
+    Only,
+    /// The entry without `columns`.
+    AllColumns,
+}
+
+/// One threshold input.
+struct Threshold {
+    /// As an input; with underscores, as a key of a flat file.
+    input: &'static str,
+    check: &'static str,
+    limit: &'static str,
+    about: About,
+}
+
+const fn threshold(input: &'static str, check: &'static str, limit: &'static str, about: About) -> Threshold {
+    Threshold { input, check, limit, about }
+}
+
+/// Thresholds that set one number; `required-columns` and `feature-ranges` are their own below.
+const NUMBERS: [Threshold; 5] = [
+    threshold("min-rows", "row_count", "min", About::Only),
+    threshold("max-null-percent", "missing_values", "max_percent", About::AllColumns),
+    threshold("min-class-percent", "target_distribution", "min_class_percent", About::Only),
+    threshold("max-duplicate-percent", "duplicates", "max_percent", About::AllColumns),
+    threshold("max-age-days", "freshness", "max_age_days", About::Only),
+];
+
+/// The two flat files that many pipelines already have.
+const FLAT_DATA: [&str; 7] = [
+    "min_rows",
+    "max_null_percent",
+    "required_columns",
+    "target_column",
+    "min_class_percent",
+    "feature_ranges",
+    "max_duplicate_percent",
+];
+const FLAT_MODEL: [&str; 4] = ["min_accuracy", "max_latency_p99_ms", "min_improvement", "max_model_size_mb"];
+
+pub fn is_flat_key(key: &str) -> bool {
+    FLAT_DATA.contains(&key) || FLAT_MODEL.contains(&key)
+}
+
+impl Config {
+    /// Reads `{"min_rows": 1000, …}`.
+    pub(super) fn read_flat(&mut self, document: &Document, top: &Mapping, problems: &mut Vec<Problem>) {
+        let at = |key: &str| Some(document.place(key));
+        for (key, value) in top {
+            let key = key.as_str().unwrap_or_default();
+            let result = match key {
+                "target_column" => match value.as_str() {
+                    Some(name) => {
+                        self.data.target = Some(name.to_owned());
+                        Ok(())
+                    }
+                    None => Err("expected the name of a column".to_owned()),
+                },
+                model if FLAT_MODEL.contains(&model) => {
+                    Err("the model gate comes with a later version of mlgate".to_owned())
+                }
+                threshold => self.set(&threshold.replace('_', "-"), value.clone(), key, at(key)),
+            };
+            if let Err(message) = result {
+                problems.push(Problem::new(format!("{key}: {message}")).at(at(key)));
+            }
+        }
+        if top.contains_key("target_column") && !top.contains_key("min_class_percent") {
+            let unset = self.set("min-class-percent", Value::from(1), "target_column", at("target_column"));
+            problems.extend(unset.err().map(Problem::new));
+        }
+        let keys = if top.keys().any(|key| key.as_str().is_some_and(|key| FLAT_MODEL.contains(&key))) {
+            &FLAT_MODEL[..]
+        } else {
+            &FLAT_DATA[..]
+        };
+        let implied = |key: &str| key == "min_class_percent" && top.contains_key("target_column");
+        self.not_configured =
+            keys.iter().filter(|key| !top.contains_key(**key) && !implied(key)).map(ToString::to_string).collect();
+    }
+
+    /// Sets one limit of one check and keeps its others; adds the check where there is none.
+    ///
+    /// # Errors
+    /// What is wrong with the value, or that several entries could be meant.
+    pub fn set(&mut self, input: &str, value: Value, path: &str, place: Option<Place>) -> Result<(), String> {
+        match input {
+            "required-columns" => self.require(value, path, place),
+            "feature-ranges" => self.set_ranges(value, path, place.as_ref()),
+            _ => {
+                let Some(Threshold { check, limit, about, .. }) = NUMBERS.iter().find(|known| known.input == input)
+                else {
+                    return Err("is no threshold".to_owned());
+                };
+                let settings: Mapping = [(Value::from(*limit), value)].into_iter().collect();
+                self.overlay(check, settings, path, place, |entry| {
+                    *about == About::Only || !entry.settings.contains_key("columns")
+                })
+            }
+        }
+    }
+
+    fn require(&mut self, value: Value, path: &str, place: Option<Place>) -> Result<(), String> {
+        let Value::Sequence(names) = value else {
+            return Err("expected a list of column names".to_owned());
+        };
+        let mut candidates = self.candidates("schema", |_| true);
+        let Some(at) = candidates.next() else {
+            drop(candidates);
+            let settings: Mapping = [(Value::from("required"), Value::Sequence(names))].into_iter().collect();
+            return self.add("schema", settings, path, place);
+        };
+        if candidates.next().is_some() {
+            return Err(several("schema"));
+        }
+        drop(candidates);
+        let required = self.entries[at].settings.entry("required".into()).or_insert(Value::Sequence(Vec::new()));
+        match required {
+            Value::Sequence(known) => {
+                for name in names {
+                    if !known.contains(&name) {
+                        known.push(name);
+                    }
+                }
+            }
+            Value::Mapping(known) => {
+                // Columns with a type are required already; the others are a second, untyped demand.
+                let missing: Vec<Value> = names.into_iter().filter(|name| !known.contains_key(name)).collect();
+                if !missing.is_empty() {
+                    let settings = [(Value::from("required"), Value::Sequence(missing))].into_iter().collect();
+                    return self.add("schema", settings, path, place);
+                }
+            }
+            _ => return Err("the entry's own `required` is neither list nor map".to_owned()),
+        }
+        Ok(())
+    }
+
+    fn set_ranges(&mut self, value: Value, path: &str, place: Option<&Place>) -> Result<(), String> {
+        let Value::Mapping(features) = value else {
+            return Err("expected a map such as { age: { min: 0, max: 120 } }".to_owned());
+        };
+        for (column, limits) in features {
+            let name = match &column {
+                Value::String(name) => name.clone(),
+                other => serde_yaml::to_string(other).unwrap_or_default().trim().to_owned(),
+            };
+            let limits = match limits {
+                Value::Mapping(limits) => limits,
+                // `{"age": [0, 120]}`, as some pipelines write it.
+                Value::Sequence(ends) if ends.len() == 2 => {
+                    ["min", "max"].into_iter().map(Value::from).zip(ends).filter(|(_, end)| !end.is_null()).collect()
+                }
+                _ => return Err(format!("{}: expected {{ min: …, max: … }}", code(&name))),
+            };
+            if let Some(key) = limits.keys().find(|key| !matches!(key.as_str(), Some("min" | "max"))) {
+                let key = serde_yaml::to_string(key).unwrap_or_default();
+                return Err(format!("{}: unknown field {}, expected min, max", code(&name), code(key.trim())));
+            }
+            let mut settings: Mapping = [(Value::from("column"), Value::from(name.as_str()))].into_iter().collect();
+            settings.extend(limits);
+            let path = format!("{path}.{name}");
+            self.overlay("range", settings, &path, place.cloned(), |entry| {
+                entry.settings.get("column").and_then(Value::as_str) == Some(&name)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Lays settings over the one entry that is meant.
+    fn overlay(
+        &mut self,
+        check: &str,
+        settings: Mapping,
+        path: &str,
+        place: Option<Place>,
+        meant: impl Fn(&Entry) -> bool,
+    ) -> Result<(), String> {
+        let mut candidates = self.candidates(check, meant);
+        let first = candidates.next();
+        let second = candidates.next();
+        drop(candidates);
+        match (first, second) {
+            (None, _) => self.add(check, settings, path, place),
+            (Some(at), None) => {
+                let entry = &mut self.entries[at];
+                entry.settings.extend(settings);
+                read_settings(entry)
+            }
+            (Some(_), Some(_)) => Err(several(check)),
+        }
+    }
+
+    fn candidates<'a>(
+        &'a self,
+        check: &'a str,
+        meant: impl Fn(&Entry) -> bool + 'a,
+    ) -> Box<dyn Iterator<Item = usize> + 'a> {
+        let found = self.entries.iter().enumerate();
+        Box::new(
+            found
+                .filter(move |(_, entry)| entry.check.id == check && entry.on == Role::Training && meant(entry))
+                .map(|(at, _)| at),
+        )
+    }
+
+    fn add(&mut self, check: &str, settings: Mapping, path: &str, place: Option<Place>) -> Result<(), String> {
+        let check = checks::find(check).ok_or_else(|| format!("the check {check} comes with a later version"))?;
+        let entry = Entry {
+            check,
+            settings,
+            severity: Severity::Fail,
+            name: None,
+            on: Role::Training,
+            waiver: None,
+            path: path.to_owned(),
+            place,
+        };
+        read_settings(&entry)?;
+        self.entries.push(entry);
+        Ok(())
+    }
+}
+
+fn read_settings(entry: &Entry) -> Result<(), String> {
+    (entry.check.read)(Value::Mapping(entry.settings.clone()))
+        .map(|_| ())
+        .map_err(|wrong| wrong.into_iter().map(|(_, message)| message).collect::<Vec<_>>().join("; "))
+}
+
+fn several(check: &str) -> String {
+    format!("several `{check}` entries could be meant; set the limit in the config file instead")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flat(text: &str) -> (Config, Vec<String>) {
+        let mut problems = Vec::new();
+        let config = Config::read(&Document::parse("gate.json", text).unwrap(), &mut problems);
+        (config, problems.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn the_flat_file_means_its_checks() {
+        let (config, problems) = flat(
+            r#"{"min_rows": 1000, "max_null_percent": 5, "required_columns": ["a", "b"], "target_column": "y",
+                "feature_ranges": {"age": {"min": 0, "max": 120}}}"#,
+        );
+        assert_eq!(problems, [""; 0]);
+        let ids: Vec<_> = config.entries.iter().map(|entry| entry.check.id).collect();
+        assert_eq!(ids, ["row_count", "missing_values", "schema", "range", "target_distribution"]);
+        assert_eq!(config.data.target.as_deref(), Some("y"));
+        assert_eq!(config.not_configured, ["max_duplicate_percent"]);
+    }
+
+    #[test]
+    fn a_wrong_value_has_its_place() {
+        let (_, problems) = flat("{\"min_rows\": 5,\n \"max_null_percent\": \"five\"}");
+        assert_eq!(
+            problems,
+            [
+                "max_null_percent: invalid type: string \"five\", expected a percent from 0 to 100 at gate.json line 2 column 2"
+            ]
+        );
+    }
+
+    #[test]
+    fn an_input_changes_one_limit_and_keeps_the_others() {
+        let mut problems = Vec::new();
+        let text = "data: { checks: [{missing_values: {also: [NA], max_percent: 5}}, {missing_values: {columns: [a]}}, {row_count: {max: 9}}] }";
+        let mut config = Config::read(&Document::parse("m.yml", text).unwrap(), &mut problems);
+        config.set("max-null-percent", Value::from(2), "input", None).unwrap();
+        config.set("min-rows", Value::from(1), "input", None).unwrap();
+        assert_eq!(config.entries.len(), 3);
+        assert_eq!(config.entries[0].settings.get("max_percent"), Some(&Value::from(2)));
+        assert!(config.entries[0].settings.contains_key("also"));
+        assert_eq!(config.entries[2].settings.len(), 2);
+    }
+
+    #[test]
+    fn two_entries_that_could_be_meant_are_an_error() {
+        let mut problems = Vec::new();
+        let text = "data: { checks: [{row_count: {max: 9}}, {row_count: {min: 1}, name: x}] }";
+        let mut config = Config::read(&Document::parse("m.yml", text).unwrap(), &mut problems);
+        assert!(config.set("min-rows", Value::from(1), "input", None).unwrap_err().contains("several"));
+    }
+}

@@ -1,0 +1,366 @@
+//! One accumulator a statistic: folds batches of rows, merges with its twins, says its value.
+
+use std::any::Any;
+use std::ops::Range;
+
+use polars::prelude::*;
+use regex::Regex;
+
+use super::cells::{self, Cells};
+use super::classes::Counter;
+use super::repeats::{Conflicts, Hashes, Repeats};
+use super::top::Top;
+use crate::problem::Problem;
+use crate::statistic::{Breaches, Classes, End, Profile, Statistic, Value};
+use crate::words::code;
+
+/// The most classes a class column may have.
+const MOST_CLASSES: usize = 1000;
+/// How many offending values are kept for `show-values`.
+const EXAMPLES: usize = 3;
+
+/// Some rows of a table.
+#[derive(Debug)]
+pub struct Batch {
+    pub frame: DataFrame,
+    /// The number of the first row, counted from 0 over the whole table.
+    pub first_row: u64,
+}
+
+impl Batch {
+    /// The column as plain values, see [`super::rowhash::physical`].
+    ///
+    /// # Errors
+    /// What Polars says.
+    pub fn physical(&self, name: &str) -> PolarsResult<Series> {
+        super::rowhash::physical(self.frame.column(name)?.as_materialized_series())
+    }
+}
+
+/// What an accumulator says when the scan is over.
+pub enum Step {
+    Done(Result<Value, Problem>),
+    /// Wants another scan, of these rows or of all.
+    Again(Box<dyn Accumulator>, Option<Vec<Range<u64>>>),
+}
+
+/// State of one statistic over one scan; each thread has its own.
+pub trait Accumulator: Any + Send {
+    /// An empty twin for another thread.
+    fn twin(&self) -> Box<dyn Accumulator>;
+
+    /// # Errors
+    /// What Polars says of a column.
+    fn fold(&mut self, batch: &Batch) -> PolarsResult<()>;
+
+    fn merge(&mut self, twin: Box<dyn Accumulator>);
+
+    fn finish(self: Box<Self>) -> Step;
+}
+
+/// The twin as what it is: twins are only ever made by [`Accumulator::twin`].
+pub fn same<A: Accumulator>(twin: Box<dyn Accumulator>) -> A {
+    let twin: Box<dyn Any> = twin;
+    *twin.downcast::<A>().expect("twins are of one type")
+}
+
+/// What the accumulators of a table share.
+#[derive(Debug, Clone, Copy)]
+pub struct Means {
+    /// Bytes that the growing state of one statistic may take.
+    pub memory: usize,
+    /// How many columns' worth of counters there are at once.
+    pub columns: usize,
+}
+
+/// The column that carries the answer of the `index`th condition of a scan.
+pub fn condition_column(index: usize) -> String {
+    format!("\u{0}condition {index}")
+}
+
+/// The accumulator of a statistic; `conditions` are the scan's SQL conditions in their order.
+///
+/// # Errors
+/// An expression that cannot be compiled.
+pub fn of(statistic: &Statistic, conditions: &[String], means: Means) -> Result<Box<dyn Accumulator>, Problem> {
+    Ok(match statistic {
+        Statistic::RowCount | Statistic::Modified => Box::new(Rows(0)),
+        Statistic::NullCount { column, also } => {
+            Box::new(Nulls { column: column.clone(), also: also.clone(), count: 0 })
+        }
+        Statistic::Outside { column, min, max } => Box::new(Breaking::new(column, Rule::Outside(*min, *max))),
+        Statistic::Others { column, allowed } => Box::new(Breaking::new(column, Rule::Others(allowed.clone()))),
+        Statistic::Mismatches { column, regex } => {
+            let whole = Regex::new(&format!("\\A(?:{regex})\\z"))
+                .map_err(|error| Problem::new(format!("the expression {} cannot be compiled: {error}", code(regex))))?;
+            Box::new(Breaking::new(column, Rule::Mismatches(whole)))
+        }
+        Statistic::Violations { sql } => {
+            let index = conditions.iter().position(|other| other == sql).unwrap_or_default();
+            Box::new(Breaking::new(&condition_column(index), Rule::NotTrue))
+        }
+        Statistic::ClassCounts { column } => {
+            Box::new(ClassCounts { column: column.clone(), counter: Counter::new(MOST_CLASSES) })
+        }
+        Statistic::TopCount { column } => Box::new(Top::new(column, means)),
+        Statistic::Newest { column } => Box::new(Newest { column: column.clone(), newest: None, wrong: None }),
+        Statistic::Repeats { columns } => Box::new(Hashes::<Repeats>::new(columns, None, means.memory)),
+        Statistic::Conflicts { features, label } => {
+            Box::new(Hashes::<Conflicts>::new(features, Some(label), means.memory))
+        }
+        Statistic::Profile { column } => Box::new(Profiled {
+            column: column.clone(),
+            profile: Profile::default(),
+            counter: Counter::new(MOST_CLASSES),
+        }),
+    })
+}
+
+/// Columns that a statistic reads.
+pub fn columns(statistic: &Statistic) -> Vec<String> {
+    match statistic {
+        Statistic::RowCount | Statistic::Modified | Statistic::Violations { .. } => Vec::new(),
+        Statistic::NullCount { column, .. }
+        | Statistic::Outside { column, .. }
+        | Statistic::Others { column, .. }
+        | Statistic::Mismatches { column, .. }
+        | Statistic::ClassCounts { column }
+        | Statistic::TopCount { column }
+        | Statistic::Newest { column }
+        | Statistic::Profile { column } => vec![column.clone()],
+        Statistic::Repeats { columns } => columns.clone(),
+        Statistic::Conflicts { features, label } => features.iter().chain([label]).cloned().collect(),
+    }
+}
+
+struct Rows(u64);
+
+impl Accumulator for Rows {
+    fn twin(&self) -> Box<dyn Accumulator> {
+        Box::new(Self(0))
+    }
+
+    fn fold(&mut self, batch: &Batch) -> PolarsResult<()> {
+        self.0 += batch.frame.height() as u64;
+        Ok(())
+    }
+
+    fn merge(&mut self, twin: Box<dyn Accumulator>) {
+        self.0 += same::<Self>(twin).0;
+    }
+
+    fn finish(self: Box<Self>) -> Step {
+        Step::Done(Ok(Value::Count(self.0)))
+    }
+}
+
+struct Nulls {
+    column: String,
+    also: Vec<String>,
+    count: u64,
+}
+
+impl Accumulator for Nulls {
+    fn twin(&self) -> Box<dyn Accumulator> {
+        Box::new(Self { column: self.column.clone(), also: self.also.clone(), count: 0 })
+    }
+
+    fn fold(&mut self, batch: &Batch) -> PolarsResult<()> {
+        let column = batch.frame.column(&self.column)?.as_materialized_series();
+        self.count += cells::missing(column)?;
+        if !self.also.is_empty() {
+            let texts = super::rowhash::physical(column)?;
+            if let Ok(texts) = texts.str() {
+                let spelled = texts.iter().flatten().filter(|text| self.also.iter().any(|also| also == text));
+                self.count += spelled.count() as u64;
+            }
+        }
+        Ok(())
+    }
+
+    fn merge(&mut self, twin: Box<dyn Accumulator>) {
+        self.count += same::<Self>(twin).count;
+    }
+
+    fn finish(self: Box<Self>) -> Step {
+        Step::Done(Ok(Value::Count(self.count)))
+    }
+}
+
+/// What a value must not be.
+#[derive(Clone)]
+enum Rule {
+    Outside(Option<End>, Option<End>),
+    Others(Vec<String>),
+    Mismatches(Regex),
+    NotTrue,
+}
+
+/// Counts the rows that break a rule and keeps the first few values that did.
+struct Breaking {
+    column: String,
+    rule: Rule,
+    /// Row, and its value as text.
+    first: Vec<(u64, String)>,
+    count: u64,
+}
+
+impl Breaking {
+    fn new(column: &str, rule: Rule) -> Self {
+        Self { column: column.to_owned(), rule, first: Vec::new(), count: 0 }
+    }
+
+    fn keep(&mut self, row: u64, value: String) {
+        if self.first.len() < EXAMPLES || self.first.last().is_some_and(|(last, _)| row < *last) {
+            let at = self.first.partition_point(|(other, _)| *other < row);
+            self.first.insert(at, (row, value));
+            self.first.truncate(EXAMPLES);
+        }
+    }
+}
+
+impl Accumulator for Breaking {
+    fn twin(&self) -> Box<dyn Accumulator> {
+        Box::new(Self::new(&self.column, self.rule.clone()))
+    }
+
+    fn fold(&mut self, batch: &Batch) -> PolarsResult<()> {
+        let column = batch.frame.column(&self.column)?.as_materialized_series().clone();
+        let cells = Cells::of(&column)?;
+        let (count, rows) = match &self.rule {
+            Rule::Outside(min, max) => cells.outside(*min, *max, EXAMPLES),
+            Rule::Others(allowed) => cells.others(allowed, EXAMPLES),
+            Rule::Mismatches(regex) => cells.mismatches(regex, EXAMPLES),
+            Rule::NotTrue => cells.not_true(EXAMPLES),
+        };
+        self.count += count;
+        for row in rows {
+            let value = if matches!(self.rule, Rule::NotTrue) { String::new() } else { cells::text(&column, row)? };
+            self.keep(batch.first_row + row as u64, value);
+        }
+        Ok(())
+    }
+
+    fn merge(&mut self, twin: Box<dyn Accumulator>) {
+        let twin = same::<Self>(twin);
+        self.count += twin.count;
+        for (row, value) in twin.first {
+            self.keep(row, value);
+        }
+    }
+
+    fn finish(self: Box<Self>) -> Step {
+        let first_row = self.first.first().map(|(row, _)| *row);
+        let examples = self.first.into_iter().map(|(_, value)| value).filter(|value| !value.is_empty()).collect();
+        Step::Done(Ok(Value::Breaches(Breaches { count: self.count, first_row, examples })))
+    }
+}
+
+struct ClassCounts {
+    column: String,
+    counter: Counter,
+}
+
+impl Accumulator for ClassCounts {
+    fn twin(&self) -> Box<dyn Accumulator> {
+        Box::new(Self { column: self.column.clone(), counter: Counter::new(MOST_CLASSES) })
+    }
+
+    fn fold(&mut self, batch: &Batch) -> PolarsResult<()> {
+        self.counter.fold(batch.frame.column(&self.column)?.as_materialized_series())
+    }
+
+    fn merge(&mut self, twin: Box<dyn Accumulator>) {
+        self.counter.merge(same::<Self>(twin).counter);
+    }
+
+    fn finish(self: Box<Self>) -> Step {
+        let classes = self.counter.finish().map_or(Classes::TooMany(MOST_CLASSES), Classes::Counted);
+        Step::Done(Ok(Value::Classes(classes)))
+    }
+}
+
+struct Newest {
+    column: String,
+    newest: Option<i64>,
+    /// The first row whose text is no time.
+    wrong: Option<u64>,
+}
+
+impl Accumulator for Newest {
+    fn twin(&self) -> Box<dyn Accumulator> {
+        Box::new(Self { column: self.column.clone(), newest: None, wrong: None })
+    }
+
+    fn fold(&mut self, batch: &Batch) -> PolarsResult<()> {
+        let column = batch.frame.column(&self.column)?.as_materialized_series();
+        match cells::newest(column)? {
+            Ok(newest) => self.newest = self.newest.max(newest),
+            Err(row) => {
+                let row = batch.first_row + row as u64;
+                self.wrong = Some(self.wrong.map_or(row, |wrong| wrong.min(row)));
+            }
+        }
+        Ok(())
+    }
+
+    fn merge(&mut self, twin: Box<dyn Accumulator>) {
+        let twin = same::<Self>(twin);
+        self.newest = self.newest.max(twin.newest);
+        self.wrong = match (self.wrong, twin.wrong) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+    }
+
+    fn finish(self: Box<Self>) -> Step {
+        Step::Done(match self.wrong {
+            Some(row) => Err(Problem::new(format!("{} is no RFC 3339 time in row {row}", code(&self.column)))
+                .hint("times look like 2026-11-24T12:00:00Z")),
+            None => Ok(Value::Instant(self.newest)),
+        })
+    }
+}
+
+struct Profiled {
+    column: String,
+    profile: Profile,
+    counter: Counter,
+}
+
+impl Accumulator for Profiled {
+    fn twin(&self) -> Box<dyn Accumulator> {
+        Box::new(Self { column: self.column.clone(), profile: Profile::default(), counter: Counter::new(MOST_CLASSES) })
+    }
+
+    fn fold(&mut self, batch: &Batch) -> PolarsResult<()> {
+        let column = batch.frame.column(&self.column)?.as_materialized_series();
+        self.profile.missing += cells::missing(column)?;
+        let (extent, infinite) = Cells::of(column)?.extent();
+        self.profile.infinite += infinite;
+        self.widen(extent);
+        self.counter.fold(column)
+    }
+
+    fn merge(&mut self, twin: Box<dyn Accumulator>) {
+        let twin = same::<Self>(twin);
+        self.profile.missing += twin.profile.missing;
+        self.profile.infinite += twin.profile.infinite;
+        self.widen(twin.profile.min.zip(twin.profile.max));
+        self.counter.merge(twin.counter);
+    }
+
+    fn finish(mut self: Box<Self>) -> Step {
+        self.profile.classes = self.counter.finish();
+        Step::Done(Ok(Value::Profile(self.profile)))
+    }
+}
+
+impl Profiled {
+    fn widen(&mut self, extent: Option<(f64, f64)>) {
+        if let Some((min, max)) = extent {
+            self.profile.min = Some(self.profile.min.map_or(min, |other| other.min(min)));
+            self.profile.max = Some(self.profile.max.map_or(max, |other| other.max(max)));
+        }
+    }
+}

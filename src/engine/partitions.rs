@@ -1,0 +1,61 @@
+//! Columns that stand in folder names (`year=2026/month=1/…`) of text files; Polars reads those of
+//! Parquet and Arrow files itself.
+
+use std::path::Path;
+
+use polars::prelude::*;
+
+use crate::table::csv::date_days;
+
+/// What writers put where the value is null.
+const NULL_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
+
+/// The columns of all files with the type that holds all their values.
+pub fn schema<'a>(base: &Path, paths: impl Iterator<Item = &'a Path>) -> Vec<Field> {
+    let mut fields: Vec<(String, Vec<String>)> = Vec::new();
+    for path in paths {
+        for (at, (name, value)) in of(base, path).into_iter().enumerate() {
+            if fields.len() == at {
+                fields.push((name, Vec::new()));
+            }
+            fields[at].1.extend(value);
+        }
+    }
+    fields.into_iter().map(|(name, values)| Field::new(name.into(), dtype(&values))).collect()
+}
+
+/// The values of one file as literals of these columns.
+pub fn literals(base: &Path, path: &Path, fields: &[Field]) -> Vec<Expr> {
+    let typed = |(field, (_, value)): (&Field, (String, Option<String>))| {
+        let literal = match (field.dtype(), value) {
+            (_, None) => lit(NULL),
+            (DataType::Int64, Some(text)) => text.parse::<i64>().map_or_else(|_| lit(NULL), lit),
+            (DataType::Date, Some(text)) => date_days(text.as_bytes()).map_or_else(|| lit(NULL), lit),
+            (_, Some(text)) => lit(text),
+        };
+        literal.cast(field.dtype().clone()).alias(field.name().clone())
+    };
+    fields.iter().zip(of(base, path)).map(typed).collect()
+}
+
+fn of(base: &Path, path: &Path) -> Vec<(String, Option<String>)> {
+    let below = path.strip_prefix(base).unwrap_or(path);
+    let folders = below.parent().into_iter().flat_map(Path::components);
+    folders
+        .filter_map(|folder| {
+            let folder = folder.as_os_str().to_string_lossy().into_owned();
+            let (name, value) = folder.split_once('=')?;
+            Some((name.to_owned(), (value != NULL_PARTITION).then(|| value.to_owned())))
+        })
+        .collect()
+}
+
+fn dtype(values: &[String]) -> DataType {
+    if values.iter().all(|value| value.parse::<i64>().is_ok()) {
+        DataType::Int64
+    } else if values.iter().all(|value| date_days(value.as_bytes()).is_some()) {
+        DataType::Date
+    } else {
+        DataType::String
+    }
+}

@@ -1,0 +1,211 @@
+//! One scan of a table for all statistics at once, and another where a statistic asks for it.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use polars::prelude::*;
+
+use super::Progress;
+use super::accumulate::{self, Accumulator, Batch, Means, Step, condition_column};
+use super::source::Source;
+use crate::problem::Problem;
+use crate::statistic::{Statistic, Value};
+
+const ROW: &str = "\u{0}row";
+/// More ranges than this, or most of the rows, and one scan of everything is cheaper.
+const MOST_RANGES: usize = 64;
+
+/// The accumulators of one thread, in the order of the statistics.
+type Set = Vec<Box<dyn Accumulator>>;
+
+/// Measures `statistics`; each gets its value or its own problem.
+pub fn scan(
+    source: &Source,
+    statistics: &[Statistic],
+    means: Means,
+    progress: &Arc<Progress>,
+) -> BTreeMap<Statistic, Result<Value, Problem>> {
+    let mut done = BTreeMap::new();
+    match attempt(source, statistics, means, progress) {
+        Ok(values) => done.extend(values),
+        Err(_) if statistics.len() > 1 && statistics.iter().any(fallible) => {
+            // A condition that fails on some row must not take the other statistics with it.
+            let (conditions, others): (Vec<_>, Vec<_>) = statistics.iter().cloned().partition(fallible);
+            for condition in conditions {
+                done.extend(scan(source, &[condition], means, progress));
+            }
+            if !others.is_empty() {
+                done.extend(scan(source, &others, means, progress));
+            }
+        }
+        Err(error) => {
+            let problem = source.problem(&error);
+            done.extend(statistics.iter().map(|statistic| (statistic.clone(), Err(problem.clone()))));
+        }
+    }
+    done
+}
+
+/// Statistics whose computation can fail by itself on data that can be read.
+fn fallible(statistic: &Statistic) -> bool {
+    matches!(statistic, Statistic::Violations { .. })
+}
+
+fn attempt(
+    source: &Source,
+    statistics: &[Statistic],
+    means: Means,
+    progress: &Arc<Progress>,
+) -> PolarsResult<BTreeMap<Statistic, Result<Value, Problem>>> {
+    let mut done = BTreeMap::new();
+    let mut conditions: Vec<String> = Vec::new();
+    for statistic in statistics {
+        if let Statistic::Violations { sql } = statistic
+            && !conditions.contains(sql)
+        {
+            conditions.push(sql.clone());
+        }
+    }
+    let means = Means { memory: means.memory / greedy(statistics).max(1), columns: statistics.len() };
+    let mut open: Vec<(Statistic, Box<dyn Accumulator>)> = Vec::new();
+    for statistic in statistics {
+        match accumulate::of(statistic, &conditions, means) {
+            Ok(accumulator) => open.push((statistic.clone(), accumulator)),
+            Err(problem) => {
+                done.insert(statistic.clone(), Err(problem));
+            }
+        }
+    }
+    let mut ranges: Option<Vec<Range<u64>>> = None;
+    while !open.is_empty() {
+        let (names, set): (Vec<Statistic>, Set) = open.drain(..).unzip();
+        let finished = pass(source, &names, set, &conditions, ranges.take(), progress)?;
+        let mut wanted: Option<Vec<Range<u64>>> = Some(Vec::new());
+        for (statistic, accumulator) in names.into_iter().zip(finished) {
+            match accumulator.finish() {
+                Step::Done(value) => {
+                    done.insert(statistic, value);
+                }
+                Step::Again(next, rows) => {
+                    wanted = wanted.zip(rows).map(|(mut all, rows)| {
+                        all.extend(rows);
+                        all
+                    });
+                    open.push((statistic, next));
+                }
+            }
+        }
+        ranges = wanted.map(joined);
+    }
+    Ok(done)
+}
+
+/// How many of the statistics keep state that grows with the rows.
+fn greedy(statistics: &[Statistic]) -> usize {
+    let grows = |statistic: &&Statistic| {
+        matches!(statistic, Statistic::Repeats { .. } | Statistic::Conflicts { .. } | Statistic::TopCount { .. })
+    };
+    let tops = statistics.iter().any(|statistic| matches!(statistic, Statistic::TopCount { .. }));
+    let hashes = statistics.iter().filter(grows).filter(|s| !matches!(s, Statistic::TopCount { .. })).count();
+    hashes + usize::from(tops)
+}
+
+/// Overlapping and neighbouring ranges as one.
+fn joined(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
+    ranges.sort_unstable_by_key(|range| range.start);
+    let mut all: Vec<Range<u64>> = Vec::new();
+    for range in ranges {
+        match all.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => all.push(range),
+        }
+    }
+    all
+}
+
+/// Folds the rows of the table, or of these ranges of it, into the accumulators.
+fn pass(
+    source: &Source,
+    statistics: &[Statistic],
+    set: Set,
+    conditions: &[String],
+    ranges: Option<Vec<Range<u64>>>,
+    progress: &Arc<Progress>,
+) -> PolarsResult<Set> {
+    let total = source.info().rows;
+    let few = |ranges: &Vec<Range<u64>>| {
+        source.skips_rows()
+            && ranges.len() <= MOST_RANGES
+            && ranges.iter().map(|range| range.end - range.start).sum::<u64>() < total / 2
+    };
+    let parts = ranges.filter(few).unwrap_or_else(|| vec![0..total]);
+    progress.expect(parts.iter().map(|range| range.end.min(total) - range.start).sum());
+
+    let mut columns: Vec<String> = statistics.iter().flat_map(accumulate::columns).collect();
+    columns.sort_unstable();
+    columns.dedup();
+    let mut wanted: Vec<Expr> = columns.iter().map(|name| Expr::Column(name.as_str().into())).collect();
+    for (index, sql) in conditions.iter().enumerate() {
+        if statistics.iter().any(|statistic| matches!(statistic, Statistic::Violations { sql: other } if other == sql))
+        {
+            wanted.push(polars::sql::sql_expr(sql)?.alias(condition_column(index)));
+        }
+    }
+    wanted.push(Expr::Column(ROW.into()));
+
+    let pool = Arc::new(Mutex::new(vec![set]));
+    for range in parts {
+        let mut frame = source.scan()?;
+        if range != (0..total) {
+            let length = IdxSize::try_from(range.end - range.start).unwrap_or(IdxSize::MAX);
+            frame = frame.slice(range.start as i64, length);
+        }
+        let start = IdxSize::try_from(range.start).map_err(|_| polars_err!(ComputeError: "too many rows"))?;
+        frame = frame.with_row_index(ROW, Some(start)).select(&wanted);
+        fold(frame, &pool, progress)?;
+    }
+    let mut sets = std::mem::take(&mut *pool.lock().unwrap_or_else(PoisonError::into_inner));
+    let mut all = sets.swap_remove(0);
+    for set in sets {
+        for (into, twin) in all.iter_mut().zip(set) {
+            into.merge(twin);
+        }
+    }
+    Ok(all)
+}
+
+/// Runs the plan on the streaming engine; every thread folds its batches where they were decoded.
+fn fold(frame: LazyFrame, pool: &Arc<Mutex<Vec<Set>>>, progress: &Arc<Progress>) -> PolarsResult<()> {
+    let pool = Arc::clone(pool);
+    let progress = Arc::clone(progress);
+    let twins: Set = pool
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .first()
+        .map(|set| set.iter().map(|accumulator| accumulator.twin()).collect())
+        .unwrap_or_default();
+    let twins = Mutex::new(twins);
+    let each = move |batch: DataFrame| -> PolarsResult<DataFrame> {
+        let nothing = batch.clear();
+        if batch.height() == 0 {
+            return Ok(nothing);
+        }
+        let free = pool.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut set = free.unwrap_or_else(|| {
+            twins.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|accumulator| accumulator.twin()).collect()
+        });
+        let first_row = batch.column(ROW)?.as_materialized_series().idx()?.first().map_or(0, u64::from);
+        progress.add(batch.height() as u64);
+        let batch = Batch { frame: batch, first_row };
+        let folded = set.iter_mut().try_for_each(|accumulator| accumulator.fold(&batch));
+        pool.lock().unwrap_or_else(PoisonError::into_inner).push(set);
+        folded.map(|()| nothing)
+    };
+    let streaming = AllowedOptimizations::STREAMING;
+    frame
+        .map(each, streaming, None, Some("statistics"))
+        .sink_batches(PlanCallback::new(|_: DataFrame| Ok(false)), false, None)?
+        .collect_with_engine(Engine::Streaming)?;
+    Ok(())
+}

@@ -1,0 +1,167 @@
+//! Plan → keys → values → verdicts.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, NaiveDate};
+
+use crate::check::{Judge, Tables};
+use crate::cli::FailOn;
+use crate::config::Entry;
+use crate::plan::Plan;
+use crate::problem::Problem;
+use crate::report::RunResult;
+use crate::statistic::{Key, Measured};
+use crate::table::{Role, TableInfo};
+use crate::verdict::{Finding, Limit, Outcome, Severity, Status, Unit, Verdict};
+
+/// Checks that have something to say of an empty table.
+const JUDGE_EMPTY: [&str; 2] = ["row_count", "schema"];
+
+/// Judges every entry in written order; `measure` is asked once, for everything.
+pub fn judge(
+    plan: Plan,
+    tables: &BTreeMap<Role, Result<TableInfo, Problem>>,
+    measure: impl FnOnce(&BTreeSet<Key>) -> Measured,
+) -> Vec<(crate::check::Gate, Verdict)> {
+    let Plan { entries, target, timestamp, now, show_values, .. } = plan;
+    let is_empty = |role: Role| matches!(tables.get(&role), Some(Ok(info)) if info.rows == 0);
+    let mut keys = BTreeSet::new();
+    let mut asked: Vec<(Entry, Option<String>, Result<Option<Judge>, Problem>)> = Vec::new();
+    for planned in entries {
+        let entry = planned.entry;
+        let subject = planned.check.subject(target.as_deref());
+        let view =
+            Tables { here: entry.on, target: target.as_deref(), timestamp: timestamp.as_deref(), now, all: tables };
+        let judge = if is_empty(entry.on) && !JUDGE_EMPTY.contains(&entry.check.id) {
+            Ok(None)
+        } else {
+            planned.check.plan(&view).map(|(wanted, judge)| {
+                keys.extend(wanted);
+                Some(judge)
+            })
+        };
+        asked.push((entry, subject, judge));
+    }
+
+    let measured = measure(&keys);
+
+    let empty: BTreeSet<Role> = asked.iter().map(|(entry, ..)| entry.on).filter(|role| is_empty(*role)).collect();
+    let mut verdicts: Vec<_> = asked
+        .into_iter()
+        .map(|(entry, subject, judge)| {
+            let finding = judge.and_then(|judge| judge.map(|judge| judge(&measured)).transpose());
+            (entry.check.gate, verdict(entry, subject, finding, now, show_values))
+        })
+        .collect();
+    verdicts.extend(empty.into_iter().map(|role| (crate::check::Gate::Data, empty_table(role))));
+    verdicts
+}
+
+/// A finding as the report shows it: severity and waiver applied.
+fn verdict(
+    entry: Entry,
+    subject: Option<String>,
+    finding: Result<Option<Finding>, Problem>,
+    now: i64,
+    show_values: bool,
+) -> Verdict {
+    let mut verdict = Verdict {
+        check: entry.check.id.to_owned(),
+        subject,
+        name: entry.name,
+        on: (entry.on != Role::Training).then(|| entry.on.to_string()),
+        status: Status::Error,
+        severity: entry.severity,
+        observed: None,
+        limit: None,
+        unit: None,
+        message: String::new(),
+        hint: None,
+        values: serde_json::Map::new(),
+        examples: Vec::new(),
+        waiver: None,
+        at: entry.place,
+    };
+    let finding = match finding {
+        Err(problem) => {
+            verdict.message = problem.message;
+            verdict.hint = problem.hint;
+            return verdict;
+        }
+        Ok(None) => {
+            verdict.status = Status::Skipped;
+            verdict.message = format!("the {} table is empty", entry.on);
+            return verdict;
+        }
+        Ok(Some(finding)) => finding,
+    };
+    verdict.status = match finding.outcome {
+        Outcome::Pass => Status::Pass,
+        Outcome::Fail => Status::Fail,
+        Outcome::Inconclusive => Status::Inconclusive,
+    };
+    verdict.observed = finding.observed;
+    verdict.limit = finding.limit;
+    verdict.unit = finding.unit;
+    verdict.message = finding.message;
+    verdict.values = finding.values;
+    if show_values {
+        verdict.examples = finding.examples;
+    }
+    if verdict.status != Status::Pass {
+        if let Some(waiver) = entry.waiver {
+            if in_force(&waiver.until, now) {
+                verdict.status = Status::Warn;
+            } else {
+                verdict.hint = Some(format!("its waiver ended on {}", waiver.until));
+            }
+            verdict.waiver = Some(waiver);
+        }
+        if entry.severity == Severity::Warn {
+            verdict.status = Status::Warn;
+        }
+    }
+    verdict
+}
+
+/// Whether the waiver's last day, in UTC, is not over.
+fn in_force(until: &str, now: i64) -> bool {
+    let today = DateTime::from_timestamp_micros(now).map(|time| time.date_naive());
+    let until = NaiveDate::parse_from_str(until, "%Y-%m-%d").ok();
+    matches!((today, until), (Some(today), Some(until)) if today <= until)
+}
+
+/// An empty table never passes, whatever is configured.
+fn empty_table(role: Role) -> Verdict {
+    Verdict {
+        check: "row_count".to_owned(),
+        subject: None,
+        name: None,
+        on: (role != Role::Training).then(|| role.to_string()),
+        status: Status::Fail,
+        severity: Severity::Fail,
+        observed: Some(0.0),
+        limit: Some(Limit::min(1.0)),
+        unit: Some(Unit::Rows),
+        message: format!("the {role} table is empty, at least 1 row needed"),
+        hint: None,
+        values: serde_json::Map::new(),
+        examples: Vec::new(),
+        waiver: None,
+        at: None,
+    }
+}
+
+/// What the verdicts together mean.
+pub fn result<'a>(verdicts: impl IntoIterator<Item = &'a Verdict>, fail_on: FailOn) -> RunResult {
+    let mut result = RunResult::Passed;
+    for verdict in verdicts {
+        match verdict.status {
+            Status::Error => return RunResult::Error,
+            status if status.blocks() => result = RunResult::Blocked,
+            Status::Warn if fail_on == FailOn::Warn => result = RunResult::Blocked,
+            _ => {}
+        }
+    }
+    result
+}

@@ -1,0 +1,82 @@
+//! Annotations: the verdicts on the lines of their rules, as the runner's log commands.
+
+use crate::problem::{Place, Problem};
+use crate::report::Report;
+use crate::verdict::{Status, Verdict};
+
+/// The runner takes this many of each level from a step.
+const MOST: usize = 10;
+/// The runner cuts messages here, in characters; the title and hint need some of it.
+const LONGEST: usize = 4000;
+
+/// The report's annotations, the worst first; the last of a level says how many more there are.
+pub fn render(report: &Report) -> Vec<String> {
+    let mut lines = Vec::new();
+    for (level, wanted) in [("error", true), ("warning", false)] {
+        let verdicts: Vec<&Verdict> = report
+            .worst_first()
+            .into_iter()
+            .filter(|verdict| if wanted { verdict.status.blocks() } else { verdict.status == Status::Warn })
+            .collect();
+        let shown = if verdicts.len() > MOST { MOST - 1 } else { verdicts.len() };
+        for verdict in &verdicts[..shown] {
+            let mut message = verdict.message.clone();
+            if let Some(hint) = &verdict.hint {
+                message = format!("{message}\nhint: {hint}");
+            }
+            let title = format!("{} {}", verdict.status.word(), verdict.label());
+            lines.push(command(level, verdict.at.as_ref(), &title, &message));
+        }
+        if shown < verdicts.len() {
+            let more = format!("and {} more: see the report", verdicts.len() - shown);
+            lines.push(command(level, None, "mlgate", &more));
+        }
+    }
+    lines
+}
+
+/// The annotation of a problem that ended the run.
+pub fn problem(problem: &Problem) -> String {
+    let mut message = problem.message.clone();
+    if let Some(hint) = &problem.hint {
+        message = format!("{message}\nhint: {hint}");
+    }
+    command("error", problem.place.as_ref(), "mlgate", &message)
+}
+
+fn command(level: &str, place: Option<&Place>, title: &str, message: &str) -> String {
+    let mut properties = Vec::new();
+    if let Some(place) = place {
+        properties.push(format!("file={}", property(&place.file)));
+        properties.push(format!("line={}", place.line));
+        if let Some(column) = place.column {
+            properties.push(format!("col={column}"));
+        }
+    }
+    properties.push(format!("title={}", property(title)));
+    let message: String = message.chars().take(LONGEST).collect();
+    format!("::{level} {}::{}", properties.join(","), data(&message))
+}
+
+/// Escapes the text of a log command. The runner also knows `##[…]`, anywhere in a line.
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A").replace("##[", "# #[")
+}
+
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn foreign_text_stays_inside_its_annotation() {
+        let place = Place { file: "a,b:c.yml".into(), line: 3, column: Some(5) };
+        assert_eq!(
+            command("error", Some(&place), "FAIL range:x::y", "100 %\n::set-output name=a::b\r##[error]"),
+            "::error file=a%2Cb%3Ac.yml,line=3,col=5,title=FAIL range%3Ax%3A%3Ay::100 %25%0A::set-output name=a::b%0D# #[error]"
+        );
+    }
+}

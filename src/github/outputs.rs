@@ -1,0 +1,88 @@
+//! The outputs for later jobs: which there are, what they are, how they are written.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+
+use serde_json::json;
+
+use crate::report::{Report, RunResult};
+use crate::verdict::Status;
+
+/// Names and meanings; action.yml and README are made from it.
+pub const OUTPUTS: [(&str, &str); 10] = [
+    ("result", "`passed`, `blocked` or `error`"),
+    ("passed", "`true` or `false`"),
+    ("data-result", "The data gate's result; empty where it did not run"),
+    ("model-result", "The model gate's result; empty where it did not run"),
+    ("failed-checks", "JSON list of the entries that failed, were inconclusive or could not be measured"),
+    ("warned-checks", "JSON list of the entries that warn"),
+    ("summary", "One line that says what happened"),
+    ("report", "Path of report.json, relative to the workspace"),
+    ("report-sha256", "SHA-256 of report.json, for the jobs that must know it is this one"),
+    ("rows", "Rows of the training table"),
+];
+
+/// The outputs of a report.
+pub fn of(report: &Report, path: &str, sha256: &str) -> Vec<(&'static str, String)> {
+    let gate = |name: &str| {
+        let gate = report.gates.iter().find(|gate| gate.gate == name);
+        gate.map_or(String::new(), |gate| gate.result.word().to_owned())
+    };
+    let labels = |wanted: &dyn Fn(Status) -> bool| {
+        let labels: Vec<String> =
+            report.verdicts().filter(|verdict| wanted(verdict.status)).map(crate::verdict::Verdict::label).collect();
+        json!(labels).to_string()
+    };
+    let rows = report.tables.get("training").and_then(|table| table.rows);
+    vec![
+        ("result", report.result.word().to_owned()),
+        ("passed", (report.result == RunResult::Passed).to_string()),
+        ("data-result", gate("data")),
+        ("model-result", gate("model")),
+        ("failed-checks", labels(&Status::blocks)),
+        ("warned-checks", labels(&|status| status == Status::Warn)),
+        ("summary", one_line(&report.summary)),
+        ("report", path.to_owned()),
+        ("report-sha256", sha256.to_owned()),
+        ("rows", rows.map_or(String::new(), |rows| rows.to_string())),
+    ]
+}
+
+/// `name<<DELIMITER`, the delimiter random, so that no value can end itself and start another output.
+pub fn entry(name: &str, value: &str) -> String {
+    loop {
+        let delimiter = format!("mlgate-{:016x}{:016x}", random(), random());
+        if !value.contains(&delimiter) && !name.contains(&delimiter) {
+            return format!("{name}<<{delimiter}\n{value}\n{delimiter}\n");
+        }
+    }
+}
+
+/// The text without line breaks or control characters.
+pub fn one_line(text: &str) -> String {
+    let flat: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    flat.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The standard library's source of keys for its hash maps, which the system's randomness seeds.
+fn random() -> u64 {
+    RandomState::new().build_hasher().finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_cannot_write_another_output() {
+        let entry = entry("summary", "x\nmlgate\nresult=passed");
+        let delimiter = entry.lines().next().unwrap().strip_prefix("summary<<").unwrap();
+        assert_eq!(entry.lines().filter(|line| *line == delimiter).count(), 1);
+        assert!(entry.ends_with(&format!("\n{delimiter}\n")));
+    }
+
+    #[test]
+    fn no_two_delimiters_are_alike() {
+        assert_ne!(entry("a", "b"), entry("a", "b"));
+    }
+}

@@ -1,0 +1,60 @@
+//! The quality gate of machine-learning delivery.
+//!
+//! Data flows one way: inputs → config → plan → statistics → verdicts → report → sinks. Modules
+//! stand in that order; ARCHITECTURE.md says which of them touch the world.
+
+pub mod check;
+pub mod checks;
+pub mod cli;
+pub mod commands;
+pub mod condition;
+pub mod config;
+pub mod docs;
+pub mod engine;
+pub mod gate;
+pub mod github;
+pub mod limit;
+pub mod plan;
+pub mod problem;
+pub mod report;
+pub mod statistic;
+pub mod suggest;
+pub mod table;
+pub mod verdict;
+pub mod words;
+pub mod workspace;
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use clap::Parser as _;
+
+use cli::{Cli, Command};
+use commands::Context;
+use problem::{Exit, Failure};
+
+/// Runs one command; never panics.
+pub fn run(arguments: Vec<OsString>, variables: BTreeMap<String, String>) -> Exit {
+    commands::quiet_panics();
+    let context = Context::new(&arguments, variables);
+    catch_unwind(AssertUnwindSafe(|| dispatch(arguments, &context))).unwrap_or_else(|_| context.panicked())
+}
+
+fn dispatch(arguments: Vec<OsString>, context: &Context) -> Exit {
+    let ended = context.begin().and_then(|()| {
+        let arguments = context.arguments(arguments)?;
+        let cli = match Cli::try_parse_from(&arguments) {
+            Ok(cli) => cli,
+            Err(error) => return context.usage(&error),
+        };
+        match cli.command {
+            Command::Check(args) => commands::check::run(&args, &arguments, context),
+            Command::Suggest(args) => commands::suggest(&args, context),
+            Command::Explain { check } => commands::explain(&check),
+            Command::Schema => commands::schema(),
+            Command::Generate { folder } => commands::generate(&folder),
+        }
+    });
+    ended.unwrap_or_else(|failure: Failure| context.failed(&failure))
+}

@@ -1,0 +1,186 @@
+//! What the config means: every entry a check, every table a path, every problem listed.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate};
+use serde_yaml::Value;
+
+use crate::check::{AnyCheck, Gate};
+use crate::checks;
+use crate::cli::{CheckArgs, FailOn, GateChoice, size};
+use crate::config::document::prefix;
+use crate::config::{Config, Entry};
+use crate::problem::{Problem, nearest};
+use crate::table::Role;
+use crate::table::csv::Csv;
+use crate::table::files::Files;
+use crate::words::code;
+
+const DEFAULT_MEMORY: usize = 1_000_000_000;
+
+/// A run that can be carried out.
+pub struct Plan {
+    /// Where each table is, as the user wrote it.
+    pub tables: BTreeMap<Role, String>,
+    pub csv: CsvForm,
+    pub entries: Vec<PlannedEntry>,
+    pub target: Option<String>,
+    pub timestamp: Option<String>,
+    /// Microseconds since 1970 UTC.
+    pub now: i64,
+    /// Bytes for state that grows with the rows.
+    pub memory: usize,
+    pub fail_on: FailOn,
+    pub show_values: bool,
+    pub not_configured: Vec<String>,
+}
+
+/// How CSV files are written, as far as the config says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CsvForm {
+    pub delimiter: Option<u8>,
+    pub null_values: Vec<String>,
+}
+
+impl CsvForm {
+    /// The form of these files: tabs where the name says so and the config does not say otherwise.
+    pub fn for_files(self, files: &Files) -> Csv {
+        let tabs = files.paths.first().is_some_and(|path| {
+            let name = path.to_string_lossy().to_lowercase();
+            name.trim_end_matches(".gz").ends_with(".tsv")
+        });
+        let usual = if tabs { b'\t' } else { b',' };
+        Csv { delimiter: self.delimiter.unwrap_or(usual), null_values: self.null_values }
+    }
+}
+
+pub struct PlannedEntry {
+    pub entry: Entry,
+    pub check: Box<dyn AnyCheck>,
+}
+
+/// Turns what was said into what is meant; `clock` is the time in microseconds since 1970 UTC.
+///
+/// # Errors
+/// Every problem at once.
+pub fn plan(config: Config, args: &CheckArgs, clock: i64) -> Result<Plan, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let now = read_now(args, clock).unwrap_or_else(|problem| {
+        problems.push(problem);
+        clock
+    });
+    let memory = args.max_memory.as_deref().map_or(Ok(DEFAULT_MEMORY), size).unwrap_or_else(|message| {
+        problems.push(Problem::new(format!("input max-memory: {message}")));
+        DEFAULT_MEMORY
+    });
+    let only = only(args, &mut problems);
+    let csv = config.data.csv.clone().unwrap_or_default();
+    let delimiter = csv.delimiter.map(|delimiter| {
+        u8::try_from(delimiter).ok().filter(|byte| byte.is_ascii() && !b"\"\r\n".contains(byte)).unwrap_or_else(|| {
+            problems.push(Problem::new("data.csv.delimiter: expected one ASCII character, such as ; or |"));
+            b','
+        })
+    });
+
+    let mut tables = BTreeMap::new();
+    let section = &config.data;
+    for (role, path) in [
+        (Role::Training, &section.path),
+        (Role::Test, &section.test),
+        (Role::Reference, &section.reference),
+        (Role::Predictions, &args.predictions),
+    ] {
+        if let Some(path) = path {
+            tables.insert(role, path.clone());
+        }
+    }
+
+    let mut entries = Vec::new();
+    for entry in config.entries {
+        let wanted = |gate: GateChoice| match gate {
+            GateChoice::Data => entry.check.gate == Gate::Data,
+            GateChoice::Model => entry.check.gate == Gate::Model,
+        };
+        if args.gate.is_some_and(|gate| !wanted(gate)) || !only.is_empty() && !only.contains(&entry.check.id) {
+            continue;
+        }
+        let problem =
+            |message: String| Problem::new(format!("{}{message}", prefix(&entry.path))).at(entry.place.clone());
+        let check = match (entry.check.read)(Value::Mapping(entry.settings.clone())) {
+            Ok(check) => check,
+            Err(wrong) => {
+                problems.extend(wrong.into_iter().map(|(_, message)| problem(message)));
+                continue;
+            }
+        };
+        if let Err(message) = check.validate() {
+            problems.push(problem(message));
+        }
+        if entry.check.needs_target && section.target.is_none() {
+            problems.push(
+                problem("needs to know the target column".into())
+                    .hint("set `data.target`, or the input `target-column`"),
+            );
+        }
+        if !tables.contains_key(&entry.on) {
+            problems.push(problem(format!("there is no {} table", entry.on)).hint(entry.on.hint()));
+        }
+        if let Some(waiver) = &entry.waiver
+            && NaiveDate::parse_from_str(&waiver.until, "%Y-%m-%d").is_err()
+        {
+            problems.push(
+                problem(format!("the waiver's `until` {} is no date", code(&waiver.until)))
+                    .hint("write it as 2026-12-31"),
+            );
+        }
+        entries.push(PlannedEntry { entry, check });
+    }
+    problems.dedup();
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    Ok(Plan {
+        tables,
+        csv: CsvForm { delimiter, null_values: csv.null_values },
+        entries,
+        target: config.data.target,
+        timestamp: config.data.timestamp,
+        now,
+        memory,
+        fail_on: args.fail_on.unwrap_or_default(),
+        show_values: args.show_values.unwrap_or(false),
+        not_configured: config.not_configured,
+    })
+}
+
+fn read_now(args: &CheckArgs, clock: i64) -> Result<i64, Problem> {
+    let Some(text) = &args.now else { return Ok(clock) };
+    DateTime::parse_from_rfc3339(text).map(|time| time.timestamp_micros()).map_err(|_| {
+        Problem::new(format!("input now: {} is no RFC 3339 time", code(text))).hint("write it as 2026-11-24T12:00:00Z")
+    })
+}
+
+/// The ids that `--only` names.
+fn only(args: &CheckArgs, problems: &mut Vec<Problem>) -> Vec<&'static str> {
+    let mut ids = Vec::new();
+    for text in &args.only {
+        match crate::cli::list(text) {
+            Ok(names) => {
+                for name in names {
+                    match checks::find(&name) {
+                        Some(check) => ids.push(check.id),
+                        None => {
+                            let problem = Problem::new(format!("input only: unknown check {}", code(&name)));
+                            problems.push(match nearest(&name, checks::ALL.iter().map(|check| check.id)) {
+                                Some(near) => problem.hint(format!("did you mean `{near}`?")),
+                                None => problem.hint("`mlgate check --list-checks` lists them"),
+                            });
+                        }
+                    }
+                }
+            }
+            Err(message) => problems.push(Problem::new(format!("input only: {message}"))),
+        }
+    }
+    ids
+}

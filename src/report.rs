@@ -1,0 +1,166 @@
+//! The report: one value that every sink renders, `fn(&Report) -> String`.
+
+pub mod junit;
+pub mod markdown;
+#[cfg(test)]
+pub(crate) mod sample;
+pub mod sarif;
+pub mod terminal;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::verdict::{Status, Verdict};
+use crate::words;
+
+/// report.json, schema version 1.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Report {
+    pub schema_version: u32,
+    pub tool: Tool,
+    pub result: RunResult,
+    /// One line.
+    pub summary: String,
+    /// Why a run ended without verdicts.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<String>,
+    /// RFC 3339, UTC.
+    pub started_at: String,
+    pub duration_ms: u64,
+    /// The commit that was judged, where it is known.
+    pub commit: Option<String>,
+    /// The files that said what to judge.
+    pub config: Vec<ConfigFile>,
+    pub pipeline: Pipeline,
+    pub tables: BTreeMap<String, TableSummary>,
+    pub model: Model,
+    pub baseline: Option<serde_json::Value>,
+    /// Checks that a flat config leaves out, by its own keys.
+    pub not_configured: Vec<String>,
+    pub gates: Vec<GateReport>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Tool {
+    pub name: String,
+    pub version: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum RunResult {
+    Passed,
+    Blocked,
+    Error,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ConfigFile {
+    pub path: String,
+    pub sha256: String,
+}
+
+/// The workflow run that made the report, where there is one.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Pipeline {
+    pub workflow_ref: Option<String>,
+    pub workflow_sha: Option<String>,
+    pub run_id: Option<u64>,
+    pub run_attempt: Option<u64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct TableSummary {
+    pub path: String,
+    /// Null where the table could not be read.
+    pub rows: Option<u64>,
+    pub columns: Option<u64>,
+    pub fingerprint: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
+pub struct Model {
+    pub name: Option<String>,
+    pub version: Option<String>,
+    pub sha256: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct GateReport {
+    /// `data` or `model`.
+    pub gate: String,
+    pub result: RunResult,
+    pub checks: Vec<Verdict>,
+}
+
+impl Report {
+    pub fn verdicts(&self) -> impl Iterator<Item = &Verdict> {
+        self.gates.iter().flat_map(|gate| &gate.checks)
+    }
+
+    pub fn count(&self, status: Status) -> usize {
+        self.verdicts().filter(|verdict| verdict.status == status).count()
+    }
+
+    /// Verdicts with those that need a person first: errors, failures, inconclusive, warnings.
+    pub fn worst_first(&self) -> Vec<&Verdict> {
+        let mut verdicts: Vec<_> = self.verdicts().collect();
+        verdicts.sort_by_key(|verdict| match verdict.status {
+            Status::Error => 0,
+            Status::Fail => 1,
+            Status::Inconclusive => 2,
+            Status::Warn => 3,
+            Status::Skipped => 4,
+            Status::Pass => 5,
+        });
+        verdicts
+    }
+
+    /// What happened, in a few words: `Blocked: 2 of 14 checks failed, 1 warned`.
+    pub fn headline(&self) -> String {
+        let total = self.verdicts().count();
+        let counted = [
+            (Status::Error, "could not be measured"),
+            (Status::Fail, "failed"),
+            (Status::Inconclusive, "inconclusive"),
+            (Status::Warn, "warned"),
+            (Status::Skipped, "skipped"),
+        ];
+        let mut counted = counted
+            .map(|(status, what)| (self.count(status), what))
+            .into_iter()
+            .filter(|(count, _)| *count > 0)
+            .map(|(count, what)| (words::count(count as u64), what));
+        let checks = format!("{} {}", words::count(total as u64), if total == 1 { "check" } else { "checks" });
+        let first = match (self.result, total) {
+            (_, 0) => "nothing was checked".into(),
+            (RunResult::Passed, _) if self.count(Status::Pass) == total => checks,
+            (RunResult::Passed, _) => format!("{} of {checks}", words::count(self.count(Status::Pass) as u64)),
+            _ => counted.next().map_or(checks.clone(), |(count, what)| format!("{count} of {checks} {what}")),
+        };
+        let title = match self.result {
+            RunResult::Passed => "Passed",
+            RunResult::Blocked => "Blocked",
+            RunResult::Error => "Error",
+        };
+        counted.fold(format!("{title}: {first}"), |line, (count, what)| format!("{line}, {count} {what}"))
+    }
+
+    pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).expect("a report has text keys and finite numbers");
+        text.push('\n');
+        text
+    }
+}
+
+impl RunResult {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Blocked => "blocked",
+            Self::Error => "error",
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! What can be asked of tables, and how the answers come back with their types.
+//!
+//! A [`Key`] is plain data: ordered, comparable, the unit of deduplication. [`Typed`] couples it with
+//! the type of its value, so that who asks for a count receives a `u64`.
+
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+
+use crate::problem::Problem;
+use crate::table::Role;
+
+/// One question about one table.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    pub table: Role,
+    pub statistic: Statistic,
+}
+
+/// Everything an engine can compute over one table.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Statistic {
+    /// `u64`: rows of the table.
+    RowCount,
+    /// `u64`: rows where the column is null, NaN, or one of the further spellings.
+    NullCount { column: String, also: Vec<String> },
+    /// [`Breaches`]: present values outside the bounds, both inclusive; ±inf is outside any.
+    Outside { column: String, min: Option<End>, max: Option<End> },
+    /// [`Breaches`]: present values that are none of these.
+    Others { column: String, allowed: Vec<String> },
+    /// [`Breaches`]: present values that the whole regular expression does not match.
+    Mismatches { column: String, regex: String },
+    /// [`Breaches`]: rows where the condition is false or null.
+    Violations { sql: String },
+    /// [`Classes`]: how often each present value occurs.
+    ClassCounts { column: String },
+    /// `u64`: rows that hold the most common value, missing being one value.
+    TopCount { column: String },
+    /// `Option<i64>`: the newest instant of the column, in microseconds since 1970 UTC.
+    Newest { column: String },
+    /// `Option<i64>`: when the table's newest file was last changed, in microseconds since 1970 UTC.
+    Modified,
+    /// [`Breaches`]: rows equal to an earlier row in these columns; missing equals missing.
+    Repeats { columns: Vec<String> },
+    /// [`Breaches`]: rows with a label whose features all equal those of a row with another label.
+    Conflicts { features: Vec<String>, label: String },
+    /// [`Profile`]: what `suggest` wants to know of a column.
+    Profile { column: String },
+}
+
+/// One end of a range inside a key: totally ordered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum End {
+    Number(Total),
+    /// Microseconds since 1970 UTC.
+    Instant(i64),
+}
+
+/// A float with a total order, for keys.
+#[derive(Debug, Clone, Copy)]
+pub struct Total(pub f64);
+
+/// Rows that break a rule.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Breaches {
+    pub count: u64,
+    /// The first such row, counted from 0, where the scan knew it.
+    pub first_row: Option<u64>,
+    /// A few of the offending values, for `show-values`.
+    pub examples: Vec<String>,
+}
+
+/// The classes of a column with their counts, most common first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Classes {
+    Counted(Vec<(String, u64)>),
+    /// More distinct values than a class column has.
+    TooMany(usize),
+}
+
+/// What one scan learns of a column nobody has said anything about yet.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Profile {
+    pub missing: u64,
+    /// Of numbers and instants (microseconds since 1970), missing and infinite values aside.
+    pub min: Option<f64>,
+    pub max: Option<f64>,
+    pub infinite: u64,
+    /// The distinct present values with their counts, most common first; `None` over 1,000.
+    pub classes: Option<Vec<(String, u64)>>,
+}
+
+/// A value of any statistic, as engines hand it over.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    Count(u64),
+    Breaches(Breaches),
+    Classes(Classes),
+    Instant(Option<i64>),
+    Profile(Profile),
+}
+
+/// What was measured: each a value, or why there is none.
+pub type Measured = BTreeMap<Key, Result<Value, Problem>>;
+
+/// A key that knows the type of its value; made only by [`crate::check::Asked`]'s constructors.
+#[derive(Debug)]
+pub struct Typed<T> {
+    key: Key,
+    value: PhantomData<T>,
+}
+
+/// A value passed from `needs` to `judge` beside the measured ones.
+#[derive(Debug)]
+pub struct Given<T>(pub T);
+
+/// What a check asks for, and what it receives in return.
+pub trait Needs {
+    type Values;
+
+    fn keys(&self, keys: &mut Vec<Key>);
+
+    /// # Errors
+    /// The problem of the first value that could not be measured.
+    fn receive(self, measured: &Measured) -> Result<Self::Values, Problem>;
+}
+
+/// The types that statistics come in.
+pub trait FromValue: Sized {
+    fn from_value(value: &Value) -> Option<Self>;
+}
+
+impl<T> Typed<T> {
+    pub(crate) fn new(table: Role, statistic: Statistic) -> Self {
+        Self { key: Key { table, statistic }, value: PhantomData }
+    }
+}
+
+impl<T: FromValue> Needs for Typed<T> {
+    type Values = T;
+
+    fn keys(&self, keys: &mut Vec<Key>) {
+        keys.push(self.key.clone());
+    }
+
+    fn receive(self, measured: &Measured) -> Result<T, Problem> {
+        let value = measured
+            .get(&self.key)
+            .ok_or_else(|| Problem::new(format!("{:?} was not measured: this is a bug in mlgate", self.key)))?;
+        let value = value.as_ref().map_err(Clone::clone)?;
+        T::from_value(value)
+            .ok_or_else(|| Problem::new(format!("{:?} has another type: this is a bug in mlgate", self.key)))
+    }
+}
+
+impl<T> Needs for Given<T> {
+    type Values = T;
+
+    fn keys(&self, _: &mut Vec<Key>) {}
+
+    fn receive(self, _: &Measured) -> Result<T, Problem> {
+        Ok(self.0)
+    }
+}
+
+impl<N: Needs> Needs for Vec<N> {
+    type Values = Vec<N::Values>;
+
+    fn keys(&self, keys: &mut Vec<Key>) {
+        self.iter().for_each(|need| need.keys(keys));
+    }
+
+    fn receive(self, measured: &Measured) -> Result<Self::Values, Problem> {
+        self.into_iter().map(|need| need.receive(measured)).collect()
+    }
+}
+
+impl<N: Needs> Needs for Option<N> {
+    type Values = Option<N::Values>;
+
+    fn keys(&self, keys: &mut Vec<Key>) {
+        self.iter().for_each(|need| need.keys(keys));
+    }
+
+    fn receive(self, measured: &Measured) -> Result<Self::Values, Problem> {
+        self.map(|need| need.receive(measured)).transpose()
+    }
+}
+
+macro_rules! needs_for_tuples {
+    ($(($($name:ident),+))+) => {$(
+        impl<$($name: Needs),+> Needs for ($($name,)+) {
+            type Values = ($($name::Values,)+);
+
+            fn keys(&self, keys: &mut Vec<Key>) {
+                #[expect(non_snake_case, reason = "type parameters name the parts")]
+                let ($($name,)+) = self;
+                $($name.keys(keys);)+
+            }
+
+            fn receive(self, measured: &Measured) -> Result<Self::Values, Problem> {
+                #[expect(non_snake_case, reason = "type parameters name the parts")]
+                let ($($name,)+) = self;
+                Ok(($($name.receive(measured)?,)+))
+            }
+        }
+    )+};
+}
+needs_for_tuples! { (A, B) (A, B, C) (A, B, C, D) }
+
+macro_rules! from_value {
+    ($($variant:ident => $type:ty),+ $(,)?) => {$(
+        impl FromValue for $type {
+            fn from_value(value: &Value) -> Option<Self> {
+                match value {
+                    Value::$variant(value) => Some(value.clone()),
+                    _ => None,
+                }
+            }
+        }
+    )+};
+}
+from_value! {
+    Count => u64,
+    Breaches => Breaches,
+    Classes => Classes,
+    Instant => Option<i64>,
+    Profile => Profile,
+}
+
+impl PartialEq for Total {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.total_cmp(&other.0).is_eq()
+    }
+}
+
+impl Eq for Total {}
+
+impl PartialOrd for Total {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Total {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.total_cmp(&other.0)
+    }
+}
+
+impl std::hash::Hash for Total {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.0.to_bits().hash(state);
+    }
+}

@@ -1,0 +1,98 @@
+//! A table as the rest of mlgate sees it: its role, its columns, how many rows; where it lives is below.
+
+pub mod csv;
+pub mod files;
+pub mod ndjson;
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What a table is to the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    #[default]
+    Training,
+    Test,
+    Reference,
+    Predictions,
+}
+
+/// The types that checks and configs distinguish.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Kind {
+    Integer,
+    Float,
+    /// Decimals: exact numbers with a scale.
+    Number,
+    /// Also categorical.
+    Text,
+    Boolean,
+    Date,
+    Datetime,
+    /// Named as itself: nested, binary, time, duration, null.
+    Other(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    pub name: String,
+    pub kind: Kind,
+}
+
+/// What is known of a table before anything is measured.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TableInfo {
+    pub columns: Vec<Column>,
+    pub rows: u64,
+}
+
+impl TableInfo {
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+}
+
+impl Role {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Training => "training",
+            Self::Test => "test",
+            Self::Reference => "reference",
+            Self::Predictions => "predictions",
+        }
+    }
+
+    /// How to say where the table is.
+    pub fn hint(self) -> &'static str {
+        match self {
+            Self::Training => "set `data.path`, or the input `data`",
+            Self::Test => "set `data.test`, or the input `test-data`",
+            Self::Reference => "set `data.reference`, or the input `reference`",
+            Self::Predictions => "set the input `predictions`",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Integer => "integer",
+            Self::Float => "float",
+            Self::Number => "number",
+            Self::Text => "text",
+            Self::Boolean => "boolean",
+            Self::Date => "date",
+            Self::Datetime => "datetime",
+            Self::Other(name) => name,
+        })
+    }
+}

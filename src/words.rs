@@ -1,0 +1,269 @@
+//! Numbers and foreign names as people read them: pure, and the one place that decides how.
+
+use std::fmt::Write;
+
+use crate::verdict::{Limit, Unit};
+
+/// The longest foreign name that is shown whole, in characters.
+const LONGEST_NAME: usize = 80;
+
+/// The most bars that a sparkline has room for.
+pub const BARS: usize = 24;
+
+/// From here on a number is written with an exponent: its digits would fill a line.
+const HUGE: f64 = 1e15;
+
+/// A name that somebody else wrote, in backticks, safe to print anywhere: control, bidirectional
+/// and zero-width characters and the backtick itself appear as `\u{…}`, long names are cut.
+pub fn code(name: &str) -> String {
+    format!("`{}`", visible(name))
+}
+
+/// As [`code`], without the backticks; a name without a character is `""`.
+pub fn visible(name: &str) -> String {
+    if name.is_empty() {
+        return "\"\"".into();
+    }
+    let mut out = String::with_capacity(name.len());
+    for (i, c) in name.chars().enumerate() {
+        if i == LONGEST_NAME {
+            out.push('…');
+            break;
+        }
+        if c == '`' || c.is_control() || is_invisible(c) {
+            let _ = write!(out, "\\u{{{:x}}}", c as u32);
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// A text that somebody else wrote, in one line: breaks and tabs are spaces, other control and
+/// invisible characters appear as `\u{…}`, space around it is gone.
+pub fn one_line(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.trim().chars() {
+        match c {
+            '\n' | '\r' | '\t' if out.ends_with(' ') => {}
+            '\n' | '\r' | '\t' => out.push(' '),
+            c if c.is_control() || is_invisible(c) => {
+                let _ = write!(out, "\\u{{{:x}}}", c as u32);
+            }
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+/// The first `longest` characters, and `…` where there were more.
+pub fn cut(text: &str, longest: usize) -> String {
+    match text.char_indices().nth(longest) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// Unstyled text for a log that GitHub's runner reads: a line that would be a command (`::` at its
+/// start, `##[` anywhere) is broken visibly, and so are control characters; lines stay lines.
+pub fn log_safe(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for (i, line) in text.split('\n').enumerate() {
+        if i > 0 {
+            out.push('\n');
+        }
+        let indent = line.len() - line.trim_start().len();
+        let line = match line[indent..].strip_prefix("::") {
+            Some(rest) => format!("{}\\u{{3a}}:{rest}", &line[..indent]),
+            None => line.to_owned(),
+        };
+        for c in line.replace("##[", "##\\u{5b}").chars() {
+            if c != '\t' && (c.is_control() || is_invisible(c)) {
+                let _ = write!(out, "\\u{{{:x}}}", c as u32);
+            } else {
+                out.push(c);
+            }
+        }
+    }
+    out
+}
+
+/// Zero-width, bidirectional and other format characters that change how text around them looks,
+/// and the two that XML forbids.
+pub fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+        | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}'
+        | '\u{fff9}'..='\u{fffb}' | '\u{fffe}' | '\u{ffff}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// The first few of `names` in backticks, and how many more there are.
+pub fn list<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    const SHOWN: usize = 3;
+    let names: Vec<_> = names.into_iter().collect();
+    let mut out = names.iter().take(SHOWN).map(|name| code(name)).collect::<Vec<_>>().join(", ");
+    if names.len() > SHOWN {
+        let _ = write!(out, " and {} more", names.len() - SHOWN);
+    }
+    out
+}
+
+/// ` (and … too)`, or nothing: the other columns that share the first one's fault.
+pub fn and_others<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let others = list(names);
+    if others.is_empty() { others } else { format!(" (and {others} too)") }
+}
+
+/// A whole number with thousands separated: `12,000`.
+pub fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+/// `1 row`, `12,000 rows`.
+pub fn rows(n: u64) -> String {
+    format!("{} {}", count(n), if n == 1 { "row" } else { "rows" })
+}
+
+/// A number in at most `decimals` places, without trailing zeros.
+fn rounded(value: f64, decimals: usize) -> String {
+    let text = format!("{value:.decimals$}");
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    if text == "-0" { "0".into() } else { text.into() }
+}
+
+/// A number as short as it can be said, yet never looking equal to a limit it differs from.
+pub fn number(value: f64, limits: &[f64]) -> String {
+    if !value.is_finite() {
+        return value.to_string();
+    }
+    if value.abs() >= HUGE {
+        return format!("{value:e}");
+    }
+    let enough = |text: &str| {
+        (value == 0.0 || text != "0")
+            && limits.iter().all(|&limit| limit == value || text != rounded(limit, 17) && text.parse() != Ok(limit))
+    };
+    (2..=17).map(|decimals| rounded(value, decimals)).find(|text| enough(text)).unwrap_or_else(|| value.to_string())
+}
+
+/// `7.25 %`.
+pub fn percent(value: f64, limits: &[f64]) -> String {
+    format!("{} %", number(value, limits))
+}
+
+/// `observed` with its unit; digits enough to tell it from its limit.
+pub fn observed(value: f64, limit: Option<&Limit>, unit: Option<Unit>) -> String {
+    let limits: Vec<f64> = limit.iter().flat_map(|limit| [limit.min, limit.max]).flatten().collect();
+    with_unit(value, &limits, unit)
+}
+
+/// `≤ 5 %`, `≥ 1,000 rows`, `1 % to 99 %`.
+pub fn limit(limit: &Limit, unit: Option<Unit>) -> String {
+    match (limit.min, limit.max) {
+        (Some(min), Some(max)) => format!("{} to {}", with_unit(min, &[], unit), with_unit(max, &[], unit)),
+        (Some(min), None) => format!("≥ {}", with_unit(min, &[], unit)),
+        (None, Some(max)) => format!("≤ {}", with_unit(max, &[], unit)),
+        (None, None) => String::new(),
+    }
+}
+
+/// How long a run took: `41 ms`, `2.4 s`, `3 min 5 s`.
+pub fn duration(ms: u64) -> String {
+    match ms {
+        0..1_000 => format!("{ms} ms"),
+        1_000..60_000 => format!("{} s", rounded(ms as f64 / 1e3, 1)),
+        _ => format!("{} min {} s", count(ms / 60_000), ms % 60_000 / 1_000),
+    }
+}
+
+/// A distribution at a glance, one bar a share, the highest full: `█▅▁`.
+pub fn sparkline(shares: &[f64]) -> String {
+    const HEIGHTS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let highest = shares.iter().copied().fold(0.0, f64::max);
+    let bar = |share: f64| if highest > 0.0 { (share / highest * 7.0).round().clamp(0.0, 7.0) as usize } else { 0 };
+    shares.iter().map(|&share| HEIGHTS[bar(share)]).collect()
+}
+
+fn with_unit(value: f64, limits: &[f64], unit: Option<Unit>) -> String {
+    match unit {
+        Some(Unit::Percent) => percent(value, limits),
+        Some(Unit::Rows) if value >= 0.0 && value.fract() == 0.0 && value < HUGE => rows(value as u64),
+        Some(Unit::Rows) => format!("{} rows", number(value, limits)),
+        Some(Unit::Days) => format!("{} {}", number(value, limits), if value == 1.0 { "day" } else { "days" }),
+        None => number(value, limits),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_over_its_limit_never_prints_as_equal_to_it() {
+        assert_eq!(percent(5.0, &[5.0]), "5 %");
+        assert_eq!(percent(5.004, &[5.0]), "5.004 %");
+        assert_eq!(percent(4.996, &[5.0]), "4.996 %");
+        assert_eq!(percent(7.25, &[5.0]), "7.25 %");
+        assert_eq!(percent(0.0001, &[0.0]), "0.0001 %");
+        assert_eq!(percent(5.000000000000001, &[5.0]), "5.000000000000001 %");
+        assert_eq!(number(1e-30, &[0.0]), "0.000000000000000000000000000001");
+    }
+
+    #[test]
+    fn foreign_names_cannot_leave_their_backticks() {
+        assert_eq!(code("a`b\n::error::x"), "`a\\u{60}b\\u{a}::error::x`");
+        assert_eq!(code("\u{202e}abc"), "`\\u{202e}abc`");
+        assert_eq!(code(&"x".repeat(100)).chars().count(), 83);
+    }
+
+    #[test]
+    fn counts_are_separated_by_thousands() {
+        assert_eq!(rows(1), "1 row");
+        assert_eq!(rows(10_000_000), "10,000,000 rows");
+    }
+
+    #[test]
+    fn foreign_text_stays_in_its_line() {
+        assert_eq!(one_line(" a\r\n\n b\tc\u{1b}[31m\u{200b} "), "a  b c\\u{1b}[31m\\u{200b}");
+    }
+
+    #[test]
+    fn the_runner_finds_no_command_in_safe_text() {
+        assert_eq!(log_safe("::error::x"), "\\u{3a}:error::x");
+        assert_eq!(log_safe("ok\n \t::set-env name=A::b"), "ok\n \t\\u{3a}:set-env name=A::b");
+        assert_eq!(log_safe("a ##[group]b"), "a ##\\u{5b}group]b");
+        assert_eq!(log_safe("a\r::error::b\u{1b}]0;x\u{7}"), "a\\u{d}::error::b\\u{1b}]0;x\\u{7}");
+        assert_eq!(log_safe("std::fmt at 10::20"), "std::fmt at 10::20");
+    }
+
+    #[test]
+    fn an_empty_name_can_be_seen() {
+        assert_eq!(code(""), "`\"\"`");
+    }
+
+    #[test]
+    fn a_huge_number_fits_a_line() {
+        assert_eq!(number(1e300, &[]), "1e300");
+        assert_eq!(observed(-2.5e20, None, Some(Unit::Rows)), "-2.5e20 rows");
+    }
+
+    #[test]
+    fn a_distribution_is_drawn_against_its_highest_share() {
+        assert_eq!(sparkline(&[70.0, 30.0, 0.0]), "█▄▁");
+        assert_eq!(sparkline(&[0.0, 0.0]), "▁▁");
+        assert_eq!(sparkline(&[]), "");
+    }
+
+    #[test]
+    fn durations_have_the_unit_that_suits_them() {
+        assert_eq!([41, 2_449, 185_000].map(duration), ["41 ms", "2.4 s", "3 min 5 s"]);
+    }
+}

@@ -1,0 +1,35 @@
+"""Writes tests/data and, from what pandas and pyarrow read back there, expected.json.
+
+    pip install -r tests/oracle/requirements.txt
+    python tests/oracle/make.py
+
+With those versions, every file comes out byte for byte the same. Three files, in reading order:
+questions.py says what is asked of which table, tables.py writes the tables, measure.py answers.
+"""
+
+import json
+import sys
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+
+import measure
+import tables
+from questions import BAD, TABLES
+
+HERE = Path(__file__).resolve().parent
+DATA = HERE.parent / "data"
+
+
+def main() -> None:
+    tables.write(DATA)
+    expected = {
+        "tables": {key: measure.answer(DATA, key, questions) for key, questions in TABLES.items()},
+        "bad": BAD,
+    }
+    text = json.dumps(expected, indent=1, ensure_ascii=False, allow_nan=False)
+    (HERE / "expected.json").write_text(text + "\n", encoding="utf-8", newline="\n")
+
+
+if __name__ == "__main__":
+    main()
