@@ -27,7 +27,7 @@ pub trait Check: DeserializeOwned + JsonSchema + 'static {
     }
 
     /// The column the entry is about; `None` for lists and whole tables.
-    fn subject(&self, _target: Option<&str>) -> Option<String> {
+    fn subject(&self, _named: Named) -> Option<String> {
         None
     }
 
@@ -40,14 +40,20 @@ pub trait Check: DeserializeOwned + JsonSchema + 'static {
     fn judge(&self, measured: <Self::Needs as Needs>::Values) -> Result<Finding, Problem>;
 }
 
+/// The columns that the config names for the whole run.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Named<'a> {
+    pub target: Option<&'a str>,
+    /// The column that tells when a row was made.
+    pub timestamp: Option<&'a str>,
+}
+
 /// The tables of a run as a check may see them: names and types, never values.
 #[derive(Debug, Clone, Copy)]
 pub struct Tables<'a> {
     /// The table the entry is about.
     pub here: Role,
-    pub target: Option<&'a str>,
-    /// The table's own time column, where the config names one.
-    pub timestamp: Option<&'a str>,
+    pub named: Named<'a>,
     /// Microseconds since 1970 UTC.
     pub now: i64,
     pub all: &'a BTreeMap<Role, Result<TableInfo, Problem>>,
@@ -91,7 +97,7 @@ impl<'a> Tables<'a> {
     /// # Errors
     /// None is named, or the table lacks it.
     pub fn target(&self) -> Result<AskedColumn<'a>, Problem> {
-        let name = self.target.ok_or_else(|| {
+        let name = self.named.target.ok_or_else(|| {
             Problem::new("no target column is named").hint("set `data.target`, or the input `target-column`")
         })?;
         self.here()?.column(name)
@@ -207,7 +213,7 @@ pub trait AnyCheck {
     /// # Errors
     /// As [`Check::validate`].
     fn validate(&self) -> Result<(), String>;
-    fn subject(&self, target: Option<&str>) -> Option<String>;
+    fn subject(&self, named: Named) -> Option<String>;
     /// The keys to measure, and what to do with them.
     ///
     /// # Errors
@@ -220,8 +226,8 @@ impl<C: Check> AnyCheck for C {
         Check::validate(self)
     }
 
-    fn subject(&self, target: Option<&str>) -> Option<String> {
-        Check::subject(self, target)
+    fn subject(&self, named: Named) -> Option<String> {
+        Check::subject(self, named)
     }
 
     fn plan(self: Box<Self>, tables: &Tables) -> Result<(Vec<Key>, Judge), Problem> {

@@ -6,6 +6,7 @@ mod progress;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -44,7 +45,8 @@ impl Context {
     /// # Errors
     /// An Action run whose outputs cannot be written.
     pub fn begin(&self) -> Result<(), Failure> {
-        if self.is_action {
+        let judges = self.variables.get("INPUT_COMMAND").is_none_or(|name| ["", "check"].contains(&name.trim()));
+        if self.is_action && judges {
             let first = [("result", "error".to_owned()), ("passed", "false".to_owned())];
             self.write_outputs(&first)?;
         }
@@ -93,9 +95,9 @@ impl Context {
     /// Ends a run that has no verdict.
     pub fn failed(&self, failure: &Failure) -> Exit {
         for problem in &failure.problems {
-            eprintln!("{} {}", style("error:", anstyle::AnsiColor::Red), log_safe(&problem.to_string()));
+            complain("error:", anstyle::AnsiColor::Red, &problem.to_string());
             if self.github.is_some() {
-                println!("{}", annotations::problem(problem));
+                say(&format!("{}\n", annotations::problem(problem)));
             }
         }
         if let Some(github) = &self.github {
@@ -121,12 +123,18 @@ impl Context {
             let _ = error.print();
             return Ok(Exit::Passed);
         }
+        let said = error.to_string();
         if self.is_action {
-            let said = error.to_string();
-            let message = said.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-            return Err(Failure::usage(Problem::new(message)));
+            // Usage and help are about flags, and these are inputs.
+            let lines = said.lines().take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
+            let lines: Vec<&str> = lines.map(str::trim).filter(|line| !line.is_empty()).collect();
+            return Err(Failure::usage(Problem::new(lines.join("; ").trim_start_matches("error: "))));
         }
-        let _ = error.print();
+        if self.github.is_some() {
+            say(&log_safe(&said));
+        } else {
+            let _ = error.print();
+        }
         Ok(Exit::Usage)
     }
 
@@ -146,16 +154,27 @@ pub fn quiet_panics() {
 }
 
 pub fn warn(message: &str) {
-    eprintln!("{} {}", style("warning:", anstyle::AnsiColor::Yellow), log_safe(message));
+    complain("warning:", anstyle::AnsiColor::Yellow, message);
 }
 
-fn style(word: &str, color: anstyle::AnsiColor) -> String {
+/// Writes to the terminal or the log; nobody listening any more is no reason to stop.
+pub fn say(text: &str) {
+    let _ = std::io::stdout().write_all(text.as_bytes());
+}
+
+/// As [`say`], with colours where they are wanted.
+pub fn say_styled(text: &str) {
+    let _ = anstream::stdout().write_all(text.as_bytes());
+}
+
+fn complain(word: &str, color: anstyle::AnsiColor, message: &str) {
     let style = color.on_default().bold();
-    if std::io::IsTerminal::is_terminal(&std::io::stderr()) {
-        format!("{style}{word}{style:#}")
-    } else {
-        word.to_owned()
-    }
+    let line = format!(
+        "{style}{word}{style:#} {}
+",
+        log_safe(message)
+    );
+    let _ = anstream::stderr().write_all(line.as_bytes());
 }
 
 /// # Errors
@@ -169,7 +188,7 @@ pub fn suggest(args: &SuggestArgs, context: &Context) -> Result<Exit, Failure> {
     let shown = progress::Shown::start(&progress);
     let suggestion = crate::suggest::suggest(&args.data, &source, args.target_column.as_deref(), &progress);
     drop(shown);
-    print!("{}", suggestion.map_err(Failure::unmeasured)?);
+    say(&suggestion.map_err(Failure::unmeasured)?);
     Ok(Exit::Passed)
 }
 
@@ -184,14 +203,14 @@ pub fn explain(check: &str) -> Result<Exit, Failure> {
             None => problem.hint(format!("there are {}", ids.join(", "))),
         }));
     };
-    print!("{}", docs::page(found));
+    say(&docs::page(found));
     Ok(Exit::Passed)
 }
 
 /// # Errors
 /// Never.
 pub fn schema() -> Result<Exit, Failure> {
-    print!("{}", docs::config_schema());
+    say(&docs::config_schema());
     Ok(Exit::Passed)
 }
 
@@ -210,7 +229,7 @@ pub fn generate(folder: &Path) -> Result<Exit, Failure> {
                 std::fs::create_dir_all(parent).map_err(|error| broken(&path, error))?;
             }
             std::fs::write(&path, text).map_err(|error| broken(&path, error))?;
-            println!("wrote {}", path.display());
+            say(&format!("wrote {}\n", path.display()));
         }
     }
     Ok(Exit::Passed)

@@ -67,6 +67,8 @@ pub struct Entry {
     pub name: Option<String>,
     pub on: Role,
     pub waiver: Option<Waiver>,
+    /// Whether its settings have problems that were listed already.
+    pub broken: bool,
     /// Path inside the file, for messages.
     pub path: String,
     pub place: Option<Place>,
@@ -266,7 +268,9 @@ fn read_entry(document: &Document, path: &str, value: Value, problems: &mut Vec<
         }
     };
     let inner = join(path, &id);
-    if let Err(wrong) = (check.read)(settings.clone()) {
+    let read = (check.read)(settings.clone());
+    let broken = read.is_err();
+    if let Err(wrong) = read {
         locate(document, &inner, wrong, problems);
     }
     let settings = match settings {
@@ -274,7 +278,7 @@ fn read_entry(document: &Document, path: &str, value: Value, problems: &mut Vec<
         _ => Mapping::new(),
     };
     let Beside { severity, name, on, waiver } = beside;
-    Some(Entry { check, settings, severity, name, on, waiver, path: inner.clone(), place: at(&inner) })
+    Some(Entry { check, settings, severity, name, on, waiver, broken, path: inner.clone(), place: at(&inner) })
 }
 
 /// Reads settings, and where they are wrong says every place and what is wrong there.

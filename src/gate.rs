@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate};
 
-use crate::check::{Judge, Tables};
+use crate::check::{Judge, Named, Tables};
 use crate::cli::FailOn;
 use crate::config::Entry;
 use crate::plan::Plan;
@@ -24,14 +24,14 @@ pub fn judge(
     measure: impl FnOnce(&BTreeSet<Key>) -> Measured,
 ) -> Vec<(crate::check::Gate, Verdict)> {
     let Plan { entries, target, timestamp, now, show_values, .. } = plan;
+    let named = Named { target: target.as_deref(), timestamp: timestamp.as_deref() };
     let is_empty = |role: Role| matches!(tables.get(&role), Some(Ok(info)) if info.rows == 0);
     let mut keys = BTreeSet::new();
     let mut asked: Vec<(Entry, Option<String>, Result<Option<Judge>, Problem>)> = Vec::new();
     for planned in entries {
         let entry = planned.entry;
-        let subject = planned.check.subject(target.as_deref());
-        let view =
-            Tables { here: entry.on, target: target.as_deref(), timestamp: timestamp.as_deref(), now, all: tables };
+        let subject = planned.check.subject(named);
+        let view = Tables { here: entry.on, named, now, all: tables };
         let judge = if is_empty(entry.on) && !JUDGE_EMPTY.contains(&entry.check.id) {
             Ok(None)
         } else {

@@ -3,26 +3,26 @@
 //! Data flows one way: inputs → config → plan → statistics → verdicts → report → sinks. Modules
 //! stand in that order; ARCHITECTURE.md says which of them touch the world.
 
+pub mod cli;
+pub mod config;
+pub mod limit;
+pub mod condition;
+pub mod plan;
+pub mod workspace;
+pub mod table;
+pub mod statistic;
 pub mod check;
 pub mod checks;
-pub mod cli;
-pub mod commands;
-pub mod condition;
-pub mod config;
-pub mod docs;
-pub mod engine;
 pub mod gate;
-pub mod github;
-pub mod limit;
-pub mod plan;
-pub mod problem;
-pub mod report;
-pub mod statistic;
-pub mod suggest;
-pub mod table;
+pub mod engine;
 pub mod verdict;
+pub mod report;
 pub mod words;
-pub mod workspace;
+pub mod github;
+pub mod suggest;
+pub mod docs;
+pub mod commands;
+pub mod problem;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

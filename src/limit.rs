@@ -20,6 +20,8 @@ pub struct Finite(pub f64);
 #[derive(Debug, Clone, PartialEq)]
 pub enum Bound {
     Number(f64),
+    /// As written without a fraction, so that integers beyond 2^53 stay exact.
+    Whole(i128),
     /// Microseconds since 1970 UTC, and how it was written.
     Instant(i64, String),
 }
@@ -46,6 +48,15 @@ pub fn share(count: u64, rows: u64) -> f64 {
 }
 
 impl Bound {
+    /// As a number, where it is one.
+    pub fn number(&self) -> Option<f64> {
+        match self {
+            Self::Number(number) => Some(*number),
+            Self::Whole(number) => Some(*number as f64),
+            Self::Instant(..) => None,
+        }
+    }
+
     pub fn parse(text: &str) -> Option<Self> {
         instant(text).map(|at| Self::Instant(at, text.to_owned()))
     }
@@ -55,6 +66,7 @@ impl fmt::Display for Bound {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Number(number) => write!(f, "{number}"),
+            Self::Whole(number) => write!(f, "{number}"),
             Self::Instant(_, written) => f.write_str(written),
         }
     }
@@ -129,11 +141,11 @@ impl<'de> Deserialize<'de> for Bound {
             }
 
             fn visit_i64<E: de::Error>(self, value: i64) -> Result<Bound, E> {
-                Ok(Bound::Number(value as f64))
+                Ok(Bound::Whole(value.into()))
             }
 
             fn visit_u64<E: de::Error>(self, value: u64) -> Result<Bound, E> {
-                Ok(Bound::Number(value as f64))
+                Ok(Bound::Whole(value.into()))
             }
 
             fn visit_str<E: de::Error>(self, text: &str) -> Result<Bound, E> {

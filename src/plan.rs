@@ -104,6 +104,9 @@ pub fn plan(config: Config, args: &CheckArgs, clock: i64) -> Result<Plan, Vec<Pr
         if args.gate.is_some_and(|gate| !wanted(gate)) || !only.is_empty() && !only.contains(&entry.check.id) {
             continue;
         }
+        if entry.broken {
+            continue;
+        }
         let problem =
             |message: String| Problem::new(format!("{}{message}", prefix(&entry.path))).at(entry.place.clone());
         let check = match (entry.check.read)(Value::Mapping(entry.settings.clone())) {

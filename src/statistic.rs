@@ -51,8 +51,20 @@ pub enum Statistic {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum End {
     Number(Total),
+    Whole(i128),
     /// Microseconds since 1970 UTC.
     Instant(i64),
+}
+
+impl End {
+    /// As a number, where it is one.
+    pub fn number(self) -> Option<f64> {
+        match self {
+            Self::Number(number) => Some(number.0),
+            Self::Whole(number) => Some(number as f64),
+            Self::Instant(_) => None,
+        }
+    }
 }
 
 /// A float with a total order, for keys.

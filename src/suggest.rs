@@ -79,15 +79,16 @@ data:
     let _ = writeln!(out, "    # Half of today's {} rows.", count(rows));
     let _ = writeln!(out, "    - row_count: {{ min: {fewest} }}");
 
-    out.push_str("    # The columns of today, with their types.\n    - schema:\n        required:\n");
+    if columns.iter().any(|(column, _)| type_word(&column.kind).is_some()) {
+        out.push_str("    # The columns of today, with their types.\n    - schema:\n        required:\n");
+    }
     for (column, _) in columns {
         match type_word(&column.kind) {
             Some(word) => {
                 let _ = writeln!(out, "          {}: {word}", quote(&column.name));
             }
             None => {
-                let _ =
-                    writeln!(out, "          # {} is {}, which has no name here.", comment(&column.name), column.kind);
+                let _ = writeln!(out, "    # {} is {}, which has no name here.", comment(&column.name), column.kind);
             }
         }
     }
@@ -178,7 +179,10 @@ fn bounds(kind: &Kind, min: f64, max: f64) -> Option<(String, String)> {
     let low = if min >= 0.0 { (min - margin).max(0.0) } else { min - margin };
     let high = max + margin;
     match kind {
-        Kind::Integer => Some((format!("{}", low.floor()), format!("{}", high.ceil()))),
+        // Beyond 2^53 floats skip integers, and the limits would not be what they say.
+        Kind::Integer if low.abs().max(high.abs()) < 9e15 => {
+            Some((format!("{}", low.floor()), format!("{}", high.ceil())))
+        }
         Kind::Float | Kind::Number if low.is_finite() && high.is_finite() => {
             Some((format!("{low:?}"), format!("{high:?}")))
         }
@@ -222,7 +226,15 @@ fn quote(text: &str) -> String {
     if !text.is_empty() && plain && !reserved.contains(&text.to_ascii_lowercase().as_str()) {
         text.to_owned()
     } else {
-        serde_json::Value::from(text).to_string()
+        let escaped = |text: String, c: char| {
+            if crate::words::is_invisible(c) || c == '#' {
+                text + &format!("\\U{:08x}", c as u32)
+            } else {
+                text + &c.to_string()
+            }
+        };
+        // `##[` would be a command to GitHub's log.
+        serde_json::Value::from(text).to_string().chars().fold(String::new(), escaped)
     }
 }
 

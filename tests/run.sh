@@ -50,5 +50,6 @@ if cargo deny --version >/dev/null 2>&1; then
   step deny cargo deny check
 fi
 
-printf '\n%s\n' "${results[@]}"
+echo
+printf '%s\n' "${results[@]}"
 exit "$failed"

@@ -34,11 +34,16 @@ pub fn argv(inputs: impl IntoIterator<Item = (String, String)>) -> Result<Vec<Os
             .map_or_else(|| format!("there are {}", names.join(", ")), |near| format!("did you mean `{near}`?"));
         return Err(vec![Problem::new(format!("input command: {} is no command", code(&command))).hint(near)]);
     };
-    let known: Vec<&str> = definition.get_arguments().filter_map(clap::Arg::get_long).collect();
+    let positionals: Vec<&str> = definition.get_positionals().map(|argument| argument.get_id().as_str()).collect();
+    let flags = definition.get_arguments().filter_map(clap::Arg::get_long);
+    let known: Vec<&str> = flags.chain(positionals.iter().copied()).collect();
     let mut argv: Vec<OsString> = vec!["mlgate".into(), command.into()];
     let mut problems = Vec::new();
+    let mut last: Vec<OsString> = Vec::new();
     for (name, value) in given {
-        if known.contains(&name.as_str()) {
+        if positionals.contains(&name.as_str()) {
+            last.extend(["--".into(), value.into()]);
+        } else if known.contains(&name.as_str()) {
             argv.push(format!("--{name}={value}").into());
         } else {
             let problem = Problem::new(format!("unknown input {}", code(&name)));
@@ -48,6 +53,7 @@ pub fn argv(inputs: impl IntoIterator<Item = (String, String)>) -> Result<Vec<Os
             });
         }
     }
+    argv.extend(last);
     if problems.is_empty() { Ok(argv) } else { Err(problems) }
 }
 
@@ -66,6 +72,10 @@ mod tests {
         assert_eq!(
             check(&[("INPUT_MIN-ROWS", "42"), ("INPUT_DATA", ""), ("HOME", "/root")]),
             Ok(["mlgate", "check", "--min-rows=42"].map(String::from).to_vec())
+        );
+        assert_eq!(
+            check(&[("INPUT_COMMAND", "suggest"), ("INPUT_DATA", "a.csv")]),
+            Ok(["mlgate", "suggest", "--", "a.csv"].map(String::from).to_vec())
         );
         assert_eq!(check(&[("INPUT_COMMAND", "schema")]), Ok(["mlgate", "schema"].map(String::from).to_vec()));
     }

@@ -27,12 +27,14 @@ use crate::workspace::Workspace;
 
 const DEFAULT_CONFIG: &str = "mlgate.yml";
 const DEFAULT_REPORT_DIR: &str = "mlgate-report";
+const JUNIT: &str = "junit.xml";
+const SARIF: &str = "results.sarif";
 
 /// # Errors
 /// Usage, configuration, or a report that cannot be handed over.
 pub fn run(args: &CheckArgs, argv: &[OsString], context: &Context) -> Result<Exit, Failure> {
     if args.list_checks {
-        print!("{}", crate::docs::list_of_checks());
+        super::say(&crate::docs::list_of_checks());
         return Ok(Exit::Passed);
     }
     let workspace = context.workspace(args.data_root.as_deref())?;
@@ -59,13 +61,16 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn judge(&mut self, args: &CheckArgs, workspace: &Workspace) -> Result<(Report, FailOn), Failure> {
-        let usage = |problems| Failure { exit: Exit::Usage, problems };
-        let mut config = self.read_configs(args, workspace)?;
-        let problems = inputs::apply(&mut config, args);
-        if !problems.is_empty() {
-            return Err(usage(problems));
-        }
-        let plan = plan::plan(config, args, self.started.timestamp_micros()).map_err(usage)?;
+        let (mut config, mut problems) = self.read_configs(args, workspace)?;
+        problems.extend(inputs::apply(&mut config, args));
+        let plan = match plan::plan(config, args, self.started.timestamp_micros()) {
+            Ok(plan) if problems.is_empty() => plan,
+            Ok(_) => return Err(Failure { exit: Exit::Usage, problems }),
+            Err(found) => {
+                problems.extend(found);
+                return Err(Failure { exit: Exit::Usage, problems });
+            }
+        };
         if plan.entries.is_empty() {
             return Err(Failure::usage(self.nothing_to_check(args)));
         }
@@ -98,17 +103,20 @@ impl Run<'_> {
         Ok((report, fail_on))
     }
 
-    fn read_configs(&mut self, args: &CheckArgs, workspace: &Workspace) -> Result<Config, Failure> {
+    /// What the files say, and what is wrong with it; a file that is no config at all ends the run.
+    fn read_configs(&mut self, args: &CheckArgs, workspace: &Workspace) -> Result<(Config, Vec<Problem>), Failure> {
         let mut named = Vec::new();
         for text in &args.config {
             named.extend(
                 cli::list(text).map_err(|message| Failure::usage(Problem::new(format!("input config: {message}"))))?,
             );
         }
-        if named.is_empty() && Path::new(DEFAULT_CONFIG).exists() {
+        // A link to nothing is a config that cannot be read, not one that is not there.
+        if named.is_empty() && Path::new(DEFAULT_CONFIG).symlink_metadata().is_ok() {
             named.push(DEFAULT_CONFIG.to_owned());
         }
         let mut problems = Vec::new();
+        let mut unread = false;
         let mut config = Config::default();
         for name in named {
             let path = workspace.resolve(&name)?;
@@ -116,16 +124,20 @@ impl Run<'_> {
                 Ok(text) => text,
                 Err(problem) => {
                     problems.push(problem);
+                    unread = true;
                     continue;
                 }
             };
             self.configs.push(ConfigFile { path: name.clone(), sha256: sha256(&text) });
             match Document::parse(&name, &text) {
                 Ok(document) => config.merge(Config::read(&document, &mut problems)),
-                Err(found) => problems.extend(found),
+                Err(found) => {
+                    problems.extend(found);
+                    unread = true;
+                }
             }
         }
-        if problems.is_empty() { Ok(config) } else { Err(Failure { exit: Exit::Usage, problems }) }
+        if unread { Err(Failure { exit: Exit::Usage, problems }) } else { Ok((config, problems)) }
     }
 
     fn nothing_to_check(&self, args: &CheckArgs) -> Problem {
@@ -168,24 +180,24 @@ impl Run<'_> {
         let written = self.write_files(&[
             ("report.json", &json),
             ("report.md", &markdown),
-            ("junit.xml", &report::junit::render(report)),
-            ("results.sarif", &report::sarif::render(report)),
+            (JUNIT, &report::junit::render(report)),
+            (SARIF, &report::sarif::render(report)),
         ]);
-        let width = terminal_width();
-        anstream::print!("{}", report::terminal::render(report, width));
+        super::say_styled(&report::terminal::render(report, terminal_width()));
         let path = self.folder.join("report.json");
         if let Some(github) = &self.context.github {
             for line in annotations::render(report) {
-                println!("{line}");
+                super::say(&format!("{line}\n"));
             }
             if let Err(problem) = github.write_summary(&markdown) {
                 warn(&problem.message);
             }
-            let shown = github.relative(&path);
-            let sha256 = sha256(&json);
-            self.context.write_outputs(&outputs::of(report, &shown, &sha256))?;
+            let file = written.is_ok().then(|| (github.relative(&path), sha256(&json)));
+            self.context.write_outputs(&outputs::of(report, file))?;
         }
-        written?;
+        if let Err(problem) = written {
+            warn(&problem.to_string());
+        }
         Ok(match report.result {
             RunResult::Passed => Exit::Passed,
             RunResult::Blocked if fail_on == FailOn::Never => Exit::Passed,
@@ -201,17 +213,19 @@ impl Run<'_> {
         report.problems = failure.problems.iter().map(ToString::to_string).collect();
         let files = [("report.json", report.to_json()), ("report.md", report::markdown::failure(&failure.problems))];
         let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
-        if let Err(failure) = self.write_files(&files) {
-            warn(&failure.to_string());
+        // What an earlier run left must not be read as this one's.
+        for name in [JUNIT, SARIF] {
+            let _ = std::fs::remove_file(self.folder.join(name));
+        }
+        if let Err(problem) = self.write_files(&files) {
+            warn(&problem.to_string());
         }
     }
 
-    fn write_files(&self, files: &[(&str, &str)]) -> Result<(), Failure> {
+    fn write_files(&self, files: &[(&str, &str)]) -> Result<(), Problem> {
         let broken = |path: &Path, error: std::io::Error| {
-            Failure::unmeasured(
-                Problem::new(format!("the report could not be written to {}: {error}", code(&path.to_string_lossy())))
-                    .hint("name another folder with `report-dir`"),
-            )
+            Problem::new(format!("the report could not be written to {}: {error}", code(&path.to_string_lossy())))
+                .hint("name another folder with `report-dir`")
         };
         std::fs::create_dir_all(&self.folder).map_err(|error| broken(&self.folder, error))?;
         for (name, text) in files {

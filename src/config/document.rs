@@ -16,6 +16,9 @@ use crate::words::code;
 /// A config larger than this is not one.
 pub const LARGEST: usize = 1_000_000;
 
+/// No config nests deeper; libyaml takes quadratic time where text does.
+const DEEPEST: usize = 64;
+
 /// A config file as read: one value, and the place of every path in it.
 #[derive(Debug, Clone)]
 pub struct Document {
@@ -40,6 +43,10 @@ impl Document {
         let mut events = Events::default();
         let syntax = events.read(text);
         let at = |(line, column): (u64, u64)| Place { file: file.to_owned(), line, column: Some(column) };
+        // JSON has a parser of its own, and more tabs than YAML allows.
+        if let (false, Err((message, place))) = (json, &syntax) {
+            return Err(vec![Problem::new(message.clone()).at(Some(at(*place)))]);
+        }
         if !events.twice.is_empty() {
             return Err(events
                 .twice
@@ -49,13 +56,6 @@ impl Document {
                 })
                 .collect());
         }
-        let value = if json { from_json(file, text) } else { from_yaml(file, text) }.map_err(|problem| {
-            // The event parser says more of tabs and indentation than libyaml does.
-            match &syntax {
-                Err((message, place)) if !json => vec![Problem::new(message.clone()).at(Some(at(*place)))],
-                _ => vec![problem],
-            }
-        })?;
         if events.documents > 1 {
             return Err(vec![
                 Problem::new("more than one YAML document")
@@ -63,6 +63,8 @@ impl Document {
                     .at(Some(at(events.second))),
             ]);
         }
+        let value = if json { from_json(file, text) } else { from_yaml(file, text) };
+        let value = value.map_err(|problem| vec![problem])?;
         Ok(Self { file: file.to_owned(), value, places: events.places })
     }
 
@@ -154,6 +156,9 @@ impl Events {
                 Event::Alias(_) => {
                     self.node(&mut open, place);
                 }
+                Event::SequenceStart(..) | Event::MappingStart(..) if open.len() == DEEPEST => {
+                    return Err((format!("nested deeper than {DEEPEST} levels"), place));
+                }
                 Event::SequenceStart(..) => {
                     let path = self.node(&mut open, place);
                     open.push(Open::List { path, next: 0 });
@@ -227,7 +232,7 @@ mod tests {
         assert_eq!(place("data.checks[0]"), "mlgate.yml line 4 column 7");
         assert_eq!(place("data.checks[0].range.min"), "mlgate.yml line 4 column 29");
         assert_eq!(place("data.checks[0].severity"), "mlgate.yml line 5 column 7");
-        assert_eq!(place("data.checks[0].range.nothing"), "mlgate.yml line 4 column 9");
+        assert_eq!(place("data.checks[0].range.nothing"), "mlgate.yml line 4 column 7");
     }
 
     #[test]
@@ -259,6 +264,16 @@ mod tests {
             text.push_str(&format!("a{i}: &a{i} [{list}]\n"));
         }
         assert!(problems(&text).contains("limit"), "{}", problems(&text));
+    }
+
+    #[test]
+    fn deep_nesting_is_refused_at_once() {
+        for text in ["[".repeat(500_000), "{a: ".repeat(100_000), "- ".repeat(100_000)] {
+            let said = problems(&text);
+            assert!(said.contains("line 1"), "{said}");
+        }
+        let lists = format!("a: {}1{}", "[".repeat(80), "]".repeat(80));
+        assert!(problems(&lists).contains("nested deeper than 64 levels"));
     }
 
     #[test]

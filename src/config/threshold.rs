@@ -84,14 +84,11 @@ impl Config {
             let unset = self.set("min-class-percent", Value::from(1), "target_column", at("target_column"));
             problems.extend(unset.err().map(Problem::new));
         }
-        let keys = if top.keys().any(|key| key.as_str().is_some_and(|key| FLAT_MODEL.contains(&key))) {
-            &FLAT_MODEL[..]
-        } else {
-            &FLAT_DATA[..]
-        };
+        let families = [&FLAT_DATA[..], &FLAT_MODEL[..]].into_iter();
+        let keys = families.filter(|family| family.iter().any(|key| top.contains_key(*key))).flatten();
         let implied = |key: &str| key == "min_class_percent" && top.contains_key("target_column");
         self.not_configured =
-            keys.iter().filter(|key| !top.contains_key(**key) && !implied(key)).map(ToString::to_string).collect();
+            keys.filter(|key| !top.contains_key(**key) && !implied(key)).map(ToString::to_string).collect();
     }
 
     /// Sets one limit of one check and keeps its others; adds the check where there is none.
@@ -139,11 +136,8 @@ impl Config {
                 }
             }
             Value::Mapping(known) => {
-                // Columns with a type are required already; the others are a second, untyped demand.
-                let missing: Vec<Value> = names.into_iter().filter(|name| !known.contains_key(name)).collect();
-                if !missing.is_empty() {
-                    let settings = [(Value::from("required"), Value::Sequence(missing))].into_iter().collect();
-                    return self.add("schema", settings, path, place);
+                for name in names {
+                    known.entry(name).or_insert(Value::Null);
                 }
             }
             _ => return Err("the entry's own `required` is neither list nor map".to_owned()),
@@ -228,6 +222,7 @@ impl Config {
             name: None,
             on: Role::Training,
             waiver: None,
+            broken: false,
             path: path.to_owned(),
             place,
         };

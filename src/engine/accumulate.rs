@@ -10,6 +10,7 @@ use super::cells::{self, Cells};
 use super::classes::Counter;
 use super::repeats::{Conflicts, Hashes, Repeats};
 use super::top::Top;
+use crate::checks::data::pattern::whole;
 use crate::problem::Problem;
 use crate::statistic::{Breaches, Classes, End, Profile, Statistic, Value};
 use crate::words::code;
@@ -91,7 +92,7 @@ pub fn of(statistic: &Statistic, conditions: &[String], means: Means) -> Result<
         Statistic::Outside { column, min, max } => Box::new(Breaking::new(column, Rule::Outside(*min, *max))),
         Statistic::Others { column, allowed } => Box::new(Breaking::new(column, Rule::Others(allowed.clone()))),
         Statistic::Mismatches { column, regex } => {
-            let whole = Regex::new(&format!("\\A(?:{regex})\\z"))
+            let whole = Regex::new(&whole(regex))
                 .map_err(|error| Problem::new(format!("the expression {} cannot be compiled: {error}", code(regex))))?;
             Box::new(Breaking::new(column, Rule::Mismatches(whole)))
         }

@@ -23,13 +23,13 @@ pub enum Cells {
 /// What one unit of a physical value stands for.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Scale {
-    /// `value / divisor` is the number.
-    Number { divisor: f64 },
+    /// `value / 10^digits` is the number.
+    Number { digits: u32 },
     /// `value · multiplier / divisor` are microseconds since 1970.
     Instant { multiplier: i128, divisor: i128 },
 }
 
-const PLAIN: Scale = Scale::Number { divisor: 1.0 };
+const PLAIN: Scale = Scale::Number { digits: 0 };
 
 impl Cells {
     /// # Errors
@@ -53,7 +53,7 @@ impl Cells {
             DataType::Datetime(TimeUnit::Nanoseconds, _) => whole(micros(1, 1000))?,
             DataType::UInt64 | DataType::Int128 => Self::Wide(column.cast(&DataType::Int128)?.i128()?.clone(), PLAIN),
             DataType::Decimal(_, scale) => {
-                let scale = Scale::Number { divisor: 10_f64.powi(i32::try_from(*scale).unwrap_or(i32::MAX)) };
+                let scale = Scale::Number { digits: u32::try_from(*scale).unwrap_or(u32::MAX) };
                 Self::Wide(column.to_physical_repr().cast(&DataType::Int128)?.i128()?.clone(), scale)
             }
             DataType::Float16 | DataType::Float32 | DataType::Float64 => {
@@ -80,9 +80,10 @@ impl Cells {
                 let count = whole_outside(values, low, high);
                 (count, if count == 0 { Vec::new() } else { rows(values.iter(), most, |v| v < low || v > high).1 })
             }
-            Self::Wide(values, Scale::Number { divisor }) if *divisor != 1.0 => {
+            Self::Wide(values, Scale::Number { digits: digits @ 1.. }) => {
+                // A decimal is nearest to the float that is written as it is: 0.10 is not above 0.1.
                 let (low, high) = ends(min, max);
-                let number = |value: i128| value as f64 / divisor;
+                let number = |value: i128| value as f64 / power_of_ten(*digits);
                 rows(values.iter(), most, |value| number(value) < low || number(value) > high)
             }
             Self::Wide(values, scale) => {
@@ -181,6 +182,7 @@ impl Scale {
     /// The smallest physical value at or above `min`.
     pub fn lowest(self, min: Option<End>) -> i128 {
         match (self, min) {
+            (Self::Number { .. }, Some(End::Whole(number))) => number,
             (Self::Number { .. }, Some(End::Number(number))) => float_to_whole(number.0.ceil()),
             (Self::Instant { multiplier, divisor }, Some(End::Instant(at))) => {
                 let scaled = i128::from(at) * divisor;
@@ -193,6 +195,7 @@ impl Scale {
     /// The largest physical value at or below `max`.
     pub fn highest(self, max: Option<End>) -> i128 {
         match (self, max) {
+            (Self::Number { .. }, Some(End::Whole(number))) => number,
             (Self::Number { .. }, Some(End::Number(number))) => float_to_whole(number.0.floor()),
             (Self::Instant { multiplier, divisor }, Some(End::Instant(at))) => {
                 (i128::from(at) * divisor).div_euclid(multiplier)
@@ -201,14 +204,15 @@ impl Scale {
         }
     }
 
-    /// The physical value that the text stands for, if one does.
+    /// The physical value that the text stands for, if one does exactly.
     fn exactly(self, text: &str) -> Option<i128> {
         match self {
-            Self::Number { divisor: 1.0 } => text.parse().ok().or_else(|| {
+            Self::Number { digits } => decimal(text, digits).or_else(|| {
+                // `1e3`, as YAML may have written it.
                 let number: f64 = text.parse().ok()?;
-                (number.fract() == 0.0).then(|| float_to_whole(number))
+                let whole = number.fract() == 0.0 && number.abs() < 9e15;
+                float_to_whole(number).checked_mul(10_i128.checked_pow(digits)?).filter(|_| whole)
             }),
-            Self::Number { divisor } => Some((text.parse::<f64>().ok()? * divisor).round() as i128),
             Self::Instant { multiplier, divisor } => {
                 let scaled = i128::from(instant(text)?) * divisor;
                 (scaled.rem_euclid(multiplier) == 0).then(|| scaled.div_euclid(multiplier))
@@ -218,7 +222,7 @@ impl Scale {
 
     fn value(self, physical: i128) -> f64 {
         match self {
-            Self::Number { divisor } => physical as f64 / divisor,
+            Self::Number { digits } => physical as f64 / power_of_ten(digits),
             Self::Instant { multiplier, divisor } => (physical * multiplier).div_euclid(divisor) as f64,
         }
     }
@@ -322,11 +326,24 @@ pub fn whole_text(dtype: &DataType, value: i128) -> String {
 }
 
 fn ends(min: Option<End>, max: Option<End>) -> (f64, f64) {
-    let number = |end: Option<End>, none: f64| match end {
-        Some(End::Number(number)) => number.0,
-        _ => none,
-    };
-    (number(min, f64::NEG_INFINITY), number(max, f64::INFINITY))
+    let number = |end: Option<End>| end.and_then(End::number);
+    (number(min).unwrap_or(f64::NEG_INFINITY), number(max).unwrap_or(f64::INFINITY))
+}
+
+fn power_of_ten(digits: u32) -> f64 {
+    10_f64.powi(i32::try_from(digits).unwrap_or(i32::MAX))
+}
+
+/// `12.50` with two digits is 1250; more digits than that, unless they are zeros, are no such number.
+fn decimal(text: &str, digits: u32) -> Option<i128> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let kept = fraction.trim_end_matches('0');
+    let missing = digits.checked_sub(u32::try_from(kept.len()).ok()?)?;
+    let digits_only = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits_only(kept) || !digits_only(whole.trim_start_matches(['-', '+'])) {
+        return None;
+    }
+    format!("{whole}{kept}").parse::<i128>().ok()?.checked_mul(10_i128.checked_pow(missing)?)
 }
 
 /// Saturates, as a limit beyond all integers should.

@@ -78,14 +78,14 @@ fn holds(statistics: &Statistics, dtype: &DataType, min: Option<End>, max: Optio
     let float = |found: Option<(f64, f64)>| {
         found.is_some_and(|(least, most)| {
             let inside = |value: f64| {
-                let above = min.is_none_or(|end| matches!(end, End::Number(number) if value >= number.0));
-                let below = max.is_none_or(|end| matches!(end, End::Number(number) if value <= number.0));
+                let above = min.is_none_or(|end| end.number().is_some_and(|least| value >= least));
+                let below = max.is_none_or(|end| end.number().is_some_and(|most| value <= most));
                 value.is_finite() && above && below
             };
             inside(least) && inside(most)
         })
     };
-    let number = Scale::Number { divisor: 1.0 };
+    let number = Scale::Number { digits: 0 };
     let instant = |multiplier, divisor| Scale::Instant { multiplier, divisor };
     match (statistics, dtype) {
         // Unsigned integers of 32 and 64 bits are stored as signed ones, and writers disagreed on their order.

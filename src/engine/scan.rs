@@ -29,19 +29,21 @@ pub fn scan(
     let mut done = BTreeMap::new();
     match attempt(source, statistics, means, progress) {
         Ok(values) => done.extend(values),
-        Err(_) if statistics.len() > 1 && statistics.iter().any(fallible) => {
-            // A condition that fails on some row must not take the other statistics with it.
-            let (conditions, others): (Vec<_>, Vec<_>) = statistics.iter().cloned().partition(fallible);
-            for condition in conditions {
-                done.extend(scan(source, &[condition], means, progress));
-            }
-            if !others.is_empty() {
-                done.extend(scan(source, &others, means, progress));
-            }
-        }
         Err(error) => {
-            let problem = source.problem(&error);
-            done.extend(statistics.iter().map(|statistic| (statistic.clone(), Err(problem.clone()))));
+            // What fails on some column or condition must not take the other statistics with it.
+            let (alone, together): (Vec<_>, Vec<_>) =
+                statistics.iter().cloned().partition(|one| source.skips_rows() || fallible(one));
+            if statistics.len() == 1 || alone.is_empty() {
+                let problem = source.problem(&error);
+                done.extend(statistics.iter().map(|statistic| (statistic.clone(), Err(problem.clone()))));
+                return done;
+            }
+            for statistic in alone {
+                done.extend(scan(source, &[statistic], means, progress));
+            }
+            if !together.is_empty() {
+                done.extend(scan(source, &together, means, progress));
+            }
         }
     }
     done
@@ -70,6 +72,12 @@ fn attempt(
     let means = Means { memory: means.memory / greedy(statistics).max(1), columns: statistics.len() };
     let mut open: Vec<(Statistic, Box<dyn Accumulator>)> = Vec::new();
     for statistic in statistics {
+        if let Statistic::Violations { sql } = statistic
+            && let Err(problem) = source.check_condition(sql)
+        {
+            done.insert(statistic.clone(), Err(problem));
+            continue;
+        }
         match accumulate::of(statistic, &conditions, means) {
             Ok(accumulator) => open.push((statistic.clone(), accumulator)),
             Err(problem) => {
@@ -162,7 +170,12 @@ fn pass(
             frame = frame.slice(range.start as i64, length);
         }
         let start = IdxSize::try_from(range.start).map_err(|_| polars_err!(ComputeError: "too many rows"))?;
-        frame = frame.with_row_index(ROW, Some(start)).select(&wanted);
+        frame = frame.with_row_index(ROW, Some(start));
+        if !conditions.is_empty() {
+            let filled = source.float_columns().into_iter().map(|name| Expr::Column(name.into()).fill_nan(lit(NULL)));
+            frame = frame.with_columns(filled.collect::<Vec<_>>());
+        }
+        frame = frame.select(&wanted);
         fold(frame, &pool, progress)?;
     }
     let mut sets = std::mem::take(&mut *pool.lock().unwrap_or_else(PoisonError::into_inner));

@@ -9,7 +9,7 @@ use polars::io::HiveOptions;
 use polars::prelude::*;
 use polars_parquet::parquet::metadata::FileMetadata;
 
-use super::{footer, partitions};
+use super::{accumulate, footer, partitions};
 use crate::problem::Problem;
 use crate::statistic::{Statistic, Value};
 use crate::table::csv::{self, Csv, TextKind};
@@ -90,6 +90,8 @@ impl Source {
             Statistic::RowCount => Some(Ok(Value::Count(self.info.rows))),
             Statistic::Modified => Some(self.modified().map(|at| Value::Instant(Some(at)))),
             _ if self.footers.is_empty() => None,
+            // A column of the folders' names may stand in the files too, with other values.
+            _ if accumulate::columns(statistic).iter().any(|column| self.in_folders(column)) => None,
             _ => footer::answer(&self.footers, &self.schema, statistic).map(Ok),
         }
     }
@@ -160,6 +162,38 @@ impl Source {
         let said = error.to_string();
         let first = said.lines().next().unwrap_or_default();
         Problem::new(format!("{} could not be read: {first}", code(&self.files.shown)))
+    }
+
+    fn in_folders(&self, column: &str) -> bool {
+        let Some(base) = &self.files.hive else { return false };
+        partitions::schema(base, self.files.paths.iter().map(PathBuf::as_path))
+            .iter()
+            .any(|field| field.name() == column)
+    }
+
+    /// Whether Polars can compute the condition, and gets true or false from it.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn check_condition(&self, sql: &str) -> Result<(), Problem> {
+        let schema = polars::sql::sql_expr(sql)
+            .and_then(|condition| self.scan()?.select([condition]).collect_schema())
+            .map_err(|error| {
+                let said = error.to_string();
+                Problem::new(format!("{} cannot be computed: {}", code(sql), said.lines().next().unwrap_or_default()))
+            })?;
+        match schema.iter_values().next() {
+            Some(DataType::Boolean) => Ok(()),
+            Some(other) => Err(Problem::new(format!("{} is no condition: it gives {}", code(sql), kind(other)))
+                .hint("compare it with something: it must be true or false")),
+            None => Err(Problem::new(format!("{} gives nothing", code(sql)))),
+        }
+    }
+
+    /// Columns of floats, whose NaN is a missing value to people and a number to SQL.
+    pub fn float_columns(&self) -> Vec<String> {
+        let floats = self.schema.iter().filter(|(_, dtype)| dtype.is_float());
+        floats.map(|(name, _)| name.to_string()).collect()
     }
 
     fn count(&self) -> PolarsResult<u64> {

@@ -22,8 +22,8 @@ pub const OUTPUTS: [(&str, &str); 10] = [
     ("rows", "Rows of the training table"),
 ];
 
-/// The outputs of a report.
-pub fn of(report: &Report, path: &str, sha256: &str) -> Vec<(&'static str, String)> {
+/// The outputs of a report; `file` are path and SHA-256 of report.json, where it could be written.
+pub fn of(report: &Report, file: Option<(String, String)>) -> Vec<(&'static str, String)> {
     let gate = |name: &str| {
         let gate = report.gates.iter().find(|gate| gate.gate == name);
         gate.map_or(String::new(), |gate| gate.result.word().to_owned())
@@ -33,6 +33,7 @@ pub fn of(report: &Report, path: &str, sha256: &str) -> Vec<(&'static str, Strin
             report.verdicts().filter(|verdict| wanted(verdict.status)).map(crate::verdict::Verdict::label).collect();
         json!(labels).to_string()
     };
+    let (path, sha256) = file.unwrap_or_default();
     let rows = report.tables.get("training").and_then(|table| table.rows);
     vec![
         ("result", report.result.word().to_owned()),
@@ -42,8 +43,8 @@ pub fn of(report: &Report, path: &str, sha256: &str) -> Vec<(&'static str, Strin
         ("failed-checks", labels(&Status::blocks)),
         ("warned-checks", labels(&|status| status == Status::Warn)),
         ("summary", one_line(&report.summary)),
-        ("report", path.to_owned()),
-        ("report-sha256", sha256.to_owned()),
+        ("report", path),
+        ("report-sha256", sha256),
         ("rows", rows.map_or(String::new(), |rows| rows.to_string())),
     ]
 }

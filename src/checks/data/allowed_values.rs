@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::check::{Check, Tables};
+use crate::check::{Named, Check, Tables};
 use crate::limit::{Percent, Plain, share};
 use crate::problem::Problem;
 use crate::statistic::{Breaches, Typed};
@@ -44,7 +44,7 @@ impl Check for AllowedValues {
         if self.values.is_empty() { Err("`values` is empty".into()) } else { Ok(()) }
     }
 
-    fn subject(&self, _: Option<&str>) -> Option<String> {
+    fn subject(&self, _: Named) -> Option<String> {
         Some(self.column.clone())
     }
 
@@ -80,10 +80,11 @@ impl Check for AllowedValues {
             format!("every value of {} is one of the {} allowed", code(&self.column), self.values.len())
         } else {
             format!(
-                "{} of {} ({}) hold a value that is not allowed",
+                "{} of {} ({}) {} a value that is not allowed",
                 rows(others.count),
                 code(&self.column),
-                percent(found, &[limit.0, 0.0])
+                percent(found, &[limit.0, 0.0]),
+                if others.count == 1 { "holds" } else { "hold" }
             )
         };
         Ok(Finding::new(!limit.is_exceeded_by(others.count, total), message)

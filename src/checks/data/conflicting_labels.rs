@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::check::{Check, Tables};
+use crate::check::{Named, Check, Tables};
 use crate::limit::{Percent, share};
 use crate::problem::Problem;
 use crate::statistic::{Breaches, Given, Typed};
@@ -38,8 +38,8 @@ impl Check for ConflictingLabels {
     const NEEDS_TARGET: bool = true;
     type Needs = (Typed<u64>, Given<String>, Typed<Breaches>);
 
-    fn subject(&self, target: Option<&str>) -> Option<String> {
-        target.map(ToOwned::to_owned)
+    fn subject(&self, named: Named) -> Option<String> {
+        named.target.map(ToOwned::to_owned)
     }
 
     fn needs(&self, tables: &Tables) -> Result<Self::Needs, Problem> {
@@ -60,9 +60,10 @@ impl Check for ConflictingLabels {
             "rows with equal features have equal labels".to_owned()
         } else {
             format!(
-                "{} ({}) have the features of a row with another {}, {} allowed",
+                "{} ({}) {} the features of a row with another {}, {} allowed",
                 rows(conflicts.count),
                 percent(found, &[limit.0, 0.0]),
+                if conflicts.count == 1 { "has" } else { "have" },
                 code(&label),
                 percent(limit.0, &[])
             )

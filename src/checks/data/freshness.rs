@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::check::{Check, Tables};
+use crate::check::{Named, Check, Tables};
 use crate::limit::Finite;
 use crate::problem::Problem;
 use crate::statistic::{Given, Typed};
@@ -61,14 +61,14 @@ impl Check for Freshness {
         Ok(())
     }
 
-    fn subject(&self, _: Option<&str>) -> Option<String> {
-        self.column.clone()
+    fn subject(&self, named: Named) -> Option<String> {
+        self.column.clone().or_else(|| named.timestamp.map(ToOwned::to_owned))
     }
 
     fn needs(&self, tables: &Tables) -> Result<Self::Needs, Problem> {
         let table = tables.here()?;
         let now = tables.now;
-        let Some(name) = self.column.as_deref().or(tables.timestamp) else {
+        let Some(name) = self.column.as_deref().or(tables.named.timestamp) else {
             return Ok((Given(Source { column: None, ahead: MINUTE, now }), table.modified()));
         };
         let column = table.column(name)?;

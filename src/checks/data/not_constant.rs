@@ -51,6 +51,9 @@ impl Check for NotConstant {
         if self.columns.is_none() {
             columns.retain(|column| !matches!(column.kind(), Kind::Other(_)));
         }
+        if columns.is_empty() {
+            return Err(Problem::new("the table has no column but nested ones, and these are not looked at"));
+        }
         let top = columns.into_iter().map(|column| (Given(column.name().to_owned()), column.top_count()));
         Ok((table.row_count(), top.collect()))
     }
@@ -79,7 +82,7 @@ impl Check for NotConstant {
                 percent(share(*count, rows), &[limit.0]),
                 percent(limit.0, &[])
             ),
-            ([], None) => "there is no column to look at".to_owned(),
+            ([], None) => String::new(),
         };
         let mut finding = Finding::new(same.is_empty(), message).held(
             worst.map_or(0.0, |(_, count)| share(*count, rows)),

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::check::{Check, Tables};
+use crate::check::{Named, Check, Tables};
 use crate::limit::{Percent, share};
 use crate::problem::Problem;
 use crate::statistic::{Breaches, Typed};
@@ -37,12 +37,18 @@ fn default_max_percent_mismatch() -> Percent {
     Percent(0.0)
 }
 
+/// The expression that matches a whole value.
+pub fn whole(regex: &str) -> String {
+    format!("\\A(?:{regex})\\z")
+}
+
 impl Check for Pattern {
     const ID: &'static str = "pattern";
     type Needs = (Typed<u64>, Typed<Breaches>);
 
     fn validate(&self) -> Result<(), String> {
-        match regex::Regex::new(&self.regex) {
+        // Both: the wrapping must not mend what is broken, nor break what is whole.
+        match regex::Regex::new(&self.regex).and_then(|_| regex::Regex::new(&whole(&self.regex))) {
             Ok(_) => Ok(()),
             Err(error) => {
                 let said = error.to_string();
@@ -51,7 +57,7 @@ impl Check for Pattern {
         }
     }
 
-    fn subject(&self, _: Option<&str>) -> Option<String> {
+    fn subject(&self, _: Named) -> Option<String> {
         Some(self.column.clone())
     }
 
@@ -71,10 +77,11 @@ impl Check for Pattern {
             format!("every value of {} matches {}", code(&self.column), code(&self.regex))
         } else {
             format!(
-                "{} of {} ({}) do not match {}",
+                "{} of {} ({}) {} not match {}",
                 rows(mismatches.count),
                 code(&self.column),
                 percent(found, &[limit.0, 0.0]),
+                if mismatches.count == 1 { "does" } else { "do" },
                 code(&self.regex)
             )
         };
@@ -98,6 +105,6 @@ mod tests {
     fn one_mismatch_fails() {
         let check: Pattern = serde_yaml::from_str("{column: a, regex: x}").unwrap();
         let finding = check.judge((4, Breaches { count: 1, ..Breaches::default() })).unwrap();
-        assert_eq!(finding.message, "1 row of `a` (25 %) do not match `x`");
+        assert_eq!(finding.message, "1 row of `a` (25 %) does not match `x`");
     }
 }

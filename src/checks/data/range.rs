@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::check::{AskedColumn, Check, Tables};
+use crate::check::{Named, AskedColumn, Check, Tables};
 use crate::limit::{Bound, Percent, share};
 use crate::problem::Problem;
 use crate::statistic::{Breaches, End, Total, Typed};
@@ -48,20 +48,22 @@ impl Check for Range {
     fn validate(&self) -> Result<(), String> {
         match (&self.min, &self.max) {
             (None, None) => Err("no limit: set `min` or `max`".into()),
-            (Some(Bound::Number(min)), Some(Bound::Number(max))) if min > max => {
-                Err(format!("min {min} is above max {max}"))
-            }
             (Some(Bound::Instant(min, written)), Some(Bound::Instant(max, other))) if min > max => {
                 Err(format!("min {written} is after max {other}"))
             }
-            (Some(Bound::Number(_)), Some(Bound::Instant(..))) | (Some(Bound::Instant(..)), Some(Bound::Number(_))) => {
-                Err("one limit is a number and the other a date".into())
+            (Some(Bound::Whole(min)), Some(Bound::Whole(max))) if min > max => {
+                Err(format!("min {min} is above max {max}"))
             }
+            (Some(min), Some(max)) => match (min.number(), max.number()) {
+                (Some(low), Some(high)) if low > high => Err(format!("min {min} is above max {max}")),
+                (Some(_), Some(_)) | (None, None) => Ok(()),
+                _ => Err("one limit is a number and the other a date".into()),
+            },
             _ => Ok(()),
         }
     }
 
-    fn subject(&self, _: Option<&str>) -> Option<String> {
+    fn subject(&self, _: Named) -> Option<String> {
         Some(self.column.clone())
     }
 
@@ -87,18 +89,20 @@ impl Check for Range {
             format!("every value of {} lies in {bounds}", code(&self.column))
         } else {
             format!(
-                "{} of {} ({}) lie outside {bounds}, {} allowed",
+                "{} of {} ({}) {} outside {bounds}, {} allowed",
                 rows(outside.count),
                 code(&self.column),
                 percent(found, &[limit.0, 0.0]),
+                if outside.count == 1 { "lies" } else { "lie" },
                 if limit.0 == 0.0 { "none".into() } else { percent(limit.0, &[]) }
             )
         };
         let mut finding = Finding::new(passed, message).held(found, Limit::max(limit.0), Unit::Percent);
         for (name, bound) in [("min", &self.min), ("max", &self.max)] {
             match bound {
-                Some(Bound::Number(number)) => finding = finding.value(name, *number),
                 Some(Bound::Instant(_, written)) => finding = finding.value(name, written.as_str()),
+                Some(Bound::Number(number)) => finding = finding.value(name, *number),
+                Some(Bound::Whole(number)) => finding = finding.value(name, *number as f64),
                 None => {}
             }
         }
@@ -108,15 +112,16 @@ impl Check for Range {
 
 /// The bound in the column's own terms.
 fn end(column: AskedColumn, bound: &Bound) -> Result<End, Problem> {
+    let other = |what: &str| {
+        Problem::new(format!("{} holds {}, and the limit {bound} is a {what}", code(column.name()), column.kind()))
+    };
     match (column.kind(), bound) {
         (Kind::Integer | Kind::Float | Kind::Number, Bound::Number(number)) => Ok(End::Number(Total(*number))),
+        (Kind::Integer | Kind::Float | Kind::Number, Bound::Whole(number)) => Ok(End::Whole(*number)),
         (Kind::Date | Kind::Datetime, Bound::Instant(at, _)) => Ok(End::Instant(*at)),
-        (Kind::Integer | Kind::Float | Kind::Number, Bound::Instant(_, written)) => {
-            Err(Problem::new(format!("{} holds {}, and the limit {written} is a date", code(column.name()), column.kind())))
-        }
-        (Kind::Date | Kind::Datetime, Bound::Number(number)) => {
-            Err(Problem::new(format!("{} holds {}, and the limit {number} is a number", code(column.name()), column.kind()))
-                .hint("write the limit as a date, such as 2026-01-31"))
+        (Kind::Integer | Kind::Float | Kind::Number, Bound::Instant(..)) => Err(other("date")),
+        (Kind::Date | Kind::Datetime, _) => {
+            Err(other("number").hint("write the limit as a date, such as 2026-01-31"))
         }
         _ => Err(column.unfit("numbers or dates")),
     }
@@ -137,7 +142,7 @@ mod tests {
         assert_eq!(check("{column: age, min: 0, max: 120}", 100, 0).outcome, Outcome::Pass);
         let finding = check("{column: age, min: 0, max: 120}", 100_000, 1);
         assert_eq!(finding.outcome, Outcome::Fail);
-        assert_eq!(finding.message, "1 row of `age` (0.001 %) lie outside [0, 120], none allowed");
+        assert_eq!(finding.message, "1 row of `age` (0.001 %) lies outside [0, 120], none allowed");
         assert_eq!(check("{column: age, min: 0, max_percent_outside: 1}", 100, 1).outcome, Outcome::Pass);
     }
 

@@ -23,13 +23,13 @@ use crate::words::{and_others, code, list};
 /// ```yaml
 /// - schema: { required: [age, credit_amount] }
 /// - schema:
-///     required: { age: integer, credit_amount: number }
+///     required: { age: integer, credit_amount: number, purpose: }
 ///     extra: allow
 /// ```
 ///
 /// Types are `integer`, `float`, `number` (any of integers, floats and decimals), `text` (also
 /// categorical), `boolean`, `date` and `datetime`. Any other type of a column is named as itself
-/// and matches none.
+/// and matches none. A column without a type in the map may have any.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Schema {
@@ -178,7 +178,11 @@ impl<'de> Deserialize<'de> for Required {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Required, A::Error> {
                 let mut names = Vec::new();
-                while let Some((name, wanted)) = map.next_entry::<String, String>()? {
+                while let Some((name, wanted)) = map.next_entry::<String, Option<String>>()? {
+                    let Some(wanted) = wanted else {
+                        names.push((name, None));
+                        continue;
+                    };
                     let Some((_, wanted)) = TYPES.iter().find(|(word, _)| *word == wanted) else {
                         let words = TYPES.map(|(word, _)| word);
                         let near = nearest(&wanted, words).map_or(String::new(), |near| format!(", did you mean {near}?"));
@@ -211,7 +215,7 @@ impl JsonSchema for Required {
         json_schema!({
             "oneOf": [
                 { "type": "array", "items": { "type": "string" }, "minItems": 1 },
-                { "type": "object", "additionalProperties": { "enum": words }, "minProperties": 1 },
+                { "type": "object", "additionalProperties": { "enum": words.map(Some).into_iter().chain([None]).collect::<Vec<_>>() }, "minProperties": 1 },
             ]
         })
     }

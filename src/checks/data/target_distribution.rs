@@ -4,10 +4,11 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, json};
 
-use crate::check::{Check, Tables};
+use crate::check::{Named, Check, Tables};
 use crate::limit::{Percent, Plain, share};
 use crate::problem::Problem;
 use crate::statistic::{Classes, Given, Typed};
+use crate::table::Kind;
 use crate::verdict::{Finding, Limit, Unit};
 use crate::words::{code, list, percent};
 
@@ -53,12 +54,15 @@ impl Check for TargetDistribution {
         }
     }
 
-    fn subject(&self, target: Option<&str>) -> Option<String> {
-        target.map(ToOwned::to_owned)
+    fn subject(&self, named: Named) -> Option<String> {
+        named.target.map(ToOwned::to_owned)
     }
 
     fn needs(&self, tables: &Tables) -> Result<Self::Needs, Problem> {
         let target = tables.target()?;
+        if let Kind::Other(_) = target.kind() {
+            return Err(target.unfit("classes: text, integers, booleans"));
+        }
         Ok((Given(target.name().to_owned()), target.class_counts()))
     }
 

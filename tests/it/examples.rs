@@ -1,0 +1,62 @@
+//! Every example says what its folder says it says.
+//!
+//! `expected/arguments` holds further arguments, one a line; `UPDATE_EXPECTED=1` writes `expected/report.json` anew.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::world::{World, root};
+
+/// The folders of examples with a config.
+pub fn folders() -> Vec<PathBuf> {
+    let entries = fs::read_dir(root().join("examples")).unwrap().map(|entry| entry.unwrap().path());
+    let mut folders: Vec<PathBuf> = entries.filter(|path| path.join("mlgate.yml").is_file()).collect();
+    folders.sort();
+    folders
+}
+
+#[test]
+fn every_example_gives_the_report_it_shows() {
+    let folders = folders();
+    assert!(folders.len() >= 2, "{folders:?}");
+    let wrong: Vec<String> = folders.iter().filter_map(|folder| check(folder)).collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// What differs, if anything does.
+fn check(folder: &Path) -> Option<String> {
+    let expected = folder.join("expected/report.json");
+    let report = run(folder);
+    let text = format!("{report:#}\n");
+    if std::env::var_os("UPDATE_EXPECTED").is_some_and(|value| value == "1") {
+        fs::create_dir_all(folder.join("expected")).unwrap();
+        fs::write(expected, text).unwrap();
+        return None;
+    }
+    let written = fs::read_to_string(&expected).unwrap_or_default();
+    let differ = text.lines().zip(written.lines()).find(|(now, then)| now != then);
+    (text != written).then(|| {
+        let (now, then) = differ.unwrap_or(("another length", "of the report"));
+        format!("{}: now {now}, expected {then}; UPDATE_EXPECTED=1 accepts", expected.display())
+    })
+}
+
+/// The report of a run from the repository's root, without what changes from run to run.
+fn run(folder: &Path) -> Value {
+    let world = World::new();
+    let inside = folder.strip_prefix(root()).unwrap();
+    let config = inside.join("mlgate.yml").to_string_lossy().into_owned();
+    let reports = world.path("mlgate-report").to_string_lossy().into_owned();
+    let more = fs::read_to_string(folder.join("expected/arguments")).unwrap_or_default();
+    let mut arguments = vec!["check", "--config", &config, "--report-dir", &reports];
+    arguments.extend(more.lines().filter(|line| !line.is_empty()));
+    let mut report = world.finish(world.command(&arguments).current_dir(root())).report;
+    let top = report.as_object_mut().unwrap_or_else(|| panic!("{} left no report", inside.display()));
+    for volatile in ["started_at", "duration_ms", "commit", "pipeline"] {
+        top.remove(volatile);
+    }
+    top["tool"].as_object_mut().unwrap().remove("version");
+    report
+}

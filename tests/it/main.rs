@@ -1,0 +1,15 @@
+//! The built binary, run as its users run it: a folder, an environment with nothing in it, a command.
+#![expect(clippy::disallowed_methods, reason = "edge: tests start processes and write files")]
+
+mod action;
+mod bad_input;
+mod config;
+mod documents;
+mod examples;
+mod hostile;
+mod meanings;
+mod memory;
+mod oracle;
+mod outcomes;
+mod suggest;
+mod world;
