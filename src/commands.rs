@@ -23,6 +23,9 @@ use crate::table::files;
 use crate::words::{code, log_safe};
 use crate::workspace::Workspace;
 
+/// Problems that are printed one by one.
+const MOST_PROBLEMS: usize = 50;
+
 /// Where the panic was, for the message.
 static PANIC: Mutex<String> = Mutex::new(String::new());
 
@@ -94,15 +97,22 @@ impl Context {
 
     /// Ends a run that has no verdict.
     pub fn failed(&self, failure: &Failure) -> Exit {
-        for problem in &failure.problems {
+        for problem in failure.problems.iter().take(MOST_PROBLEMS) {
             complain("error:", anstyle::AnsiColor::Red, &problem.to_string());
-            if self.github.is_some() {
-                say(&format!("{}\n", annotations::problem(problem)));
-            }
+        }
+        if failure.problems.len() > MOST_PROBLEMS {
+            complain(
+                "error:",
+                anstyle::AnsiColor::Red,
+                &format!("and {} more", failure.problems.len() - MOST_PROBLEMS),
+            );
+        }
+        if self.github.is_some() {
+            annotations::problems(&failure.problems).iter().for_each(|line| say(&format!("{line}\n")));
         }
         if let Some(github) = &self.github {
             let values = [("result", "error".to_owned()), ("passed", "false".to_owned())];
-            let said = outputs::one_line(&failure.to_string());
+            let said = outputs::summary(&failure.problems);
             let told = github.write_outputs(&values).and_then(|()| github.write_outputs(&[("summary", said)]));
             if let Err(problem) = told {
                 warn(&problem.message);

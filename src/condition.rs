@@ -134,6 +134,9 @@ impl Visitor for Walk {
             | Sql::Case { .. }
             | Sql::Tuple(_)
             | Sql::Interval(_) => {}
+            Sql::InSubquery { .. } | Sql::Exists { .. } | Sql::Subquery(_) => {
+                return ControlFlow::Break("subqueries are refused".into());
+            }
             Sql::CompoundIdentifier(_) => {
                 return ControlFlow::Break(format!(
                     "{} names a table; put a column name with a dot in double quotes",

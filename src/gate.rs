@@ -100,9 +100,12 @@ fn verdict(
         Outcome::Fail => Status::Fail,
         Outcome::Inconclusive => Status::Inconclusive,
     };
-    verdict.observed = finding.observed;
-    verdict.limit = finding.limit;
-    verdict.unit = finding.unit;
+    let written: Vec<&str> = entry.settings.keys().filter_map(|key| key.as_str()).collect();
+    if let Some(held) = finding.shown(&written) {
+        verdict.observed = Some(held.observed);
+        verdict.limit = Some(held.limit);
+        verdict.unit = Some(held.unit);
+    }
     verdict.message = finding.message;
     verdict.values = finding.values;
     if show_values {

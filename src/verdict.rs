@@ -39,13 +39,16 @@ pub enum Unit {
     Days,
 }
 
-/// The limit that `observed` was held against; inclusive.
+/// The limit that `observed` was held against; inclusive, but for the few that say otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Limit {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub min: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max: Option<f64>,
+    /// Whether the limit itself is already too much.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub exclusive: bool,
 }
 
 /// A failure that the team accepts for a while, in the open.
@@ -64,16 +67,25 @@ pub struct Waiver {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Finding {
     pub outcome: Outcome,
-    /// The number held against the limit; of many the worst.
-    pub observed: Option<f64>,
-    pub limit: Option<Limit>,
-    pub unit: Option<Unit>,
+    /// Every limit with the number held against it.
+    pub limits: Vec<Held>,
     /// One sentence; names that others wrote stand in backticks, made by [`crate::words::code`].
     pub message: String,
     /// Everything else that was measured, by column or by name.
     pub values: Map<String, Value>,
     /// Cell values that breached; shown only with `show-values`.
     pub examples: Vec<String>,
+}
+
+/// A number held against a limit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Held {
+    /// The setting that says the limit.
+    pub setting: &'static str,
+    pub observed: f64,
+    pub limit: Limit,
+    pub unit: Unit,
+    pub breached: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,22 +161,28 @@ impl Finding {
     pub fn new(passed: bool, message: impl Into<String>) -> Self {
         Self {
             outcome: if passed { Outcome::Pass } else { Outcome::Fail },
-            observed: None,
-            limit: None,
-            unit: None,
+            limits: Vec::new(),
             message: message.into(),
             values: Map::new(),
             examples: Vec::new(),
         }
     }
 
-    /// The number held against the limit.
+    /// The number held against the only limit.
     #[must_use]
     pub fn held(mut self, observed: f64, limit: Limit, unit: Unit) -> Self {
-        self.observed = Some(observed);
-        self.limit = Some(limit);
-        self.unit = Some(unit);
+        self.limits = vec![Held { setting: "", observed, limit, unit, breached: self.outcome == Outcome::Fail }];
         self
+    }
+
+    /// The limit that is shown: the first breached, else the first, in the order they were written.
+    pub fn shown(&self, written: &[&str]) -> Option<Held> {
+        let mut limits = self.limits.clone();
+        limits.sort_by_key(|held| {
+            let place = written.iter().position(|setting| *setting == held.setting).unwrap_or(usize::MAX);
+            (!held.breached, place)
+        });
+        limits.first().copied()
     }
 
     /// Something else that was measured.
@@ -188,11 +206,11 @@ impl Finding {
 
 impl Limit {
     pub fn min(min: f64) -> Self {
-        Self { min: Some(min), max: None }
+        Self { min: Some(min), ..Self::default() }
     }
 
     pub fn max(max: f64) -> Self {
-        Self { min: None, max: Some(max) }
+        Self { max: Some(max), ..Self::default() }
     }
 }
 

@@ -170,6 +170,7 @@ pub fn limit(limit: &Limit, unit: Option<Unit>) -> String {
     match (limit.min, limit.max) {
         (Some(min), Some(max)) => format!("{} to {}", with_unit(min, &[], unit), with_unit(max, &[], unit)),
         (Some(min), None) => format!("≥ {}", with_unit(min, &[], unit)),
+        (None, Some(max)) if limit.exclusive => format!("< {}", with_unit(max, &[], unit)),
         (None, Some(max)) => format!("≤ {}", with_unit(max, &[], unit)),
         (None, None) => String::new(),
     }

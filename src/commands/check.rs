@@ -40,6 +40,13 @@ pub fn run(args: &CheckArgs, argv: &[OsString], context: &Context) -> Result<Exi
     let workspace = context.workspace(args.data_root.as_deref())?;
     let folder = args.report_dir.as_deref().unwrap_or(DEFAULT_REPORT_DIR);
     let folder = workspace.resolve_for_writing(folder)?;
+    std::fs::create_dir_all(&folder).map_err(|error| {
+        let shown = code(&folder.to_string_lossy());
+        Failure::unmeasured(
+            Problem::new(format!("the report folder {shown} could not be made: {error}"))
+                .hint("name another folder with `report-dir`"),
+        )
+    })?;
     let mut run = Run { context, folder, started: Utc::now(), clock: Instant::now(), configs: Vec::new() };
     match run.judge(args, &workspace) {
         Ok((report, fail_on)) => run.tell(&report, fail_on, argv),
@@ -209,7 +216,7 @@ impl Run<'_> {
     /// A run without verdicts leaves a report too, that says why.
     fn leave_failure(&self, failure: &Failure) {
         let mut report = self.report(RunResult::Error, Vec::new());
-        report.summary = outputs::one_line(&failure.to_string());
+        report.summary = outputs::summary(&failure.problems);
         report.problems = failure.problems.iter().map(ToString::to_string).collect();
         let files = [("report.json", report.to_json()), ("report.md", report::markdown::failure(&failure.problems))];
         let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
@@ -227,7 +234,6 @@ impl Run<'_> {
             Problem::new(format!("the report could not be written to {}: {error}", code(&path.to_string_lossy())))
                 .hint("name another folder with `report-dir`")
         };
-        std::fs::create_dir_all(&self.folder).map_err(|error| broken(&self.folder, error))?;
         for (name, text) in files {
             let path = self.folder.join(name);
             // A link left in the folder is replaced, not written through.

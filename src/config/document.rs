@@ -4,7 +4,7 @@
 //! keys written twice; `serde_yaml` gives the value. JSON goes the same way, being nearly YAML.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use saphyr_parser::{Event, Parser, Span};
 use serde::Deserialize as _;
@@ -131,7 +131,7 @@ struct Events {
 /// A collection that is open while its events pass by.
 enum Open {
     List { path: String, next: usize },
-    Map { path: String, key: Option<String>, seen: Vec<String> },
+    Map { path: String, key: Option<String>, seen: HashSet<String> },
 }
 
 impl Events {
@@ -165,7 +165,7 @@ impl Events {
                 }
                 Event::MappingStart(..) => {
                     let path = self.node(&mut open, place);
-                    open.push(Open::Map { path, key: None, seen: Vec::new() });
+                    open.push(Open::Map { path, key: None, seen: HashSet::new() });
                 }
                 Event::SequenceEnd | Event::MappingEnd => {
                     open.pop();
@@ -178,12 +178,11 @@ impl Events {
 
     fn scalar(&mut self, open: &mut [Open], text: Cow<'_, str>, place: (u64, u64)) {
         if let Some(Open::Map { path, key: key @ None, seen }) = open.last_mut() {
-            if seen.iter().any(|other| *other == text) {
+            if !seen.insert(text.to_string()) {
                 self.twice.push((path.clone(), text.to_string(), place));
             }
             // The key's place is what a person looks for; a value on the next line is not.
             self.places.insert(join(path, &text), place);
-            seen.push(text.to_string());
             *key = Some(text.into_owned());
         } else {
             self.node(open, place);

@@ -139,7 +139,9 @@ impl<G: Group> Accumulator for Hashes<G> {
     }
 
     fn merge(&mut self, twin: Box<dyn Accumulator>) {
-        for (bucket, twin) in self.buckets.iter_mut().zip(same::<Self>(twin).buckets) {
+        let twin = same::<Self>(twin);
+        add(&mut self.found, twin.found.count, twin.found.first_row);
+        for (bucket, twin) in self.buckets.iter_mut().zip(twin.buckets) {
             bucket.pages.extend(twin.pages);
         }
     }
@@ -154,6 +156,14 @@ impl<G: Group> Accumulator for Hashes<G> {
         let blocks = (!blocks.contains(&LAST_BLOCK)).then(|| ranges(blocks));
         Step::Again(Box::new(Suspects::<G>::new(self.job, Arc::new(hashes), 0, blocks.clone(), self.found, to)), blocks)
     }
+}
+
+fn add(found: &mut Breaches, count: u64, first_row: Option<u64>) {
+    found.count += count;
+    found.first_row = match (found.first_row, first_row) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    };
 }
 
 /// The scan for the buckets from `from` on, if there are any left.
@@ -250,7 +260,11 @@ impl<G: Group> Accumulator for Suspects<G> {
     }
 
     fn merge(&mut self, twin: Box<dyn Accumulator>) {
-        for (key, (hash, group)) in same::<Self>(twin).groups {
+        let twin = same::<Self>(twin);
+        // Any of the twins may be the one that knows what earlier scans found.
+        add(&mut self.found, twin.found.count, twin.found.first_row);
+        self.blocks = self.blocks.take().or(twin.blocks);
+        for (key, (hash, group)) in twin.groups {
             match self.groups.entry(key) {
                 std::collections::hash_map::Entry::Occupied(mut known) => known.get_mut().1.merge(group),
                 std::collections::hash_map::Entry::Vacant(free) => {
@@ -265,11 +279,7 @@ impl<G: Group> Accumulator for Suspects<G> {
         self.groups.retain(|_, (hash, _)| low(*hash) < to);
         for (_, group) in self.groups.values() {
             let (count, first) = group.breaches();
-            self.found.count += count;
-            self.found.first_row = match (self.found.first_row, first) {
-                (Some(a), Some(b)) => Some(a.min(b)),
-                (a, b) => a.or(b),
-            };
+            add(&mut self.found, count, first);
         }
         if to < ALL {
             let blocks = self.blocks.clone();

@@ -35,13 +35,16 @@ pub fn render(report: &Report) -> Vec<String> {
     lines
 }
 
-/// The annotation of a problem that ended the run.
-pub fn problem(problem: &Problem) -> String {
-    let mut message = problem.message.clone();
-    if let Some(hint) = &problem.hint {
-        message = format!("{message}\nhint: {hint}");
-    }
-    command("error", problem.place.as_ref(), "mlgate", &message)
+/// The annotations of the problems that ended the run.
+pub fn problems(problems: &[Problem]) -> Vec<String> {
+    let shown = if problems.len() > MOST { MOST - 1 } else { problems.len() };
+    let one = |problem: &Problem| {
+        let hint = problem.hint.as_ref().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+        command("error", problem.place.as_ref(), "mlgate", &format!("{}{hint}", problem.message))
+    };
+    let more = (shown < problems.len())
+        .then(|| command("error", None, "mlgate", &format!("and {} more: see the log", problems.len() - shown)));
+    problems[..shown].iter().map(one).chain(more).collect()
 }
 
 fn command(level: &str, place: Option<&Place>, title: &str, message: &str) -> String {

@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, Hasher};
 
 use serde_json::json;
 
+use crate::problem::Problem;
 use crate::report::{Report, RunResult};
 use crate::verdict::Status;
 
@@ -57,6 +58,12 @@ pub fn entry(name: &str, value: &str) -> String {
             return format!("{name}<<{delimiter}\n{value}\n{delimiter}\n");
         }
     }
+}
+
+/// What ended a run, in one line.
+pub fn summary(problems: &[Problem]) -> String {
+    let first = problems.first().map(|problem| one_line(&problem.to_string())).unwrap_or_default();
+    if problems.len() > 1 { format!("{first} (and {} more problems)", problems.len() - 1) } else { first }
 }
 
 /// The text without line breaks or control characters.

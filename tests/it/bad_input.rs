@@ -268,5 +268,5 @@ fn a_report_folder_that_cannot_be_made_is_exit_3() {
     let world = World::with_checks("y\n1\n", "- duplicates");
     world.write("taken", "a file");
     let ran = world.check(&["--report-dir", "taken"]).exits(3);
-    ran.saying("the report could not be written to").saying("report-dir");
+    ran.saying("could not be made").saying("report-dir");
 }

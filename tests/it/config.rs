@@ -217,7 +217,7 @@ fn settings_that_contradict_each_other_are_refused() {
         ("range: { column: age, min: .nan }", "nan is no limit"),
         ("range: { column: age, max: .inf }", "inf is no limit"),
         ("expression: { sql: 'age >' }", "not one scalar condition"),
-        ("expression: { sql: 'age IN (SELECT 1)' }", "is refused"),
+        ("expression: { sql: 'age IN (SELECT 1)' }", "subqueries are refused"),
         ("expression: { sql: \"read_csv('/etc/passwd') = 1\" }", "the function `read_csv`"),
         ("expression: { sql: 'true; DROP TABLE data' }", "nothing may follow"),
         ("expression: { sql: 'max(age) > 3' }", "the function `max`"),

@@ -75,7 +75,7 @@ fn class_shares_are_among_labelled_rows() {
     let csv = "a,y\n1,good\n2,good\n3,good\n4,bad\n5,\n6,\n7,\n8,\n";
     check(csv, "target_distribution: { min_class_percent: 25 }", "pass", Some(25.0), "the rarest `bad` with 25 %");
     check(csv, "target_distribution: { min_class_percent: 25.5 }", "fail", Some(25.0), "class `bad` is 25 %");
-    check(csv, "target_distribution: { max_class_percent: 75 }", "pass", Some(25.0), "2 classes");
+    check(csv, "target_distribution: { max_class_percent: 75 }", "pass", Some(75.0), "2 classes");
     check(csv, "target_distribution: { max_class_percent: 74 }", "fail", Some(75.0), "class `good` is 75 %");
     check(csv, "target_distribution: { classes: [good, bad, ugly] }", "fail", Some(0.0), "`ugly` never occurs");
     check("a,y\n1,\n2,\n", "target_distribution: {}", "error", None, "`y` is missing in every row");

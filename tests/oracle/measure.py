@@ -147,8 +147,14 @@ def top(column: pd.Series) -> int:
 
 
 def outside(kind: pa.DataType, values: list, low, high) -> int:
+    """Infinite values are outside any range, also one without that end."""
     low, high = limit(kind, low), limit(kind, high)
-    return sum(value is not None and ((low is not None and value < low) or (high is not None and value > high)) for value in values)
+
+    def breaks(value) -> bool:
+        infinite = isinstance(value, float) and math.isinf(value)
+        return infinite or (low is not None and value < low) or (high is not None and value > high)
+
+    return sum(value is not None and breaks(value) for value in values)
 
 
 def limit(kind: pa.DataType, value):

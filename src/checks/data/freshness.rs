@@ -91,7 +91,7 @@ impl Check for Freshness {
             .map_or_else(|| "?".to_owned(), |time| time.format("%Y-%m-%dT%H:%M:%SZ").to_string());
         let finding = if newest - source.now > source.ahead {
             let message = format!("the newest value of {what} is {when}, {} days in the future", number(-age, &[0.0]));
-            Finding::new(false, message).held(age, Limit { min: Some(0.0), max: Some(limit) }, Unit::Days)
+            Finding::new(false, message).held(age, Limit { min: Some(0.0), ..Limit::max(limit) }, Unit::Days)
         } else {
             let message = format!(
                 "the newest value of {what} is {when}, {} days old, {limit} allowed",
@@ -113,7 +113,7 @@ mod tests {
         let check: Freshness = serde_yaml::from_str("{}").unwrap();
         let source = Source { column: None, ahead, now: instant("2026-11-24T12:00:00Z").unwrap() };
         let finding = check.judge((source, instant(newest))).unwrap();
-        (finding.outcome, finding.observed.unwrap())
+        (finding.outcome, finding.shown(&[]).unwrap().observed)
     }
 
     #[test]

@@ -107,7 +107,7 @@ mod tests {
         let finding = check("{}", 400, &[("a", 20), ("b", 29), ("c", 21)]);
         assert_eq!(finding.outcome, Outcome::Fail);
         assert_eq!(finding.message, "`b` is missing in 7.25 % of rows, at most 5 % allowed (and `c` too)");
-        assert_eq!(finding.observed, Some(7.25));
+        assert_eq!(finding.shown(&[]).unwrap().observed, 7.25);
         assert_eq!(serde_json::to_string(&finding.values).unwrap(), r#"{"b":7.25,"c":5.25,"a":5.0}"#);
     }
 

@@ -86,7 +86,7 @@ impl Check for NotConstant {
         };
         let mut finding = Finding::new(same.is_empty(), message).held(
             worst.map_or(0.0, |(_, count)| share(*count, rows)),
-            Limit::max(limit.0),
+            Limit { exclusive: true, ..Limit::max(limit.0) },
             Unit::Percent,
         );
         for (name, count) in &tops {

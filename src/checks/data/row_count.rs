@@ -8,7 +8,7 @@ use crate::limit::{Finite, share};
 use crate::problem::Problem;
 use crate::statistic::Typed;
 use crate::table::Role;
-use crate::verdict::{Finding, Limit, Unit};
+use crate::verdict::{Finding, Held, Limit, Unit};
 use crate::words::{count, percent, rows};
 
 /// The table has at least `min` and at most `max` rows, and not many more or fewer than the reference.
@@ -52,56 +52,57 @@ impl Check for RowCount {
     }
 
     fn judge(&self, (found, reference): (u64, Option<u64>)) -> Result<Finding, Problem> {
-        let seen = rows(found);
-        if let Some(min) = self.min.filter(|&min| found < min) {
-            return Ok(Finding::new(false, format!("{seen}, at least {} needed", count(min))).held(
-                found as f64,
-                Limit::min(min as f64),
-                Unit::Rows,
-            ));
-        }
-        if let Some(max) = self.max.filter(|&max| found > max) {
-            return Ok(Finding::new(false, format!("{seen}, at most {} allowed", count(max))).held(
-                found as f64,
-                Limit::max(max as f64),
-                Unit::Rows,
-            ));
-        }
-        let mut finding = Finding::new(true, "");
-        let mut said = Vec::new();
+        // Each limit with what is said of it.
+        let mut limits: Vec<(Held, String)> = Vec::new();
+        let rows_held = |setting, limit, breached| Held {
+            setting,
+            observed: found as f64,
+            limit,
+            unit: Unit::Rows,
+            breached,
+        };
         if let Some(min) = self.min {
-            said.push(format!("at least {} needed", count(min)));
+            let held = rows_held("min", Limit::min(min as f64), found < min);
+            limits.push((held, format!("at least {} needed", count(min))));
         }
         if let Some(max) = self.max {
-            said.push(format!("at most {} allowed", count(max)));
+            let held = rows_held("max", Limit::max(max as f64), found > max);
+            limits.push((held, format!("at most {} allowed", count(max))));
         }
         if let (Some(Finite(limit)), Some(before)) = (self.max_change_percent, reference) {
             if before == 0 {
                 return Err(Problem::new("the reference table is empty, so a change has no percent"));
             }
-            let change = share(found.abs_diff(before), before);
-            let text = format!(
+            let change = found.abs_diff(before);
+            let held = Held {
+                setting: "max_change_percent",
+                observed: share(change, before),
+                limit: Limit::max(limit),
+                unit: Unit::Percent,
+                breached: 100.0 * change as f64 > limit * before as f64,
+            };
+            let said = format!(
                 "{} {} than the reference's {}, {} allowed",
-                percent(change, &[limit]),
+                percent(held.observed, &[limit]),
                 if found < before { "fewer" } else { "more" },
                 count(before),
                 percent(limit, &[])
             );
-            finding = finding.value("reference_rows", before).value("change_percent", change);
-            if 100.0 * found.abs_diff(before) as f64 > limit * before as f64 {
-                finding = finding.held(change, Limit::max(limit), Unit::Percent).value("rows", found);
-                finding.outcome = crate::verdict::Outcome::Fail;
-                finding.message = format!("{seen}: {text}");
-                return Ok(finding);
+            limits.push((held, said));
+        }
+        let passed = limits.iter().all(|(held, _)| !held.breached);
+        let said = limits.iter().filter(|(held, _)| passed || held.breached).map(|(_, said)| said.as_str());
+        let message = format!("{}, {}", rows(found), said.collect::<Vec<_>>().join(", "));
+        let mut finding = Finding::new(passed, message).value("rows", found);
+        if let Some(before) = reference {
+            finding = finding.value("reference_rows", before);
+        }
+        for (held, _) in &limits {
+            if held.unit == Unit::Percent {
+                finding = finding.value("change_percent", held.observed);
             }
-            said.push(text);
-            finding = finding.held(change, Limit::max(limit), Unit::Percent);
         }
-        let first = self.min.map(|min| Limit::min(min as f64)).or(self.max.map(|max| Limit::max(max as f64)));
-        if let Some(limit) = first {
-            finding = finding.held(found as f64, limit, Unit::Rows);
-        }
-        finding.message = format!("{seen}, {}", said.join(", "));
+        finding.limits = limits.into_iter().map(|(held, _)| held).collect();
         Ok(finding)
     }
 }
@@ -114,7 +115,7 @@ mod tests {
     fn check(settings: &str, found: u64, reference: Option<u64>) -> (Outcome, f64, String) {
         let check: RowCount = serde_yaml::from_str(settings).unwrap();
         let finding = check.judge((found, reference)).unwrap();
-        (finding.outcome, finding.observed.unwrap(), finding.message)
+        (finding.outcome, finding.shown(&[]).unwrap().observed, finding.message)
     }
 
     #[test]
@@ -129,7 +130,7 @@ mod tests {
     fn a_change_is_of_the_reference_in_either_direction() {
         let (outcome, observed, message) = check("{max_change_percent: 10}", 89, Some(100));
         assert_eq!((outcome, observed), (Outcome::Fail, 11.0));
-        assert_eq!(message, "89 rows: 11 % fewer than the reference's 100, 10 % allowed");
+        assert_eq!(message, "89 rows, 11 % fewer than the reference's 100, 10 % allowed");
         assert_eq!(check("{max_change_percent: 10}", 111, Some(100)).0, Outcome::Fail);
     }
 

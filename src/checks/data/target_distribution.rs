@@ -9,7 +9,7 @@ use crate::limit::{Percent, Plain, share};
 use crate::problem::Problem;
 use crate::statistic::{Classes, Given, Typed};
 use crate::table::Kind;
-use crate::verdict::{Finding, Limit, Unit};
+use crate::verdict::{Finding, Held, Limit, Unit};
 use crate::words::{code, list, percent};
 
 /// Every class of the target makes up at least `min_class_percent` of the labelled rows.
@@ -94,35 +94,52 @@ impl Check for TargetDistribution {
         let (rarest, fewest) = &classes[classes.len() - 1];
         let (commonest, most) = &classes[0];
         let min = self.min_class_percent;
-        let finding = if !absent.is_empty() {
-            let never = format!("{} never occurs in {}", list(absent.iter().map(String::as_str)), code(&target));
-            Finding::new(false, never).held(0.0, Limit::min(min.0), Unit::Percent)
-        } else if min.is_missed_by(*fewest, rows) {
-            let rare = format!(
+        let low = Held {
+            setting: "min_class_percent",
+            observed: share(*fewest, rows),
+            limit: Limit::min(min.0),
+            unit: Unit::Percent,
+            breached: min.is_missed_by(*fewest, rows) || !absent.is_empty(),
+        };
+        let high = self.max_class_percent.map(|max| Held {
+            setting: "max_class_percent",
+            observed: share(*most, rows),
+            limit: Limit::max(max.0),
+            unit: Unit::Percent,
+            breached: max.is_exceeded_by(*most, rows),
+        });
+        let mut said = Vec::new();
+        if !absent.is_empty() {
+            said.push(format!("{} never occurs in {}", list(absent.iter().map(String::as_str)), code(&target)));
+        } else if low.breached {
+            said.push(format!(
                 "class {} is {} of labelled rows, at least {} needed",
                 code(rarest),
-                percent(share(*fewest, rows), &[min.0]),
+                percent(low.observed, &[min.0]),
                 percent(min.0, &[])
-            );
-            Finding::new(false, rare).held(share(*fewest, rows), Limit::min(min.0), Unit::Percent)
-        } else if let Some(max) = self.max_class_percent.filter(|max| max.is_exceeded_by(*most, rows)) {
-            let common = format!(
+            ));
+        }
+        if let Some(high) = high.filter(|high| high.breached) {
+            let limit = high.limit.max.unwrap_or_default();
+            said.push(format!(
                 "class {} is {} of labelled rows, at most {} allowed",
                 code(commonest),
-                percent(share(*most, rows), &[max.0]),
-                percent(max.0, &[])
-            );
-            Finding::new(false, common).held(share(*most, rows), Limit::max(max.0), Unit::Percent)
-        } else {
-            let fine = format!(
+                percent(high.observed, &[limit]),
+                percent(limit, &[])
+            ));
+        }
+        let passed = said.is_empty();
+        if passed {
+            said.push(format!(
                 "{} classes, the rarest {} with {} of labelled rows",
                 classes.len(),
                 code(rarest),
-                percent(share(*fewest, rows), &[min.0])
-            );
-            Finding::new(true, fine).held(share(*fewest, rows), Limit::min(min.0), Unit::Percent)
-        };
-        Ok(finding.value("classes", shares))
+                percent(low.observed, &[min.0])
+            ));
+        }
+        let mut finding = Finding::new(passed, said.join("; ")).value("classes", shares);
+        finding.limits = std::iter::once(low).chain(high).collect();
+        Ok(finding)
     }
 }
 
@@ -140,7 +157,7 @@ mod tests {
         let check: TargetDistribution = serde_yaml::from_str(settings).unwrap();
         let classes = classes.iter().map(|(label, count)| ((*label).to_owned(), *count)).collect();
         let finding = check.judge(("y".into(), Classes::Counted(classes))).map_err(|problem| problem.message)?;
-        Ok((finding.outcome, finding.observed.unwrap(), finding.message))
+        Ok((finding.outcome, finding.shown(&[]).unwrap().observed, finding.message))
     }
 
     #[test]

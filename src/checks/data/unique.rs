@@ -61,7 +61,7 @@ mod tests {
         let check: Unique = serde_yaml::from_str("{columns: [id]}").unwrap();
         let judge = |count| {
             let finding = check.judge((vec!["id".into()], Breaches { count, ..Breaches::default() })).unwrap();
-            (finding.outcome, finding.observed, finding.message)
+            (finding.outcome, finding.shown(&[]).map(|held| held.observed), finding.message)
         };
         assert_eq!(judge(0), (Outcome::Pass, Some(0.0), "`id` is unique".into()));
         assert_eq!(judge(1), (Outcome::Fail, Some(1.0), "1 row repeats an earlier `id`".into()));
