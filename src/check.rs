@@ -37,6 +37,10 @@ pub trait Check: DeserializeOwned + JsonSchema + 'static {
     /// No such column, a type the check cannot judge: the verdict `error`.
     fn needs(&self, tables: &Tables) -> Result<Self::Needs, Problem>;
 
+    /// What the numbers say.
+    ///
+    /// # Errors
+    /// The numbers are no measure of the claim: nothing to divide by, no class column.
     fn judge(&self, measured: <Self::Needs as Needs>::Values) -> Result<Finding, Problem>;
 }
 

@@ -17,6 +17,9 @@ use crate::verdict::{Finding, Limit, Outcome, Severity, Status, Unit, Verdict};
 /// Checks that have something to say of an empty table.
 const JUDGE_EMPTY: [&str; 2] = ["row_count", "schema"];
 
+/// An entry, its subject, and what will be done with its numbers; nothing where the table is empty.
+type Asked = (Entry, Option<String>, Result<Option<Judge>, Problem>);
+
 /// Judges every entry in written order; `measure` is asked once, for everything.
 pub fn judge(
     plan: Plan,
@@ -27,7 +30,7 @@ pub fn judge(
     let named = Named { target: target.as_deref(), timestamp: timestamp.as_deref() };
     let is_empty = |role: Role| matches!(tables.get(&role), Some(Ok(info)) if info.rows == 0);
     let mut keys = BTreeSet::new();
-    let mut asked: Vec<(Entry, Option<String>, Result<Option<Judge>, Problem>)> = Vec::new();
+    let mut asked: Vec<Asked> = Vec::new();
     for planned in entries {
         let entry = planned.entry;
         let subject = planned.check.subject(named);

@@ -47,7 +47,7 @@ impl CsvForm {
     pub fn for_files(self, files: &Files) -> Csv {
         let tabs = files.paths.first().is_some_and(|path| {
             let name = path.to_string_lossy().to_lowercase();
-            name.trim_end_matches(".gz").ends_with(".tsv")
+            [".tsv", ".tsv.gz"].iter().any(|ending| name.ends_with(ending))
         });
         let usual = if tabs { b'\t' } else { b',' };
         Csv { delimiter: self.delimiter.unwrap_or(usual), null_values: self.null_values }

@@ -129,14 +129,14 @@ data:
     }
 
     for (column, profile) in columns {
-        if let (Some(min), Some(max), 0) = (profile.min, profile.max, profile.infinite) {
-            if let Some((low, high)) = bounds(&column.kind, min, max) {
-                let _ = writeln!(
-                    out,
-                    "    - range: {{ column: {}, min: {low}, max: {high} }}  # a tenth beyond today's\n      severity: warn",
-                    quote(&column.name)
-                );
-            }
+        if let (Some(min), Some(max), 0) = (profile.min, profile.max, profile.infinite)
+            && let Some((low, high)) = bounds(&column.kind, min, max)
+        {
+            let _ = writeln!(
+                out,
+                "    - range: {{ column: {}, min: {low}, max: {high} }}  # a tenth beyond today's\n      severity: warn",
+                quote(&column.name)
+            );
         }
         if column.kind == Kind::Text
             && let Some(classes) = profile.classes.as_ref().filter(|classes| (1..=FEW).contains(&classes.len()))

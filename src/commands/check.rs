@@ -32,7 +32,7 @@ const SARIF: &str = "results.sarif";
 
 /// # Errors
 /// Usage, configuration, or a report that cannot be handed over.
-pub fn run(args: &CheckArgs, argv: &[OsString], context: &Context) -> Result<Exit, Failure> {
+pub fn run(args: &CheckArgs, command: &[OsString], context: &Context) -> Result<Exit, Failure> {
     if args.list_checks {
         super::say(&crate::docs::list_of_checks());
         return Ok(Exit::Passed);
@@ -49,7 +49,7 @@ pub fn run(args: &CheckArgs, argv: &[OsString], context: &Context) -> Result<Exi
     })?;
     let mut run = Run { context, folder, started: Utc::now(), clock: Instant::now(), configs: Vec::new() };
     match run.judge(args, &workspace) {
-        Ok((report, fail_on)) => run.tell(&report, fail_on, argv),
+        Ok((report, fail_on)) => run.tell(&report, fail_on, command),
         Err(failure) => {
             run.leave_failure(&failure);
             Err(failure)
@@ -180,8 +180,8 @@ impl Run<'_> {
     }
 
     /// Hands the report to every sink; one that fails is a warning, the outputs of an Action excepted.
-    fn tell(&self, report: &Report, fail_on: FailOn, argv: &[OsString]) -> Result<Exit, Failure> {
-        let options = report::markdown::Options { reproduce: Some(command_line(argv)), ..Default::default() };
+    fn tell(&self, report: &Report, fail_on: FailOn, command: &[OsString]) -> Result<Exit, Failure> {
+        let options = report::markdown::Options { reproduce: Some(command_line(command)), ..Default::default() };
         let markdown = report::markdown::render(report, &options);
         let json = report.to_json();
         let written = self.write_files(&[
@@ -314,7 +314,7 @@ fn sha256(text: &str) -> String {
 }
 
 /// The command line as a shell would take it.
-fn command_line(argv: &[OsString]) -> String {
+fn command_line(command: &[OsString]) -> String {
     let quote = |text: &str| {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
         if !text.is_empty() && text.chars().all(plain) {
@@ -323,7 +323,7 @@ fn command_line(argv: &[OsString]) -> String {
             format!("'{}'", text.replace('\'', "'\\''"))
         }
     };
-    let words = argv.iter().skip(1).map(|word| quote(&log_safe(&word.to_string_lossy())));
+    let words = command.iter().skip(1).map(|word| quote(&log_safe(&word.to_string_lossy())));
     std::iter::once("mlgate".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }
 

@@ -62,7 +62,10 @@ pub trait Accumulator: Any + Send {
 /// The twin as what it is: twins are only ever made by [`Accumulator::twin`].
 pub fn same<A: Accumulator>(twin: Box<dyn Accumulator>) -> A {
     let twin: Box<dyn Any> = twin;
-    *twin.downcast::<A>().expect("twins are of one type")
+    match twin.downcast::<A>() {
+        Ok(twin) => *twin,
+        Err(_) => unreachable!("twins are of one type"),
+    }
 }
 
 /// What the accumulators of a table share.

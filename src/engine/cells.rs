@@ -382,7 +382,7 @@ fn rows<T>(values: impl Iterator<Item = Option<T>>, most: usize, breaks: impl Fn
     let mut count = 0;
     let mut first = Vec::new();
     for (row, value) in values.enumerate() {
-        if value.is_some_and(|value| breaks(value)) {
+        if value.is_some_and(&breaks) {
             count += 1;
             if first.len() < most {
                 first.push(row);

@@ -147,7 +147,7 @@ fn pass(
             && ranges.len() <= MOST_RANGES
             && ranges.iter().map(|range| range.end - range.start).sum::<u64>() < total / 2
     };
-    let parts = ranges.filter(few).unwrap_or_else(|| vec![0..total]);
+    let parts = ranges.filter(few).unwrap_or_else(|| std::iter::once(0..total).collect());
     progress.expect(parts.iter().map(|range| range.end.min(total) - range.start).sum());
 
     let mut columns: Vec<String> = statistics.iter().flat_map(accumulate::columns).collect();

@@ -1,4 +1,5 @@
 //! Where a table lies on disk: a file, a glob or a folder, and which format its files have.
+#![expect(clippy::disallowed_methods, reason = "edge: finds and opens tables' files")]
 
 mod magic;
 

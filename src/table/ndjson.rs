@@ -39,7 +39,7 @@ pub fn inspect(path: &Path) -> Result<Inspected, Problem> {
     loop {
         text.clear();
         line += 1;
-        let at = |what: String| Problem::new(format!("{shown} line {} {what}", line));
+        let at = |what: String| Problem::new(format!("{shown} line {line} {what}"));
         let read = source.by_ref().take(LONGEST + 1).read_until(b'\n', &mut text);
         let read = read.map_err(|error| Problem::new(format!("{shown} could not be read to its end: {error}")))?;
         if read == 0 {

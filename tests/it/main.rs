@@ -1,5 +1,6 @@
 //! The built binary, run as its users run it: a folder, an environment with nothing in it, a command.
 #![expect(clippy::disallowed_methods, reason = "edge: tests start processes and write files")]
+#![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
 mod action;
 mod bad_input;

@@ -14,7 +14,7 @@ const REPEATED: u64 = 1_234;
 fn table() -> String {
     let mut csv = String::from("id,name,half\n");
     let row = |csv: &mut String, i: u64| {
-        let _ = writeln!(csv, "{i},n{},{}", i % 1_000, if i % 2 == 0 { "" } else { "0.5" });
+        let _ = writeln!(csv, "{i},n{},{}", i % 1_000, if i.is_multiple_of(2) { "" } else { "0.5" });
     };
     (0..ROWS).for_each(|i| row(&mut csv, i));
     for _ in 0..2 {

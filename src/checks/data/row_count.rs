@@ -48,7 +48,7 @@ impl Check for RowCount {
 
     fn needs(&self, tables: &Tables) -> Result<Self::Needs, Problem> {
         let reference = self.max_change_percent.map(|_| tables.table(Role::Reference)).transpose()?;
-        Ok((tables.here()?.row_count(), reference.map(|table| table.row_count())))
+        Ok((tables.here()?.row_count(), reference.map(crate::check::Asked::row_count)))
     }
 
     fn judge(&self, (found, reference): (u64, Option<u64>)) -> Result<Finding, Problem> {

@@ -104,7 +104,7 @@ fn by_magic(head: &[u8]) -> Option<Format> {
 
 const GZIP: &[u8] = b"\x1f\x8b";
 
-/// First bytes that say what a file is: https://en.wikipedia.org/wiki/List_of_file_signatures.
+/// First bytes that say what a file is: <https://en.wikipedia.org/wiki/List_of_file_signatures>.
 const SIGNATURES: [(&[u8], &str); 19] = [
     (b"PAR1", "Parquet"),
     (b"ARROW1", "Arrow IPC"),

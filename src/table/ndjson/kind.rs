@@ -42,6 +42,9 @@ impl fmt::Display for Clash {
 
 impl JsonKind {
     /// Widens to what holds both.
+    ///
+    /// # Errors
+    /// The two kinds, where no kind holds both.
     pub fn join(&mut self, other: Self) -> Result<(), Clash> {
         match (&mut *self, other) {
             (_, Self::Null) | (Self::Float, Self::Integer) => Ok(()),
