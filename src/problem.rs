@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// A line of a file that a person can open: where a rule was written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Place {
-    /// Path as the user wrote it, or the name of an input (`input min-rows`).
+    /// Path as the user wrote it.
     pub file: String,
     /// 1-based.
     pub line: u64,
@@ -59,13 +59,6 @@ impl Problem {
     pub fn at(mut self, place: Option<Place>) -> Self {
         self.place = self.place.or(place);
         self
-    }
-}
-
-impl Place {
-    /// Whether it names an input of the Action and not a file.
-    pub fn is_input(&self) -> bool {
-        self.file.starts_with("input ")
     }
 }
 

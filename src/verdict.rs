@@ -224,7 +224,7 @@ impl Verdict {
     }
     /// Where the rule stands: `mlgate.yml:12`, or `input min-rows`.
     pub fn rule(&self) -> Option<String> {
-        self.at.as_ref().map(|at| if at.is_input() { at.file.clone() } else { format!("{}:{}", at.file, at.line) })
+        self.at.as_ref().map(|at| format!("{}:{}", at.file, at.line))
     }
 
     /// Of an entry that covers many columns, those that break its limit, worst first.

@@ -49,6 +49,8 @@ pub struct Hashes<G> {
     kept: Arc<AtomicUsize>,
     /// What earlier scans found.
     found: Breaches,
+    /// The hashes of a batch.
+    scratch: Vec<u64>,
     group: PhantomData<fn() -> G>,
 }
 
@@ -65,6 +67,8 @@ struct Suspects<G> {
     kept: Arc<AtomicUsize>,
     blocks: Option<Vec<Range<u64>>>,
     found: Breaches,
+    /// The hashes of a batch.
+    scratch: Vec<u64>,
     /// The first bucket that has not been scanned for yet.
     next: usize,
 }
@@ -90,6 +94,7 @@ impl<G: Group> Hashes<G> {
             to: Arc::new(AtomicUsize::new(BUCKETS)),
             kept: Arc::default(),
             found,
+            scratch: Vec::new(),
             group: PhantomData,
         }
     }
@@ -112,6 +117,7 @@ impl<G: Group> Accumulator for Hashes<G> {
             to: Arc::clone(&self.to),
             kept: Arc::clone(&self.kept),
             found: Breaches::default(),
+            scratch: Vec::new(),
             group: PhantomData,
         })
     }
@@ -121,7 +127,8 @@ impl<G: Group> Accumulator for Hashes<G> {
         let mut to = self.to.load(Ordering::Relaxed);
         self.drop_beyond(to);
         let mut added = 0;
-        for (row, hash) in (batch.first_row..).zip(hash_rows(&columns.iter().collect::<Vec<_>>())?) {
+        hash_rows(&columns, &mut self.scratch)?;
+        for (row, hash) in (batch.first_row..).zip(self.scratch.iter().copied()) {
             let bucket = bucket(hash);
             if (self.from..to).contains(&bucket) {
                 self.buckets[bucket].push(entry(hash, row));
@@ -194,6 +201,7 @@ impl<G: Group> Suspects<G> {
             kept: Arc::default(),
             blocks,
             found,
+            scratch: Vec::new(),
             next,
         }
     }
@@ -227,7 +235,8 @@ impl<G: Group> Accumulator for Suspects<G> {
         let mut to = self.to.load(Ordering::Relaxed) as u64;
         let before = self.size;
         let (mut key, mut beside) = (Vec::new(), Vec::new());
-        for (row, hash) in hash_rows(&columns.iter().collect::<Vec<_>>())?.into_iter().enumerate() {
+        hash_rows(&columns, &mut self.scratch)?;
+        for (row, hash) in self.scratch.iter().copied().enumerate() {
             let hash = kept_part(hash);
             if !self.hashes.contains(&hash) || !(self.from..to).contains(&low(hash)) {
                 continue;

@@ -37,17 +37,15 @@ pub fn float_bits(value: f64) -> Option<u64> {
     if value.is_nan() { None } else { Some((value + 0.0).to_bits()) }
 }
 
-/// One hash a row over `columns`, in their order.
+/// One hash a row over `columns`, in their order, into `hashes`, whose memory is used again.
 ///
 /// # Errors
 /// What Polars says of a cast.
-pub fn hash_rows(columns: &[&Series]) -> PolarsResult<Vec<u64>> {
+pub fn hash_rows(columns: &[Series], hashes: &mut Vec<u64>) -> PolarsResult<()> {
     let height = columns.first().map_or(0, |column| column.len());
-    let mut hashes = vec![SEED; height];
-    for column in columns {
-        fold_column(column, &mut hashes)?;
-    }
-    Ok(hashes)
+    hashes.clear();
+    hashes.resize(height, SEED);
+    columns.iter().try_for_each(|column| fold_column(column, hashes))
 }
 
 macro_rules! fold_values {
@@ -72,8 +70,8 @@ macro_rules! fold_values {
     }};
 }
 
-fn fold_column(column: &Series, hashes: &mut [u64]) -> PolarsResult<()> {
-    let physical = physical(column)?;
+/// `physical` is a column of [`physical`] values.
+fn fold_column(physical: &Series, hashes: &mut [u64]) -> PolarsResult<()> {
     match physical.dtype() {
         DataType::Boolean => fold_values!(physical.bool()?, hashes, |v: bool| u64::from(v)),
         DataType::Int8 => fold_values!(physical.i8()?, hashes, |v: &i8| *v as u64),
@@ -234,7 +232,9 @@ mod tests {
     use super::*;
 
     fn hashes(series: Series) -> Vec<u64> {
-        hash_rows(&[&series]).unwrap()
+        let mut hashes = Vec::new();
+        hash_rows(&[series], &mut hashes).unwrap();
+        hashes
     }
 
     #[test]

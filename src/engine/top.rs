@@ -64,7 +64,8 @@ impl Accumulator for Top {
     }
 
     fn fold(&mut self, batch: &Batch) -> PolarsResult<()> {
-        let hashes = hash_rows(&[batch.frame.column(&self.column)?.as_materialized_series()])?;
+        let mut hashes = Vec::new();
+        hash_rows(&[batch.physical(&self.column)?], &mut hashes)?;
         // Runs of one value are common, and one look-up does for each.
         hashes.chunk_by(|a, b| a == b).for_each(|run| self.add(run[0], run.len() as u64));
         Ok(())
@@ -92,7 +93,9 @@ impl Accumulator for Candidates {
     }
 
     fn fold(&mut self, batch: &Batch) -> PolarsResult<()> {
-        for hash in hash_rows(&[batch.frame.column(&self.column)?.as_materialized_series()])? {
+        let mut hashes = Vec::new();
+        hash_rows(&[batch.physical(&self.column)?], &mut hashes)?;
+        for hash in hashes {
             if let Some(count) = self.counts.get_mut(&hash) {
                 *count += 1;
             }

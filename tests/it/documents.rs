@@ -261,3 +261,21 @@ fn sarif_stands_on_the_lines_of_the_rules() {
         ]
     );
 }
+
+#[test]
+fn every_config_in_the_readme_is_one() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let configs: Vec<&str> = readme
+        .split("```yaml\n")
+        .skip(1)
+        .filter_map(|block| block.split_once("```").map(|(config, _)| config))
+        .filter(|config| config.contains("\ndata:\n"))
+        .collect();
+    assert!(!configs.is_empty());
+    for config in configs {
+        let world = World::new();
+        world.write("mlgate.yml", config);
+        // Its table is not there: that is the table's problem, found after the config was understood.
+        world.check(&[]).exits(3).saying("data/training.parquet");
+    }
+}
