@@ -119,6 +119,9 @@ pub struct SuggestArgs {
     /// The column that the model is to predict.
     #[arg(long, value_name = "COLUMN")]
     pub target_column: Option<String>,
+    /// The character between the fields of a CSV file.
+    #[arg(long, value_name = "CHARACTER")]
+    pub delimiter: Option<char>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -15,9 +15,9 @@ use clap::error::ErrorKind;
 use crate::checks;
 use crate::cli::{SuggestArgs, action};
 use crate::docs;
-use crate::engine::Source;
+use crate::engine;
 use crate::github::{Github, annotations, outputs};
-use crate::plan::CsvForm;
+use crate::plan::{self, CsvForm};
 use crate::problem::{Exit, Failure, Problem, nearest};
 use crate::table::files;
 use crate::words::{code, log_safe};
@@ -192,11 +192,12 @@ fn complain(word: &str, color: anstyle::AnsiColor, message: &str) {
 pub fn suggest(args: &SuggestArgs, context: &Context) -> Result<Exit, Failure> {
     let workspace = context.workspace(None)?;
     let files = files::find(&args.data, &workspace)?;
-    let csv = CsvForm::default().for_files(&files);
-    let source = Source::open(files, csv).map_err(Failure::unmeasured)?;
+    let delimiter = args.delimiter.map(plan::delimiter).transpose().map_err(Failure::usage)?;
+    let csv = CsvForm { delimiter, null_values: Vec::new() }.for_files(&files);
+    let source = engine::open(files, csv).map_err(Failure::unmeasured)?;
     let progress = std::sync::Arc::default();
     let shown = progress::Shown::start(&progress);
-    let suggestion = crate::suggest::suggest(&args.data, &source, args.target_column.as_deref(), &progress);
+    let suggestion = crate::suggest::suggest(args, &source, &progress);
     drop(shown);
     say(&suggestion.map_err(Failure::unmeasured)?);
     Ok(Exit::Passed)

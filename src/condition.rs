@@ -8,7 +8,7 @@ use std::ops::ControlFlow;
 use sqlparser::ast::{Expr as Sql, FunctionArguments, Query, Visit, Visitor};
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
-use sqlparser::tokenizer::Token;
+use sqlparser::tokenizer::{Token, Tokenizer};
 
 use crate::words::code;
 
@@ -59,16 +59,29 @@ const FUNCTIONS: &[&str] = &[
     "date_part",
 ];
 
+/// Tokens that can nest; the parser's own limit does not see chains such as `a + 1 + 1 + …`, whose
+/// depth is their length.
+const MOST_JOINTS: usize = 500;
+/// Tokens in all: lists of values may be long.
+const MOST_TOKENS: usize = 100_000;
+
+/// Whether a token is of the kind that long lists are made of.
+fn is_listed(token: &Token) -> bool {
+    matches!(token, Token::Comma | Token::Number(..) | Token::SingleQuotedString(_) | Token::Whitespace(_))
+}
+
 /// Names of the columns that the condition looks at.
 ///
 /// # Errors
 /// Why the text is not one scalar condition.
 pub fn check(sql: &str) -> Result<Vec<String>, String> {
     let wrong = |what: String| format!("`sql` is not one scalar condition: {what}");
-    let mut parser = Parser::new(&GenericDialect {})
-        .with_recursion_limit(50)
-        .try_with_sql(sql)
-        .map_err(|error| wrong(error.to_string()))?;
+    let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize().map_err(|error| wrong(error.to_string()))?;
+    let joints = tokens.iter().filter(|token| !is_listed(token)).count();
+    if joints > MOST_JOINTS || tokens.len() > MOST_TOKENS {
+        return Err(wrong("it is too long; make it several entries".to_owned()));
+    }
+    let mut parser = Parser::new(&GenericDialect {}).with_recursion_limit(50).with_tokens(tokens);
     let condition = parser.parse_expr().map_err(|error| wrong(error.to_string()))?;
     let next = parser.peek_token();
     if next.token != Token::EOF {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate};
 
-use crate::check::{Judge, Named, Tables};
+use crate::check::{Gate, Judge, Named, Tables};
 use crate::cli::FailOn;
 use crate::config::Entry;
 use crate::plan::Plan;
@@ -25,7 +25,7 @@ pub fn judge(
     plan: Plan,
     tables: &BTreeMap<Role, Result<TableInfo, Problem>>,
     measure: impl FnOnce(&BTreeSet<Key>) -> Measured,
-) -> Vec<(crate::check::Gate, Verdict)> {
+) -> Vec<(Gate, Verdict)> {
     let Plan { entries, target, timestamp, now, show_values, .. } = plan;
     let named = Named { target: target.as_deref(), timestamp: timestamp.as_deref() };
     let is_empty = |role: Role| matches!(tables.get(&role), Some(Ok(info)) if info.rows == 0);
@@ -48,7 +48,7 @@ pub fn judge(
 
     let measured = measure(&keys);
 
-    let empty: BTreeSet<Role> = asked.iter().map(|(entry, ..)| entry.on).filter(|role| is_empty(*role)).collect();
+    let used: BTreeSet<Role> = asked.iter().map(|(entry, ..)| entry.on).collect();
     let mut verdicts: Vec<_> = asked
         .into_iter()
         .map(|(entry, subject, judge)| {
@@ -56,7 +56,13 @@ pub fn judge(
             (entry.check.gate, verdict(entry, subject, finding, now, show_values))
         })
         .collect();
-    verdicts.extend(empty.into_iter().map(|role| (crate::check::Gate::Data, empty_table(role))));
+    // A table that is configured counts, also where no entry looks at it.
+    let tables = tables.iter().filter_map(|(role, table)| match table {
+        Ok(info) if info.rows == 0 => Some(empty_table(*role)),
+        Err(problem) if !used.contains(role) => Some(unread_table(*role, problem)),
+        _ => None,
+    });
+    verdicts.extend(tables.map(|verdict| (Gate::Data, verdict)));
     verdicts
 }
 
@@ -155,6 +161,19 @@ fn empty_table(role: Role) -> Verdict {
         examples: Vec::new(),
         waiver: None,
         at: None,
+    }
+}
+
+/// Nor does a table that cannot be read.
+fn unread_table(role: Role, problem: &Problem) -> Verdict {
+    Verdict {
+        status: Status::Error,
+        observed: None,
+        limit: None,
+        unit: None,
+        message: problem.message.clone(),
+        hint: problem.hint.clone(),
+        ..empty_table(role)
     }
 }
 

@@ -14,10 +14,9 @@ const IN_HAND: [(&str, &str); 2] =
 
 fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args_os().collect();
-    // Text that is not UTF-8 is no input of ours; names that are not, neither.
-    let variables =
-        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-    let variables = variables.collect();
+    // An input that is not UTF-8 must not vanish: with characters replaced it is refused by whoever reads it.
+    let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+    let variables = std::env::vars_os().map(|(name, value)| (text(name), text(value))).collect();
     for (name, value) in IN_HAND.into_iter().filter(|(name, _)| std::env::var_os(name).is_none()) {
         #[expect(unsafe_code, reason = "Polars takes these settings from the environment alone")]
         // SAFETY: no other thread has been started that could read the environment meanwhile.

@@ -75,11 +75,10 @@ pub fn plan(config: Config, args: &CheckArgs, clock: i64) -> Result<Plan, Vec<Pr
     });
     let only = only(args, &mut problems);
     let csv = config.data.csv.clone().unwrap_or_default();
-    let delimiter = csv.delimiter.map(|delimiter| {
-        u8::try_from(delimiter).ok().filter(|byte| byte.is_ascii() && !b"\"\r\n".contains(byte)).unwrap_or_else(|| {
-            problems.push(Problem::new("data.csv.delimiter: expected one ASCII character, such as ; or |"));
-            b','
-        })
+    let delimiter = csv.delimiter.and_then(|character| {
+        delimiter(character)
+            .map_err(|problem| problems.push(Problem { message: format!("data.csv.{}", problem.message), ..problem }))
+            .ok()
     });
 
     let mut tables = BTreeMap::new();
@@ -154,6 +153,17 @@ pub fn plan(config: Config, args: &CheckArgs, clock: i64) -> Result<Plan, Vec<Pr
         show_values: args.show_values.unwrap_or(false),
         not_configured: config.not_configured,
     })
+}
+
+/// The delimiter as the byte it is in a file.
+///
+/// # Errors
+/// It is none.
+pub fn delimiter(character: char) -> Result<u8, Problem> {
+    u8::try_from(character)
+        .ok()
+        .filter(|byte| byte.is_ascii() && !b"\"\r\n\0".contains(byte))
+        .ok_or_else(|| Problem::new("delimiter: expected one ASCII character, such as ; or |"))
 }
 
 fn read_now(args: &CheckArgs, clock: i64) -> Result<i64, Problem> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 
+use crate::cli::SuggestArgs;
 use crate::engine::{self, Progress, Source};
 use crate::problem::Problem;
 use crate::statistic::{Key, Profile, Statistic, Value};
@@ -21,7 +22,8 @@ const TARGETS: [&str; 8] = ["target", "label", "y", "class", "outcome", "default
 ///
 /// # Errors
 /// What could not be measured; a target column that is not there; an empty table.
-pub fn suggest(path: &str, source: &Source, target: Option<&str>, progress: &Arc<Progress>) -> Result<String, Problem> {
+pub fn suggest(args: &SuggestArgs, source: &Source, progress: &Arc<Progress>) -> Result<String, Problem> {
+    let target = args.target_column.as_deref();
     let info = source.info();
     if info.rows == 0 {
         return Err(Problem::new("the table is empty, so it suggests nothing"));
@@ -52,11 +54,12 @@ pub fn suggest(path: &str, source: &Source, target: Option<&str>, progress: &Arc
     }
     let columns: Vec<(&Column, &Profile)> =
         info.columns.iter().filter_map(|column| Some((column, profiles.get(&column.name)?))).collect();
-    Ok(write(path, info.rows, &columns, duplicates, target))
+    Ok(write(args, info.rows, &columns, duplicates))
 }
 
 /// The config as text, top to bottom as a person would write it.
-fn write(path: &str, rows: u64, columns: &[(&Column, &Profile)], duplicates: u64, target: Option<&str>) -> String {
+fn write(args: &SuggestArgs, rows: u64, columns: &[(&Column, &Profile)], duplicates: u64) -> String {
+    let target = args.target_column.as_deref();
     let mut out = String::new();
     let guessed = target.is_none();
     let target = target.map(ToOwned::to_owned).or_else(|| guess_target(columns));
@@ -69,8 +72,11 @@ data:
   path: {}",
         count(rows),
         columns.len(),
-        quote(path)
+        quote(&args.data)
     );
+    if let Some(delimiter) = args.delimiter {
+        let _ = writeln!(out, "  csv: {{ delimiter: {} }}", serde_json::Value::from(delimiter.to_string()));
+    }
     if let Some(target) = &target {
         let _ = writeln!(out, "  target: {}{}", quote(target), if guessed { "  # guessed by its name" } else { "" });
     }

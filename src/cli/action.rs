@@ -27,7 +27,8 @@ pub fn argv(inputs: impl IntoIterator<Item = (String, String)>) -> Result<Vec<Os
         .map_or_else(|| "check".to_owned(), |at| given.remove(at).1.trim().to_owned());
 
     let cli = Cli::command();
-    let Some(definition) = cli.get_subcommands().find(|known| known.get_name() == command) else {
+    let Some(definition) = cli.get_subcommands().find(|known| known.get_name() == command && !known.is_hide_set())
+    else {
         let names: Vec<&str> =
             cli.get_subcommands().filter(|c| !c.is_hide_set()).map(clap::Command::get_name).collect();
         let near = nearest(&command, names.iter().copied())

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -27,6 +28,8 @@ use crate::workspace::Workspace;
 
 const DEFAULT_CONFIG: &str = "mlgate.yml";
 const DEFAULT_REPORT_DIR: &str = "mlgate-report";
+const JSON: &str = "report.json";
+const MARKDOWN: &str = "report.md";
 const JUNIT: &str = "junit.xml";
 const SARIF: &str = "results.sarif";
 
@@ -47,6 +50,16 @@ pub fn run(args: &CheckArgs, command: &[OsString], context: &Context) -> Result<
                 .hint("name another folder with `report-dir`"),
         )
     })?;
+    // Neither a crash nor a full disk may leave an earlier run's report for this one's.
+    for name in [JSON, MARKDOWN, JUNIT, SARIF] {
+        let path = folder.join(name);
+        if path.symlink_metadata().is_ok() {
+            std::fs::remove_file(&path).map_err(|error| {
+                let shown = code(&path.to_string_lossy());
+                Failure::unmeasured(Problem::new(format!("the earlier report {shown} could not be removed: {error}")))
+            })?;
+        }
+    }
     let mut run = Run { context, folder, started: Utc::now(), clock: Instant::now(), configs: Vec::new() };
     match run.judge(args, &workspace) {
         Ok((report, fail_on)) => run.tell(&report, fail_on, command),
@@ -185,13 +198,13 @@ impl Run<'_> {
         let markdown = report::markdown::render(report, &options);
         let json = report.to_json();
         let written = self.write_files(&[
-            ("report.json", &json),
-            ("report.md", &markdown),
+            (JSON, &json),
+            (MARKDOWN, &markdown),
             (JUNIT, &report::junit::render(report)),
             (SARIF, &report::sarif::render(report)),
         ]);
         super::say_styled(&report::terminal::render(report, terminal_width()));
-        let path = self.folder.join("report.json");
+        let path = self.folder.join(JSON);
         if let Some(github) = &self.context.github {
             for line in annotations::render(report) {
                 super::say(&format!("{line}\n"));
@@ -203,7 +216,7 @@ impl Run<'_> {
             self.context.write_outputs(&outputs::of(report, file))?;
         }
         if let Err(problem) = written {
-            warn(&problem.to_string());
+            return Err(Failure::unmeasured(problem));
         }
         Ok(match report.result {
             RunResult::Passed => Exit::Passed,
@@ -218,12 +231,8 @@ impl Run<'_> {
         let mut report = self.report(RunResult::Error, Vec::new());
         report.summary = outputs::summary(&failure.problems);
         report.problems = failure.problems.iter().map(ToString::to_string).collect();
-        let files = [("report.json", report.to_json()), ("report.md", report::markdown::failure(&failure.problems))];
+        let files = [(JSON, report.to_json()), (MARKDOWN, report::markdown::failure(&failure.problems))];
         let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
-        // What an earlier run left must not be read as this one's.
-        for name in [JUNIT, SARIF] {
-            let _ = std::fs::remove_file(self.folder.join(name));
-        }
         if let Err(problem) = self.write_files(&files) {
             warn(&problem.to_string());
         }
@@ -236,10 +245,6 @@ impl Run<'_> {
         };
         for (name, text) in files {
             let path = self.folder.join(name);
-            // A link left in the folder is replaced, not written through.
-            if path.is_symlink() {
-                std::fs::remove_file(&path).map_err(|error| broken(&path, error))?;
-            }
             std::fs::write(&path, text).map_err(|error| broken(&path, error))?;
         }
         if self.context.is_action
@@ -301,7 +306,10 @@ fn read_config(name: &str, path: &Path) -> Result<String, Problem> {
         return Err(Problem::new(format!("{} is {} bytes long: a config may have {LARGEST}", code(name), size.len()))
             .hint("is this really a config file, and not data?"));
     }
-    let bytes = std::fs::read(path).map_err(broken)?;
+    // A device has no size of its own.
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(broken)?;
+    file.take(LARGEST as u64 + 1).read_to_end(&mut bytes).map_err(broken)?;
     String::from_utf8(bytes).map_err(|error| {
         Problem::new(format!("{} is not UTF-8 at byte {}", code(name), error.utf8_error().valid_up_to()))
             .hint("save the file as UTF-8")

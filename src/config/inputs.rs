@@ -56,7 +56,7 @@ impl Form {
                 let text = text.trim();
                 let whole = text.parse::<u64>().map(Value::from);
                 whole
-                    .or_else(|_| text.parse::<f64>().map(Value::from))
+                    .or_else(|_| text.parse::<f64>().map(super::threshold::plain_number))
                     .map_err(|_| format!("{} is no number", crate::words::code(text)))
             }
             Self::List => Ok(Value::Sequence(cli::list(text)?.into_iter().map(Value::from).collect())),

@@ -57,6 +57,15 @@ pub fn is_flat_key(key: &str) -> bool {
     FLAT_DATA.contains(&key) || FLAT_MODEL.contains(&key)
 }
 
+/// A number as YAML would have it: whole where it is (`1e3`, `1000.0`), so that counts read it.
+pub fn plain_number(number: f64) -> Value {
+    if number.fract() == 0.0 && (0.0..9e15).contains(&number) {
+        Value::from(number as u64)
+    } else {
+        Value::from(number)
+    }
+}
+
 impl Config {
     /// Reads `{"min_rows": 1000, …}`.
     pub(super) fn read_flat(&mut self, document: &Document, top: &Mapping, problems: &mut Vec<Problem>) {
@@ -104,6 +113,7 @@ impl Config {
                 else {
                     return Err("is no threshold".to_owned());
                 };
+                let value = value.as_f64().filter(|_| value.is_f64()).map_or(value, plain_number);
                 let settings: Mapping = [(Value::from(*limit), value)].into_iter().collect();
                 self.overlay(check, settings, path, place, |entry| {
                     *about == About::Only || !entry.settings.contains_key("columns")

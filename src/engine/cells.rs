@@ -80,7 +80,7 @@ impl Cells {
                 let count = whole_outside(values, low, high);
                 (count, if count == 0 { Vec::new() } else { rows(values.iter(), most, |v| v < low || v > high).1 })
             }
-            Self::Wide(values, Scale::Number { digits: digits @ 1.. }) => {
+            Self::Wide(values, Scale::Number { digits: digits @ 1.. }) if !all_whole(min, max) => {
                 // A decimal is nearest to the float that is written as it is: 0.10 is not above 0.1.
                 let (low, high) = ends(min, max);
                 let number = |value: i128| value as f64 / power_of_ten(*digits);
@@ -182,7 +182,7 @@ impl Scale {
     /// The smallest physical value at or above `min`.
     pub fn lowest(self, min: Option<End>) -> i128 {
         match (self, min) {
-            (Self::Number { .. }, Some(End::Whole(number))) => number,
+            (Self::Number { digits }, Some(End::Whole(number))) => scaled(number, digits),
             (Self::Number { .. }, Some(End::Number(number))) => float_to_whole(number.0.ceil()),
             (Self::Instant { multiplier, divisor }, Some(End::Instant(at))) => {
                 let scaled = i128::from(at) * divisor;
@@ -195,7 +195,7 @@ impl Scale {
     /// The largest physical value at or below `max`.
     pub fn highest(self, max: Option<End>) -> i128 {
         match (self, max) {
-            (Self::Number { .. }, Some(End::Whole(number))) => number,
+            (Self::Number { digits }, Some(End::Whole(number))) => scaled(number, digits),
             (Self::Number { .. }, Some(End::Number(number))) => float_to_whole(number.0.floor()),
             (Self::Instant { multiplier, divisor }, Some(End::Instant(at))) => {
                 (i128::from(at) * divisor).div_euclid(multiplier)
@@ -330,6 +330,11 @@ fn ends(min: Option<End>, max: Option<End>) -> (f64, f64) {
     (number(min).unwrap_or(f64::NEG_INFINITY), number(max).unwrap_or(f64::INFINITY))
 }
 
+/// Whether both ends are whole numbers, which decimals can be compared with exactly.
+fn all_whole(min: Option<End>, max: Option<End>) -> bool {
+    [min, max].into_iter().flatten().all(|end| matches!(end, End::Whole(_)))
+}
+
 fn power_of_ten(digits: u32) -> f64 {
     10_f64.powi(i32::try_from(digits).unwrap_or(i32::MAX))
 }
@@ -344,6 +349,11 @@ fn decimal(text: &str, digits: u32) -> Option<i128> {
         return None;
     }
     format!("{whole}{kept}").parse::<i128>().ok()?.checked_mul(10_i128.checked_pow(missing)?)
+}
+
+/// `number · 10^digits`; saturates, as a limit beyond all decimals should.
+fn scaled(number: i128, digits: u32) -> i128 {
+    10_i128.checked_pow(digits).map_or(if number < 0 { i128::MIN } else { i128::MAX }, |ten| number.saturating_mul(ten))
 }
 
 /// Saturates, as a limit beyond all integers should.

@@ -30,6 +30,7 @@ pub fn literals(base: &Path, path: &Path, fields: &[Field]) -> Vec<Expr> {
         let literal = match (field.dtype(), value) {
             (_, None) => lit(NULL),
             (DataType::Int64, Some(text)) => text.parse::<i64>().map_or_else(|_| lit(NULL), lit),
+            (DataType::Float64, Some(text)) => text.parse::<f64>().map_or_else(|_| lit(NULL), lit),
             (DataType::Date, Some(text)) => date_days(text.as_bytes()).map_or_else(|| lit(NULL), lit),
             (_, Some(text)) => lit(text),
         };
@@ -38,6 +39,28 @@ pub fn literals(base: &Path, path: &Path, fields: &[Field]) -> Vec<Expr> {
     fields.iter().zip(of(base, path)).map(typed).collect()
 }
 
+/// `%20` is a space, as Polars and the writers have it.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let hex = after.get(..2).and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok());
+        match hex.filter(|_| byte == b'%') {
+            Some(escaped) => {
+                bytes.push(escaped);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(byte);
+                rest = after;
+            }
+        }
+    }
+    String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
+}
+
+/// The file's own names and values, in the order of its folders; [`crate::table::files`] has seen to it
+/// that all files of a table have the same names in the same order.
 fn of(base: &Path, path: &Path) -> Vec<(String, Option<String>)> {
     let below = path.strip_prefix(base).unwrap_or(path);
     let folders = below.parent().into_iter().flat_map(Path::components);
@@ -45,7 +68,7 @@ fn of(base: &Path, path: &Path) -> Vec<(String, Option<String>)> {
         .filter_map(|folder| {
             let folder = folder.as_os_str().to_string_lossy().into_owned();
             let (name, value) = folder.split_once('=')?;
-            Some((name.to_owned(), (value != NULL_PARTITION).then(|| value.to_owned())))
+            Some((decoded(name), (value != NULL_PARTITION).then(|| decoded(value))))
         })
         .collect()
 }
@@ -53,6 +76,8 @@ fn of(base: &Path, path: &Path) -> Vec<(String, Option<String>)> {
 fn dtype(values: &[String]) -> DataType {
     if values.iter().all(|value| value.parse::<i64>().is_ok()) {
         DataType::Int64
+    } else if values.iter().all(|value| value.parse::<f64>().is_ok()) {
+        DataType::Float64
     } else if values.iter().all(|value| date_days(value.as_bytes()).is_some()) {
         DataType::Date
     } else {

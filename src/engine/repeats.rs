@@ -11,18 +11,21 @@ mod groups;
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use polars::prelude::*;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use buckets::{BUCKETS, Bucket, LAST_BLOCK, bucket, empty_buckets, entry, kept_part, ranges, repeated};
+use buckets::{BUCKETS, Blocks, Bucket, bucket, empty_buckets, entry, kept_part, repeated};
 use groups::Group;
 pub use groups::{Conflicts, Repeats};
 
 use super::accumulate::{Accumulator, Batch, Step, same};
 use super::rowhash::{hash_rows, write_row};
 use crate::statistic::{Breaches, Value};
+
+/// Batches between one dropping of buckets and the next.
+const PAUSE: usize = 16;
 
 /// What all scans of one statistic know.
 #[derive(Debug)]
@@ -47,6 +50,10 @@ pub struct Hashes<G> {
     from: usize,
     to: Arc<AtomicUsize>,
     kept: Arc<AtomicUsize>,
+    /// Batches to come before buckets may be dropped again: the others must have dropped theirs first.
+    pause: Arc<AtomicUsize>,
+    /// Blocks of entries that were let go because their hash had filled a bucket.
+    let_go: Blocks,
     /// What earlier scans found.
     found: Breaches,
     /// The hashes of a batch.
@@ -60,7 +67,7 @@ struct Suspects<G> {
     hashes: Arc<FxHashSet<u64>>,
     /// The part of the suspects that this scan is about, as a fraction of the hash's low 32 bits.
     from: u64,
-    to: Arc<AtomicUsize>,
+    to: Arc<AtomicU64>,
     groups: FxHashMap<Box<[u8]>, (u64, G)>,
     size: usize,
     /// Bytes that all twins hold.
@@ -88,11 +95,13 @@ impl<G: Group> Hashes<G> {
 
     fn from(job: Arc<Job>, from: usize, found: Breaches) -> Self {
         Self {
+            buckets: empty_buckets(job.memory),
             job,
-            buckets: empty_buckets(),
             from,
             to: Arc::new(AtomicUsize::new(BUCKETS)),
             kept: Arc::default(),
+            pause: Arc::default(),
+            let_go: Blocks::none(),
             found,
             scratch: Vec::new(),
             group: PhantomData,
@@ -103,7 +112,7 @@ impl<G: Group> Hashes<G> {
     fn drop_beyond(&mut self, to: usize) {
         for bucket in &mut self.buckets[to..] {
             self.kept.fetch_sub(8 * bucket.len(), Ordering::Relaxed);
-            bucket.pages.clear();
+            bucket.clear();
         }
     }
 }
@@ -112,10 +121,12 @@ impl<G: Group> Accumulator for Hashes<G> {
     fn twin(&self) -> Box<dyn Accumulator> {
         Box::new(Self {
             job: Arc::clone(&self.job),
-            buckets: empty_buckets(),
+            buckets: empty_buckets(self.job.memory),
             from: self.from,
             to: Arc::clone(&self.to),
             kept: Arc::clone(&self.kept),
+            pause: Arc::clone(&self.pause),
+            let_go: Blocks::none(),
             found: Breaches::default(),
             scratch: Vec::new(),
             group: PhantomData,
@@ -126,19 +137,22 @@ impl<G: Group> Accumulator for Hashes<G> {
         let columns = self.job.columns(batch)?;
         let mut to = self.to.load(Ordering::Relaxed);
         self.drop_beyond(to);
-        let mut added = 0;
+        let (mut added, mut freed) = (0, 0);
         hash_rows(&columns, &mut self.scratch)?;
         for (row, hash) in (batch.first_row..).zip(self.scratch.iter().copied()) {
             let bucket = bucket(hash);
             if (self.from..to).contains(&bucket) {
-                self.buckets[bucket].push(entry(hash, row));
+                freed += 8 * self.buckets[bucket].push(entry(hash, row), &mut self.let_go);
                 added += 8;
             }
         }
-        let kept = self.kept.fetch_add(added, Ordering::Relaxed) + added;
-        if kept > self.job.memory && to > self.from + 1 {
+        self.kept.fetch_add(added, Ordering::Relaxed);
+        let kept = self.kept.fetch_sub(freed, Ordering::Relaxed) - freed;
+        let waits = self.pause.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
+        if kept > self.job.memory && to > self.from + 1 && !waits {
             let half = self.from + (to - self.from) / 2;
             self.to.fetch_min(half, Ordering::Relaxed);
+            self.pause.store(PAUSE, Ordering::Relaxed);
             to = self.to.load(Ordering::Relaxed);
             self.drop_beyond(to);
         }
@@ -148,19 +162,22 @@ impl<G: Group> Accumulator for Hashes<G> {
     fn merge(&mut self, twin: Box<dyn Accumulator>) {
         let twin = same::<Self>(twin);
         add(&mut self.found, twin.found.count, twin.found.first_row);
-        for (bucket, twin) in self.buckets.iter_mut().zip(twin.buckets) {
-            bucket.pages.extend(twin.pages);
+        for (bucket, more) in self.buckets.iter_mut().zip(twin.buckets) {
+            bucket.append(more);
         }
+        self.let_go.add_all(&twin.let_go);
     }
 
     fn finish(mut self: Box<Self>) -> Step {
         let to = self.to.load(Ordering::Relaxed);
         self.buckets.truncate(to);
-        let (hashes, blocks) = repeated(std::mem::take(&mut self.buckets));
+        let (hashes, mut blocks) = repeated(&self.buckets);
+        self.buckets.clear();
         if hashes.is_empty() {
             return next_buckets::<G>(self.job, to, self.found);
         }
-        let blocks = (!blocks.contains(&LAST_BLOCK)).then(|| ranges(blocks));
+        blocks.add_all(&self.let_go);
+        let blocks = blocks.ranges();
         Step::Again(Box::new(Suspects::<G>::new(self.job, Arc::new(hashes), 0, blocks.clone(), self.found, to)), blocks)
     }
 }
@@ -195,7 +212,7 @@ impl<G: Group> Suspects<G> {
             job,
             hashes,
             from,
-            to: Arc::new(AtomicUsize::new(ALL as usize)),
+            to: Arc::new(AtomicU64::new(ALL)),
             groups: FxHashMap::default(),
             size: 0,
             kept: Arc::default(),
@@ -232,7 +249,7 @@ impl<G: Group> Accumulator for Suspects<G> {
     fn fold(&mut self, batch: &Batch) -> PolarsResult<()> {
         let columns = self.job.columns(batch)?;
         let other = self.job.other.as_deref().map(|name| batch.physical(name)).transpose()?;
-        let mut to = self.to.load(Ordering::Relaxed) as u64;
+        let mut to = self.to.load(Ordering::Relaxed);
         let before = self.size;
         let (mut key, mut beside) = (Vec::new(), Vec::new());
         hash_rows(&columns, &mut self.scratch)?;
@@ -261,8 +278,8 @@ impl<G: Group> Accumulator for Suspects<G> {
         }
         let kept = self.kept.fetch_add(self.size - before, Ordering::Relaxed) + self.size - before;
         if kept > self.job.memory && to > self.from + 1 {
-            self.to.fetch_min((self.from + (to - self.from) / 2) as usize, Ordering::Relaxed);
-            to = self.to.load(Ordering::Relaxed) as u64;
+            self.to.fetch_min(self.from + (to - self.from) / 2, Ordering::Relaxed);
+            to = self.to.load(Ordering::Relaxed);
             self.drop_beyond(to);
         }
         Ok(())
@@ -284,7 +301,7 @@ impl<G: Group> Accumulator for Suspects<G> {
     }
 
     fn finish(mut self: Box<Self>) -> Step {
-        let to = self.to.load(Ordering::Relaxed) as u64;
+        let to = self.to.load(Ordering::Relaxed);
         self.groups.retain(|_, (hash, _)| low(*hash) < to);
         for (_, group) in self.groups.values() {
             let (count, first) = group.breaches();

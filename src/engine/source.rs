@@ -1,5 +1,6 @@
 //! A table that has been opened: its files, its schema, and how Polars scans it.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,7 +17,7 @@ use crate::table::csv::{self, Csv, TextKind};
 use crate::table::files::{Files, Format};
 use crate::table::ndjson::{self, JsonKind};
 use crate::table::{Column, Kind, TableInfo};
-use crate::words::code;
+use crate::words::{self, code};
 
 /// An opened table.
 pub struct Source {
@@ -25,6 +26,8 @@ pub struct Source {
     schema: SchemaRef,
     /// Of text files: what stands in them, without the columns of folder names.
     text_schema: SchemaRef,
+    /// Columns that stand in the folders' names.
+    in_folders: BTreeSet<String>,
     /// Of Parquet, one a file.
     footers: Vec<Arc<FileMetadata>>,
     info: TableInfo,
@@ -41,6 +44,7 @@ impl Source {
             csv,
             schema: SchemaRef::default(),
             text_schema: SchemaRef::default(),
+            in_folders: BTreeSet::new(),
             footers: Vec::new(),
             info: TableInfo { columns: Vec::new(), rows: 0 },
         };
@@ -64,6 +68,10 @@ impl Source {
                 };
                 (source.text_schema, source.info.rows) = source.open_text(inspected)?;
             }
+        }
+        if let Some(base) = &source.files.hive {
+            let fields = partitions::schema(base, source.files.paths.iter().map(PathBuf::as_path));
+            source.in_folders = fields.iter().map(|field| field.name().to_string()).collect();
         }
         let mut frame = source.scan().map_err(|error| source.problem(&error))?;
         source.schema = frame.collect_schema().map_err(|error| source.problem(&error))?;
@@ -91,7 +99,7 @@ impl Source {
             Statistic::Modified => Some(self.modified().map(|at| Value::Instant(Some(at)))),
             _ if self.footers.is_empty() => None,
             // A column of the folders' names may stand in the files too, with other values.
-            _ if accumulate::columns(statistic).iter().any(|column| self.in_folders(column)) => None,
+            _ if accumulate::columns(statistic).iter().any(|column| self.in_folders.contains(column)) => None,
             _ => footer::answer(&self.footers, &self.schema, statistic).map(Ok),
         }
     }
@@ -142,10 +150,13 @@ impl Source {
 
     /// The plan of some text files, with the types that were found in all of them.
     fn scan_text(&self, files: &[PathBuf]) -> PolarsResult<LazyFrame> {
-        let paths = files.iter().map(|path| PlRefPath::new(path.to_string_lossy().as_ref())).collect();
         if self.files.format == Format::Ndjson {
+            // Polars' reader of lines takes every path for a glob, and has no setting against it.
+            let paths = files.iter().map(|path| PlRefPath::new(&glob::Pattern::escape(&path.to_string_lossy())));
+            let paths = paths.collect();
             return LazyJsonLineReader::new_paths(paths).with_schema(Some(Arc::clone(&self.text_schema))).finish();
         }
+        let paths = files.iter().map(|path| PlRefPath::new(path.to_string_lossy().as_ref())).collect();
         let nulls: Vec<PlSmallStr> = self.csv.null_values.iter().map(Into::into).collect();
         LazyCsvReader::new_paths(paths)
             .with_glob(false)
@@ -159,16 +170,7 @@ impl Source {
 
     /// What Polars said, as a person would be told.
     pub fn problem(&self, error: &PolarsError) -> Problem {
-        let said = error.to_string();
-        let first = said.lines().next().unwrap_or_default();
-        Problem::new(format!("{} could not be read: {first}", code(&self.files.shown)))
-    }
-
-    fn in_folders(&self, column: &str) -> bool {
-        let Some(base) = &self.files.hive else { return false };
-        partitions::schema(base, self.files.paths.iter().map(PathBuf::as_path))
-            .iter()
-            .any(|field| field.name() == column)
+        Problem::new(format!("{} could not be read: {}", code(&self.files.shown), first_line(error)))
     }
 
     /// Whether Polars can compute the condition, and gets true or false from it.
@@ -178,10 +180,7 @@ impl Source {
     pub fn check_condition(&self, sql: &str) -> Result<(), Problem> {
         let schema = polars::sql::sql_expr(sql)
             .and_then(|condition| self.scan()?.select([condition]).collect_schema())
-            .map_err(|error| {
-                let said = error.to_string();
-                Problem::new(format!("{} cannot be computed: {}", code(sql), said.lines().next().unwrap_or_default()))
-            })?;
+            .map_err(|error| Problem::new(format!("{} cannot be computed: {}", code(sql), first_line(&error))))?;
         match schema.iter_values().next() {
             Some(DataType::Boolean) => Ok(()),
             Some(other) => Err(Problem::new(format!("{} is no condition: it gives {}", code(sql), kind(other)))
@@ -205,13 +204,8 @@ impl Source {
         let mut first: Option<(PathBuf, Schema)> = None;
         for path in &self.files.paths {
             let wrong = |error: PolarsError| {
-                let said = error.to_string();
-                Problem::new(format!(
-                    "{} could not be read as Parquet: {}",
-                    shown(path),
-                    said.lines().next().unwrap_or_default()
-                ))
-                .hint("is the file whole? write or download it again")
+                Problem::new(format!("{} could not be read as Parquet: {}", shown(path), first_line(&error)))
+                    .hint("is the file whole? write or download it again")
             };
             let file = File::open(path)
                 .map_err(|error| Problem::new(format!("{} could not be opened: {error}", shown(path))))?;
@@ -259,17 +253,15 @@ impl Source {
             match &mut all {
                 None => all = Some((path.clone(), schema)),
                 Some((other, joined)) => {
+                    let mut widened = schema.clone();
                     for (name, dtype) in joined.iter_mut() {
-                        if let Some(found) = schema.get(name) {
-                            *dtype = wider(dtype, found);
+                        if let Some(found) = schema.get(name)
+                            && let Some(both) = wider(dtype, found)
+                        {
+                            dtype.clone_from(&both);
+                            widened.set_dtype(name, both);
                         }
                     }
-                    let widened: Schema = schema
-                        .iter()
-                        .map(|(name, dtype)| {
-                            Field::new(name.clone(), joined.get(name).map_or(dtype.clone(), |into| wider(into, dtype)))
-                        })
-                        .collect();
                     same_schema(other, joined, path, &widened)?;
                     // Polars reads the columns of text files by their position.
                     if self.files.format == Format::Csv && !joined.iter_names().eq(widened.iter_names()) {
@@ -319,6 +311,12 @@ impl Source {
     }
 }
 
+/// What Polars says first; the rest is about its plans.
+fn first_line(error: &PolarsError) -> String {
+    let said = error.to_string();
+    words::one_line(said.lines().next().unwrap_or_default())
+}
+
 fn shown(path: &Path) -> String {
     code(&path.to_string_lossy())
 }
@@ -350,11 +348,23 @@ fn same_schema(first: &Path, wanted: &Schema, path: &Path, found: &Schema) -> Re
 }
 
 /// The type that holds values of both, where files disagree only by what they happen to hold.
-fn wider(a: &DataType, b: &DataType) -> DataType {
+fn wider(a: &DataType, b: &DataType) -> Option<DataType> {
     match (a, b) {
-        (DataType::Null, other) | (other, DataType::Null) => other.clone(),
-        (DataType::Int64, DataType::Float64) | (DataType::Float64, DataType::Int64) => DataType::Float64,
-        (a, _) => a.clone(),
+        (a, b) if a == b => Some(a.clone()),
+        (DataType::Null, other) | (other, DataType::Null) => Some(other.clone()),
+        (DataType::Int64, DataType::Float64) | (DataType::Float64, DataType::Int64) => Some(DataType::Float64),
+        (DataType::List(a), DataType::List(b)) => Some(DataType::List(Box::new(wider(a, b)?))),
+        (DataType::Struct(a), DataType::Struct(b)) => {
+            let mut fields = a.clone();
+            for field in b {
+                match fields.iter_mut().find(|known| known.name() == field.name()) {
+                    Some(known) => known.dtype = wider(known.dtype(), field.dtype())?,
+                    None => fields.push(field.clone()),
+                }
+            }
+            Some(DataType::Struct(fields))
+        }
+        _ => None,
     }
 }
 

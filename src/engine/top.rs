@@ -30,7 +30,8 @@ struct Candidates {
 
 impl Top {
     pub fn new(column: &str, means: Means) -> Self {
-        let most = (means.memory / 32 / means.columns.max(1)).clamp(1024, 65_536);
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let most = (means.memory / 32 / threads / means.columns.max(1)).clamp(1024, 65_536);
         Self { column: column.to_owned(), most, counts: FxHashMap::default(), lowered: 0 }
     }
 

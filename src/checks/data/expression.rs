@@ -49,6 +49,9 @@ impl Check for Expression {
         let table = tables.here()?;
         for name in condition::check(&self.sql).map_err(Problem::new)? {
             table.column(&name)?;
+            if name == "*" || name.starts_with('^') && name.ends_with('$') {
+                return Err(Problem::new(format!("the column {} cannot be used in a condition: SQL reads it as a pattern", code(&name))));
+            }
         }
         Ok((table.row_count(), table.violations(&self.sql)))
     }

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::check::{Named, Check, Tables};
+use crate::check::{Check, Named, Tables};
 use crate::limit::Finite;
 use crate::problem::Problem;
 use crate::statistic::{Given, Typed};

@@ -22,7 +22,8 @@ use crate::words::{and_others, code, percent};
 /// ```
 ///
 /// The limit itself is already too much: 100, the default, means every row. Exact, but for columns
-/// with more than 65,536 distinct values, where a share under about 0.003 % is given as at most that.
+/// with more than 65,536 distinct values (fewer with thousands of columns, never under 1,024): there a
+/// share of under two rows in as many is given as at most that.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NotConstant {

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::check::{Named, Check, Tables};
+use crate::check::{Check, Named, Tables};
 use crate::limit::{Percent, share};
 use crate::problem::Problem;
 use crate::statistic::{Breaches, Typed};

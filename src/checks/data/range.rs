@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::check::{Named, AskedColumn, Check, Tables};
+use crate::check::{AskedColumn, Check, Named, Tables};
 use crate::limit::{Bound, Percent, share};
 use crate::problem::Problem;
 use crate::statistic::{Breaches, End, Total, Typed};

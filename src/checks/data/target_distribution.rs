@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, json};
 
-use crate::check::{Named, Check, Tables};
+use crate::check::{Check, Named, Tables};
 use crate::limit::{Percent, Plain, share};
 use crate::problem::Problem;
 use crate::statistic::{Classes, Given, Typed};

@@ -10,16 +10,58 @@ const PAGE: usize = 2048;
 const BLOCK_BITS: u32 = 16;
 /// Rows of a block; 65,536 of them are the most, later rows share the last block.
 const BLOCK_ROWS: u64 = 16_384;
-pub const LAST_BLOCK: u64 = (1 << BLOCK_BITS) - 1;
+const LAST_BLOCK: u64 = (1 << BLOCK_BITS) - 1;
+
+/// Looked through at this many entries, and whenever there are twice as many as after the last look.
+const LOOK: usize = 65_536;
 
 /// The entries of one bucket.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Bucket {
-    pub pages: Vec<Vec<u64>>,
+    pages: Vec<Vec<u64>>,
+    len: usize,
+    look: usize,
+}
+
+/// Blocks of rows, a bit each.
+#[derive(Debug, Clone)]
+pub struct Blocks(Vec<u64>);
+
+impl Blocks {
+    pub fn none() -> Self {
+        Self(vec![0; 1 << (BLOCK_BITS - 6)])
+    }
+
+    fn add(&mut self, block: u64) {
+        self.0[(block / 64) as usize] |= 1 << (block % 64);
+    }
+
+    pub fn add_all(&mut self, other: &Self) {
+        self.0.iter_mut().zip(&other.0).for_each(|(word, more)| *word |= more);
+    }
+
+    /// As ranges of rows, neighbours joined; `None` where the last block is among them, which has no end.
+    pub fn ranges(&self) -> Option<Vec<Range<u64>>> {
+        let has = |block: &u64| self.0[(block / 64) as usize] & (1 << (block % 64)) != 0;
+        if has(&LAST_BLOCK) {
+            return None;
+        }
+        let mut ranges: Vec<Range<u64>> = Vec::new();
+        for block in (0..LAST_BLOCK).filter(has) {
+            let rows = block * BLOCK_ROWS..(block + 1) * BLOCK_ROWS;
+            match ranges.last_mut() {
+                Some(last) if last.end == rows.start => last.end = rows.end,
+                _ => ranges.push(rows),
+            }
+        }
+        Some(ranges)
+    }
 }
 
 impl Bucket {
-    pub fn push(&mut self, entry: u64) {
+    /// Adds an entry. Of a hash that fills the bucket two entries stay, and the blocks of the others;
+    /// returns how many were let go.
+    pub fn push(&mut self, entry: u64, let_go: &mut Blocks) -> usize {
         match self.pages.last_mut() {
             Some(page) if page.len() < PAGE => page.push(entry),
             _ => {
@@ -28,10 +70,38 @@ impl Bucket {
                 self.pages.push(page);
             }
         }
+        self.len += 1;
+        if self.len < self.look { 0 } else { self.thin(let_go) }
+    }
+
+    fn thin(&mut self, let_go: &mut Blocks) -> usize {
+        let before = self.len;
+        let mut entries: Vec<u64> = self.pages.drain(..).flatten().collect();
+        entries.sort_unstable();
+        let mut kept = Vec::new();
+        for run in entries.chunk_by(|a, b| a >> BLOCK_BITS == b >> BLOCK_BITS) {
+            let (stay, go) = run.split_at(run.len().min(2));
+            kept.extend(stay);
+            go.iter().for_each(|entry| let_go.add(entry & LAST_BLOCK));
+        }
+        self.len = kept.len();
+        self.look = self.look.max(2 * kept.len());
+        self.pages = kept.chunks(PAGE).map(<[u64]>::to_vec).collect();
+        before - self.len
     }
 
     pub fn len(&self) -> usize {
-        self.pages.iter().map(Vec::len).sum()
+        self.len
+    }
+
+    pub fn clear(&mut self) {
+        self.pages.clear();
+        self.len = 0;
+    }
+
+    pub fn append(&mut self, twin: Self) {
+        self.len += twin.len;
+        self.pages.extend(twin.pages);
     }
 
     fn entries(&self) -> impl Iterator<Item = u64> {
@@ -40,7 +110,7 @@ impl Bucket {
 
     /// The entries whose hash may occur twice: a bit a hash, and the few whose bit is taken.
     fn candidates(&self) -> Vec<u64> {
-        let bits = (16 * self.len()).next_power_of_two().max(64);
+        let bits = (16 * self.len).next_power_of_two().max(64);
         let mut once = vec![0_u64; bits / 64];
         let mut twice = vec![0_u64; bits / 64];
         let place = |entry: u64| {
@@ -60,8 +130,10 @@ impl Bucket {
     }
 }
 
-pub fn empty_buckets() -> Vec<Bucket> {
-    std::iter::repeat_with(Bucket::default).take(BUCKETS).collect()
+/// Empty buckets that together stay near `memory` bytes where few hashes are distinct.
+pub fn empty_buckets(memory: usize) -> Vec<Bucket> {
+    let look = (memory / 128).clamp(1024, LOOK);
+    std::iter::repeat_with(|| Bucket { pages: Vec::new(), len: 0, look }).take(BUCKETS).collect()
 }
 
 pub fn bucket(hash: u64) -> usize {
@@ -79,55 +151,36 @@ pub fn kept_part(hash: u64) -> u64 {
 }
 
 /// The hashes that occur more than once, and the blocks they stand in.
-pub fn repeated(mut buckets: Vec<Bucket>) -> (FxHashSet<u64>, Vec<u64>) {
+pub fn repeated(buckets: &[Bucket]) -> (FxHashSet<u64>, Blocks) {
     let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
     let share = buckets.len().div_ceil(threads).max(1);
-    let parts: Vec<(Vec<u64>, Vec<u64>)> = std::thread::scope(|scope| {
-        let workers: Vec<_> = buckets
-            .chunks_mut(share)
-            .enumerate()
-            .map(|(part, buckets)| scope.spawn(move || repeated_in(part * share, buckets)))
-            .collect();
-        workers.into_iter().map(|worker| worker.join().unwrap_or_default()).collect()
+    let parts: Vec<(Vec<u64>, Blocks)> = std::thread::scope(|scope| {
+        let work = |(part, buckets): (usize, _)| scope.spawn(move || repeated_in(part * share, buckets));
+        let workers: Vec<_> = buckets.chunks(share).enumerate().map(work).collect();
+        let joined = |worker: std::thread::ScopedJoinHandle<'_, _>| {
+            worker.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+        };
+        workers.into_iter().map(joined).collect()
     });
     let mut hashes = FxHashSet::default();
-    let mut blocks = Vec::new();
-    for (found, mut stand_in) in parts {
+    let mut blocks = Blocks::none();
+    for (found, stand_in) in parts {
         hashes.extend(found);
-        blocks.append(&mut stand_in);
+        blocks.add_all(&stand_in);
     }
-    blocks.sort_unstable();
-    blocks.dedup();
     (hashes, blocks)
 }
 
-fn repeated_in(first: usize, buckets: &mut [Bucket]) -> (Vec<u64>, Vec<u64>) {
+fn repeated_in(first: usize, buckets: &[Bucket]) -> (Vec<u64>, Blocks) {
     let mut hashes = Vec::new();
-    let mut blocks = Vec::new();
+    let mut blocks = Blocks::none();
     for (bucket, entries) in (first as u64..).zip(buckets) {
-        let mut entries = std::mem::take(entries).candidates();
+        let mut entries = entries.candidates();
         entries.sort_unstable();
         for run in entries.chunk_by(|a, b| a >> BLOCK_BITS == b >> BLOCK_BITS).filter(|run| run.len() > 1) {
             hashes.push(bucket << 56 | (run[0] & !LAST_BLOCK) >> 8);
-            blocks.extend(run.iter().map(|entry| entry & LAST_BLOCK));
-        }
-        if blocks.len() > 1 << 16 {
-            blocks.sort_unstable();
-            blocks.dedup();
+            run.iter().for_each(|entry| blocks.add(entry & LAST_BLOCK));
         }
     }
     (hashes, blocks)
-}
-
-/// Blocks as ranges of rows, neighbours joined.
-pub fn ranges(blocks: Vec<u64>) -> Vec<Range<u64>> {
-    let mut ranges: Vec<Range<u64>> = Vec::new();
-    for block in blocks {
-        let rows = block * BLOCK_ROWS..(block + 1) * BLOCK_ROWS;
-        match ranges.last_mut() {
-            Some(last) if last.end == rows.start => last.end = rows.end,
-            _ => ranges.push(rows),
-        }
-    }
-    ranges
 }

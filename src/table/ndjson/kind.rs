@@ -1,5 +1,6 @@
 //! The type of a JSON value, read without keeping the value.
 
+use std::collections::HashMap;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -58,10 +59,23 @@ impl JsonKind {
             }
             (Self::List(inner), Self::List(other)) => inner.join(*other).map_err(|clash| clash.below("[]")),
             (Self::Struct(fields), Self::Struct(others)) => {
-                for (name, kind) in others {
-                    match fields.iter_mut().find(|(known, _)| *known == name) {
-                        Some((_, known)) => known.join(kind).map_err(|clash| clash.below(&name))?,
-                        None => fields.push((name, kind)),
+                // Rows mostly have their keys in one order; an index is for those that have not.
+                let mut places: Option<HashMap<String, usize>> = None;
+                for (at, (name, kind)) in others.into_iter().enumerate() {
+                    let here = fields.get(at).is_some_and(|(known, _)| *known == name).then_some(at);
+                    let place = here.or_else(|| {
+                        let index = |(at, (name, _)): (usize, &(String, Self))| (name.clone(), at);
+                        let places = places.get_or_insert_with(|| fields.iter().enumerate().map(index).collect());
+                        places.get(&name).copied()
+                    });
+                    match place {
+                        Some(place) => fields[place].1.join(kind).map_err(|clash| clash.below(&name))?,
+                        None => {
+                            if let Some(places) = &mut places {
+                                places.insert(name.clone(), fields.len());
+                            }
+                            fields.push((name, kind));
+                        }
                     }
                 }
                 Ok(())
