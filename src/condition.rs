@@ -5,7 +5,7 @@
 
 use std::ops::ControlFlow;
 
-use sqlparser::ast::{Expr as Sql, FunctionArguments, Query, Visit, Visitor};
+use sqlparser::ast::{Expr as Sql, FunctionArguments, Query, Value as Literal, Visit, Visitor};
 use sqlparser::dialect::GenericDialect;
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::{Token, Tokenizer};
@@ -70,11 +70,11 @@ fn is_listed(token: &Token) -> bool {
     matches!(token, Token::Comma | Token::Number(..) | Token::SingleQuotedString(_) | Token::Whitespace(_))
 }
 
-/// Names of the columns that the condition looks at.
+/// Reads the condition.
 ///
 /// # Errors
 /// Why the text is not one scalar condition.
-pub fn check(sql: &str) -> Result<Vec<String>, String> {
+pub fn check(sql: &str) -> Result<Condition, String> {
     let wrong = |what: String| format!("`sql` is not one scalar condition: {what}");
     let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize().map_err(|error| wrong(error.to_string()))?;
     let joints = tokens.iter().filter(|token| !is_listed(token)).count();
@@ -87,15 +87,45 @@ pub fn check(sql: &str) -> Result<Vec<String>, String> {
     if next.token != Token::EOF {
         return Err(wrong(format!("nothing may follow it, found {}", code(&next.token.to_string()))));
     }
-    let mut walk = Walk { columns: Vec::new() };
+    let mut walk = Walk { read: Condition::default() };
     match condition.visit(&mut walk) {
         ControlFlow::Break(what) => Err(wrong(what)),
-        ControlFlow::Continue(()) => Ok(walk.columns),
+        ControlFlow::Continue(()) => Ok(walk.read),
+    }
+}
+
+/// What is known of a condition before it is computed.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Condition {
+    /// Names of the columns that it looks at.
+    pub columns: Vec<String>,
+    /// Columns that it compares with numbers, and the numbers as written: `day > 2026-01-01` compares
+    /// with 2024, which no engine minds.
+    pub with_numbers: Vec<(String, String)>,
+}
+
+/// Whether it is made of numbers alone.
+fn is_number(sql: &Sql) -> bool {
+    match sql {
+        Sql::Value(value) => matches!(value.value, Literal::Number(..)),
+        Sql::Nested(inner) | Sql::UnaryOp { expr: inner, .. } => is_number(inner),
+        Sql::BinaryOp { left, right, .. } => is_number(left) && is_number(right),
+        _ => false,
     }
 }
 
 struct Walk {
-    columns: Vec<String>,
+    read: Condition,
+}
+
+impl Walk {
+    fn compare(&mut self, one: &Sql, other: &Sql) {
+        for (column, number) in [(one, other), (other, one)] {
+            if let (Sql::Identifier(column), true) = (column, is_number(number)) {
+                self.read.with_numbers.push((column.value.clone(), number.to_string()));
+            }
+        }
+    }
 }
 
 impl Visitor for Walk {
@@ -107,7 +137,13 @@ impl Visitor for Walk {
 
     fn pre_visit_expr(&mut self, expr: &Sql) -> ControlFlow<String> {
         match expr {
-            Sql::Identifier(ident) => self.columns.push(ident.value.clone()),
+            Sql::Identifier(ident) => self.read.columns.push(ident.value.clone()),
+            Sql::BinaryOp { left, right, .. } => self.compare(left, right),
+            Sql::Between { expr, low, high, .. } => {
+                self.compare(expr, low);
+                self.compare(expr, high);
+            }
+            Sql::InList { expr, list, .. } => list.iter().take(1).for_each(|value| self.compare(expr, value)),
             Sql::Function(function) => {
                 let name = function.name.to_string().to_lowercase();
                 if function.over.is_some() || function.filter.is_some() || !function.within_group.is_empty() {
@@ -128,9 +164,6 @@ impl Visitor for Walk {
             | Sql::IsNotNull(_)
             | Sql::IsDistinctFrom(..)
             | Sql::IsNotDistinctFrom(..)
-            | Sql::InList { .. }
-            | Sql::Between { .. }
-            | Sql::BinaryOp { .. }
             | Sql::Like { .. }
             | Sql::ILike { .. }
             | Sql::RLike { .. }

@@ -294,7 +294,12 @@ fn read_with<T: DeserializeOwned + JsonSchema>(settings: Value, also: &[&str]) -
     let mut map = match settings {
         Value::Mapping(map) => map,
         Value::Null => Mapping::new(),
-        _ => return Err(vec![(String::new(), "expected a map of settings, such as { max_percent: 5 }".into())]),
+        _ => {
+            return Err(vec![(
+                String::new(),
+                "expected a map of settings; `mlgate explain` shows those of each check".into(),
+            )]);
+        }
     };
     let fields = fields::<T>();
     let mut known: Vec<&str> = fields.iter().map(String::as_str).collect();
@@ -315,7 +320,7 @@ fn read_with<T: DeserializeOwned + JsonSchema>(settings: Value, also: &[&str]) -
             Ok(_) => return Err(wrong),
             Err(error) => {
                 let path = error.path().to_string();
-                let message = error.inner().to_string();
+                let message = in_plain_words(&error.inner().to_string());
                 let field = path.split(['.', '[']).next().unwrap_or_default().to_owned();
                 let own = removed.iter().any(|field| message == format!("missing field `{field}`"));
                 if !own {
@@ -328,6 +333,17 @@ fn read_with<T: DeserializeOwned + JsonSchema>(settings: Value, also: &[&str]) -
             }
         }
     }
+}
+
+/// serde's words for types are Rust's.
+fn in_plain_words(message: &str) -> String {
+    let pairs = [
+        ("expected u64", "expected a whole number"),
+        ("unit value", "null"),
+        ("a sequence", "a list"),
+        ("unknown variant", "unknown value"),
+    ];
+    pairs.iter().fold(message.to_owned(), |said, (rust, plain)| said.replace(rust, plain))
 }
 
 /// The names of a struct's fields, from its schema.
@@ -396,7 +412,7 @@ modle: {}
             "data.checks[1]: unknown check `rnge` at mlgate.yml line 5 column 7\n  hint: did you mean `range`?",
             "data.checks[2]: unknown field `severty`, expected one of severity, name, on, waiver, did you mean `severity`? at mlgate.yml line 7 column 7",
             "data.checks[2].missing_values.max_percent: 101 is not a percent from 0 to 100 at mlgate.yml line 6 column 25",
-            "data.checks[3].on: unknown variant `nowhere`, expected one of `training`, `test`, `reference`, `predictions` at mlgate.yml line 9 column 7",
+            "data.checks[3].on: unknown value `nowhere`, expected one of `training`, `test`, `reference`, `predictions` at mlgate.yml line 9 column 7",
             "unknown field `modle`, expected one of data, model, rollout, did you mean `model`? at mlgate.yml line 10 column 1",
         ];
         assert_eq!(said, wanted);

@@ -148,6 +148,13 @@ impl Report {
         counted.fold(format!("{title}: {first}"), |line, (count, what)| format!("{line}, {count} {what}"))
     }
 
+    /// The headline, and the first reason.
+    pub fn summed_up(&self) -> String {
+        let worst = self.worst_first();
+        let first = worst.first().filter(|verdict| verdict.status.blocks());
+        first.map_or_else(|| self.headline(), |verdict| format!("{}: {}", self.headline(), verdict.message))
+    }
+
     pub fn to_json(&self) -> String {
         // Text keys, and numbers that are null where they are not finite: there is nothing that could fail.
         let mut text = serde_json::to_string_pretty(self).unwrap_or_default();

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::cli::SuggestArgs;
 use crate::engine::{self, Progress, Source};
 use crate::problem::Problem;
-use crate::statistic::{Key, Profile, Statistic, Value};
+use crate::statistic::{Breaches, Key, Profile, Statistic, Value};
 use crate::table::{Column, Kind, Role};
 use crate::words::count;
 
@@ -38,36 +38,45 @@ pub fn suggest(args: &SuggestArgs, source: &Source, progress: &Arc<Progress>) ->
         .iter()
         .map(|column| Key { table: Role::Training, statistic: Statistic::Profile { column: column.clone() } })
         .collect();
-    let repeats = Key { table: Role::Training, statistic: Statistic::Repeats { columns: all } };
-    keys.insert(repeats.clone());
+    let repeats = |columns| Key { table: Role::Training, statistic: Statistic::Repeats { columns } };
+    let of_rows = repeats(all.clone());
+    keys.insert(of_rows.clone());
+    // Columns that may be keys.
+    let whole = info.columns.iter().filter(|column| matches!(column.kind, Kind::Integer | Kind::Text));
+    keys.extend(whole.map(|column| repeats(vec![column.name.clone()])));
     let measured = engine::measure_one(Role::Training, source, &keys, MEMORY, progress);
     let mut profiles = BTreeMap::new();
     let mut duplicates = 0;
+    let mut unique = Vec::new();
     for (key, value) in measured {
+        let rows = key == of_rows;
         match (key.statistic, value?) {
             (Statistic::Profile { column }, Value::Profile(profile)) => {
                 profiles.insert(column, profile);
             }
-            (_, Value::Breaches(breaches)) => duplicates = breaches.count,
+            (_, Value::Breaches(breaches)) if rows => duplicates = breaches.count,
+            (Statistic::Repeats { columns }, Value::Breaches(Breaches { count: 0, .. })) => unique.extend(columns),
             _ => {}
         }
     }
     let columns: Vec<(&Column, &Profile)> =
         info.columns.iter().filter_map(|column| Some((column, profiles.get(&column.name)?))).collect();
-    Ok(write(args, info.rows, &columns, duplicates))
+    // Few rows are all different in many columns.
+    unique.retain(|name| info.rows >= 100 && profiles.get(name).is_some_and(|profile| profile.missing == 0));
+    Ok(write(args, info.rows, &columns, duplicates, &unique))
 }
 
 /// The config as text, top to bottom as a person would write it.
-fn write(args: &SuggestArgs, rows: u64, columns: &[(&Column, &Profile)], duplicates: u64) -> String {
+fn write(args: &SuggestArgs, rows: u64, columns: &[(&Column, &Profile)], duplicates: u64, unique: &[String]) -> String {
     let target = args.target_column.as_deref();
     let mut out = String::new();
     let guessed = target.is_none();
     let target = target.map(ToOwned::to_owned).or_else(|| guess_target(columns));
     let _ = writeln!(
         out,
-        "# yaml-language-server: $schema=./mlgate.schema.json
-# Made by `mlgate suggest` from {} rows × {} columns. The table passes every line;
+        "# Made by `mlgate suggest` from {} rows × {} columns. The table passes every line;
 # what is a guess only warns. Read it once: you know which limits are real.
+# `mlgate schema > mlgate.schema.json` lets editors complete and check it.
 data:
   path: {}",
         count(rows),
@@ -115,7 +124,7 @@ data:
         let limit = (today * 1.5 + 1.0).min(100.0).ceil();
         let _ = writeln!(
             out,
-            "    # {today:.3} % today; half as much again, and 1 point.\n    - missing_values: {{ columns: [{}], max_percent: {limit} }}\n      severity: warn",
+            "    # {today:.3} % today; half as much again and 1 point, rounded up.\n    - missing_values: {{ columns: [{}], max_percent: {limit} }}\n      severity: warn",
             quote(&column.name)
         );
     }
@@ -130,11 +139,23 @@ data:
         let limit = floor_to_digits(share / 2.0);
         let _ = writeln!(
             out,
-            "    # The rarest class has {share:.3} % today; half of it.\n    - target_distribution: {{ min_class_percent: {limit} }}"
+            "    # The rarest class has {share:.3} % today; half of it.\n    - target_distribution: {{ min_class_percent: {limit}, classes: [{}] }}",
+            classes.iter().take(FEW).map(|(label, _)| quote(label)).collect::<Vec<_>>().join(", ")
         );
     }
 
+    for name in unique {
+        let _ = writeln!(
+            out,
+            "    # No value of it repeats today: a key?\n    - unique: {{ columns: [{}] }}\n      severity: warn",
+            quote(name)
+        );
+    }
     for (column, profile) in columns {
+        // A range of a key or of classes says nothing, and one of a single value too much.
+        if unique.contains(&column.name) || target.as_deref() == Some(&column.name) || profile.min == profile.max {
+            continue;
+        }
         if let (Some(min), Some(max), 0) = (profile.min, profile.max, profile.infinite)
             && let Some((low, high)) = bounds(&column.kind, min, max)
         {

@@ -114,6 +114,11 @@ pub fn and_others<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     if others.is_empty() { others } else { format!(" (and {others} too)") }
 }
 
+/// `; the first is row 18`, where it is known: rows of the table, from 1.
+pub fn first_row(counted_from_0: Option<u64>) -> String {
+    counted_from_0.map(|row| format!("; the first is row {}", count(row + 1))).unwrap_or_default()
+}
+
 /// A whole number with thousands separated: `12,000`.
 pub fn count(n: u64) -> String {
     let digits = n.to_string();

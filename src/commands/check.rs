@@ -23,7 +23,7 @@ use crate::plan::{self, Plan};
 use crate::problem::{Exit, Failure, Problem};
 use crate::report::{self, ConfigFile, GateReport, Report, RunResult, TableSummary, Tool};
 use crate::table::{Role, TableInfo, files};
-use crate::words::{code, log_safe};
+use crate::words::code;
 use crate::workspace::Workspace;
 
 const DEFAULT_CONFIG: &str = "mlgate.yml";
@@ -119,7 +119,7 @@ impl Run<'_> {
         let mut report = self.report(result, gates);
         report.tables = tables;
         report.not_configured = not_configured;
-        report.summary = report.headline();
+        report.summary = report.summed_up();
         Ok((report, fail_on))
     }
 
@@ -164,6 +164,9 @@ impl Run<'_> {
         let read = self.configs.iter().map(|config| code(&config.path)).collect::<Vec<_>>().join(", ");
         let filtered = args.gate.is_some() || !args.only.is_empty();
         let message = match (read.is_empty(), filtered) {
+            (_, true) if read.is_empty() => {
+                "there is nothing to check: no threshold belongs to what was asked for".to_owned()
+            }
             (true, _) => "there is nothing to check: no config file and no threshold".to_owned(),
             (false, false) => format!("there is nothing to check: {read} configures no check"),
             (false, true) => format!("there is nothing to check: {read} configures no check that was asked for"),
@@ -327,11 +330,13 @@ fn command_line(command: &[OsString]) -> String {
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
         if !text.is_empty() && text.chars().all(plain) {
             text.to_owned()
+        } else if text.chars().any(char::is_control) {
+            format!("$'{}'", text.replace('\\', "\\\\").replace('\'', "\\'").replace('\n', "\\n").replace('\t', "\\t"))
         } else {
             format!("'{}'", text.replace('\'', "'\\''"))
         }
     };
-    let words = command.iter().skip(1).map(|word| quote(&log_safe(&word.to_string_lossy())));
+    let words = command.iter().skip(1).map(|word| quote(&word.to_string_lossy()));
     std::iter::once("mlgate".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }
 

@@ -215,6 +215,10 @@ impl Breaking {
     }
 
     fn keep(&mut self, row: u64, value: String) {
+        if let Some((first, _)) = self.first.iter_mut().find(|(_, known)| *known == value) {
+            *first = row.min(*first);
+            return self.first.sort_unstable();
+        }
         if self.first.len() < EXAMPLES || self.first.last().is_some_and(|(last, _)| row < *last) {
             let at = self.first.partition_point(|(other, _)| *other < row);
             self.first.insert(at, (row, value));

@@ -34,7 +34,10 @@ pub fn scan(
             let (alone, together): (Vec<_>, Vec<_>) =
                 statistics.iter().cloned().partition(|one| source.skips_rows() || fallible(one));
             if statistics.len() == 1 || alone.is_empty() {
-                let problem = source.problem(&error);
+                let problem = match statistics {
+                    [Statistic::Violations { sql }] => super::source::cannot_compute(sql, &error),
+                    _ => source.problem(&error),
+                };
                 done.extend(statistics.iter().map(|statistic| (statistic.clone(), Err(problem.clone()))));
                 return done;
             }

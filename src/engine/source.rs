@@ -180,7 +180,7 @@ impl Source {
     pub fn check_condition(&self, sql: &str) -> Result<(), Problem> {
         let schema = polars::sql::sql_expr(sql)
             .and_then(|condition| self.scan()?.select([condition]).collect_schema())
-            .map_err(|error| Problem::new(format!("{} cannot be computed: {}", code(sql), first_line(&error))))?;
+            .map_err(|error| cannot_compute(sql, &error))?;
         match schema.iter_values().next() {
             Some(DataType::Boolean) => Ok(()),
             Some(other) => Err(Problem::new(format!("{} is no condition: it gives {}", code(sql), kind(other)))
@@ -309,6 +309,11 @@ impl Source {
         }
         Ok(newest)
     }
+}
+
+/// The problem of a condition that the columns' values do not allow.
+pub fn cannot_compute(sql: &str, error: &PolarsError) -> Problem {
+    Problem::new(format!("{} cannot be computed: {}", code(sql), first_line(error)))
 }
 
 /// What Polars says first; the rest is about its plans.

@@ -1,5 +1,7 @@
 //! Annotations: the verdicts on the lines of their rules, as the runner's log commands.
 
+use std::collections::HashSet;
+
 use crate::problem::{Place, Problem};
 use crate::report::Report;
 use crate::verdict::{Status, Verdict};
@@ -17,6 +19,12 @@ pub fn render(report: &Report) -> Vec<String> {
             .worst_first()
             .into_iter()
             .filter(|verdict| if wanted { verdict.status.blocks() } else { verdict.status == Status::Warn })
+            .collect();
+        // One missing file makes every check an error: its reason is said once.
+        let mut said = HashSet::new();
+        let verdicts: Vec<&Verdict> = verdicts
+            .into_iter()
+            .filter(|verdict| verdict.status != Status::Error || said.insert(&verdict.message))
             .collect();
         let shown = if verdicts.len() > MOST { MOST - 1 } else { verdicts.len() };
         for verdict in &verdicts[..shown] {

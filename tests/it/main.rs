@@ -12,5 +12,6 @@ mod meanings;
 mod memory;
 mod oracle;
 mod outcomes;
+mod several;
 mod suggest;
 mod world;

@@ -54,3 +54,18 @@ fn memory_is_a_size() {
     }
     world.check(&["--max-memory", "1.5 GiB"]).exits(0);
 }
+
+#[test]
+fn a_key_of_few_values_takes_no_more_memory() {
+    let csv = (0..300_000).fold("one,three\n".to_owned(), |mut csv, i| {
+        let _ = writeln!(csv, "x,{}", i % 3);
+        csv
+    });
+    let world = World::with_checks(&csv, "- unique: { columns: [one] }\n- unique: { columns: [three] }");
+    for memory in ["1MB", "1GB"] {
+        let ran = world.check(&["--max-memory", memory]).exits(1);
+        let rows: Vec<_> = ran.verdicts().iter().map(|verdict| verdict["values"]["rows"].clone()).collect();
+        assert_eq!(rows, [json!(299_999), json!(299_997)], "{memory}");
+        assert_eq!(ran.verdicts()[1]["values"]["first_row"], json!(3), "{memory}");
+    }
+}

@@ -9,7 +9,7 @@ use crate::problem::Problem;
 use crate::statistic::{Breaches, Typed};
 use crate::table::Kind;
 use crate::verdict::{Finding, Limit, Unit};
-use crate::words::{code, percent, rows};
+use crate::words::{code, first_row, percent, rows};
 
 /// At most `max_percent_other` of the rows hold a value of `column` that is none of `values`.
 ///
@@ -87,7 +87,7 @@ impl Check for AllowedValues {
                 if others.count == 1 { "holds" } else { "hold" }
             )
         };
-        Ok(Finding::new(!limit.is_exceeded_by(others.count, total), message)
+        Ok(Finding::new(!limit.is_exceeded_by(others.count, total), message + &first_row(others.first_row))
             .held(found, Limit::max(limit.0), Unit::Percent)
             .breaches(others))
     }

@@ -8,7 +8,7 @@ use crate::limit::{Percent, share};
 use crate::problem::Problem;
 use crate::statistic::{Breaches, Given, Typed};
 use crate::verdict::{Finding, Limit, Unit};
-use crate::words::{code, percent, rows};
+use crate::words::{code, first_row, percent, rows};
 
 /// At most `max_percent` of the rows have features that all equal those of a row with another label.
 ///
@@ -68,7 +68,7 @@ impl Check for ConflictingLabels {
                 percent(limit.0, &[])
             )
         };
-        Ok(Finding::new(!limit.is_exceeded_by(conflicts.count, total), message)
+        Ok(Finding::new(!limit.is_exceeded_by(conflicts.count, total), message + &first_row(conflicts.first_row))
             .held(found, Limit::max(limit.0), Unit::Percent)
             .breaches(conflicts))
     }

@@ -8,7 +8,7 @@ use crate::limit::{Percent, share};
 use crate::problem::Problem;
 use crate::statistic::{Breaches, Typed};
 use crate::verdict::{Finding, Limit, Unit};
-use crate::words::{percent, rows};
+use crate::words::{first_row, percent, rows};
 
 /// At most `max_percent` of the rows equal an earlier row.
 ///
@@ -65,7 +65,7 @@ impl Check for Duplicates {
                 percent(limit.0, &[])
             ),
         };
-        Ok(Finding::new(!limit.is_exceeded_by(repeats.count, total), message)
+        Ok(Finding::new(!limit.is_exceeded_by(repeats.count, total), message + &first_row(repeats.first_row))
             .held(found, Limit::max(limit.0), Unit::Percent)
             .breaches(repeats))
     }

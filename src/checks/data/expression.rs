@@ -8,8 +8,9 @@ use crate::condition;
 use crate::limit::{Percent, share};
 use crate::problem::Problem;
 use crate::statistic::{Breaches, Typed};
+use crate::table::Kind;
 use crate::verdict::{Finding, Limit, Unit};
-use crate::words::{code, percent, rows};
+use crate::words::{code, first_row, percent, rows};
 
 /// At most `max_percent_violating` of the rows do not make the condition `sql` true.
 ///
@@ -47,10 +48,27 @@ impl Check for Expression {
 
     fn needs(&self, tables: &Tables) -> Result<Self::Needs, Problem> {
         let table = tables.here()?;
-        for name in condition::check(&self.sql).map_err(Problem::new)? {
-            table.column(&name)?;
+        let condition = condition::check(&self.sql).map_err(Problem::new)?;
+        for name in &condition.columns {
+            table.column(name)?;
             if name == "*" || name.starts_with('^') && name.ends_with('$') {
-                return Err(Problem::new(format!("the column {} cannot be used in a condition: SQL reads it as a pattern", code(&name))));
+                let what = format!("the column {} cannot be used in a condition: SQL reads it as a pattern", code(name));
+                return Err(Problem::new(what));
+            }
+        }
+        for (name, number) in &condition.with_numbers {
+            let column = table.column(name)?;
+            match column.kind() {
+                Kind::Date | Kind::Datetime => {
+                    let what = format!("{} holds {}, and is compared with the number {number}", code(name), column.kind());
+                    let hint = format!("write dates as {} > DATE '2026-01-31', or use `range`", name);
+                    return Err(Problem::new(what).hint(hint));
+                }
+                Kind::Boolean | Kind::Text => {
+                    let what = format!("{} holds {}, and is compared with the number {number}", code(name), column.kind());
+                    return Err(Problem::new(what));
+                }
+                _ => {}
             }
         }
         Ok((table.row_count(), table.violations(&self.sql)))
@@ -70,7 +88,7 @@ impl Check for Expression {
                 percent(limit.0, &[])
             )
         };
-        Ok(Finding::new(!limit.is_exceeded_by(violations.count, total), message)
+        Ok(Finding::new(!limit.is_exceeded_by(violations.count, total), message + &first_row(violations.first_row))
             .held(found, Limit::max(limit.0), Unit::Percent)
             .breaches(violations))
     }

@@ -9,7 +9,7 @@ use crate::problem::Problem;
 use crate::statistic::{Breaches, Typed};
 use crate::table::Kind;
 use crate::verdict::{Finding, Limit, Unit};
-use crate::words::{code, percent, rows};
+use crate::words::{code, first_row, percent, rows};
 
 /// At most `max_percent_mismatch` of the rows hold a text in `column` that `regex` does not match.
 ///
@@ -85,7 +85,7 @@ impl Check for Pattern {
                 code(&self.regex)
             )
         };
-        Ok(Finding::new(!limit.is_exceeded_by(mismatches.count, total), message)
+        Ok(Finding::new(!limit.is_exceeded_by(mismatches.count, total), message + &first_row(mismatches.first_row))
             .held(found, Limit::max(limit.0), Unit::Percent)
             .breaches(mismatches))
     }

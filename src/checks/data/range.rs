@@ -9,7 +9,7 @@ use crate::problem::Problem;
 use crate::statistic::{Breaches, End, Total, Typed};
 use crate::table::Kind;
 use crate::verdict::{Finding, Limit, Unit};
-use crate::words::{code, percent, rows};
+use crate::words::{code, first_row, percent, rows};
 
 /// At most `max_percent_outside` of the rows hold a value of `column` below `min` or above `max`.
 ///
@@ -97,7 +97,7 @@ impl Check for Range {
                 if limit.0 == 0.0 { "none".into() } else { percent(limit.0, &[]) }
             )
         };
-        let mut finding = Finding::new(passed, message).held(found, Limit::max(limit.0), Unit::Percent);
+        let mut finding = Finding::new(passed, message + &first_row(outside.first_row)).held(found, Limit::max(limit.0), Unit::Percent);
         for (name, bound) in [("min", &self.min), ("max", &self.max)] {
             match bound {
                 Some(Bound::Instant(_, written)) => finding = finding.value(name, written.as_str()),

@@ -7,7 +7,7 @@ use crate::check::{Check, Tables, some_columns};
 use crate::problem::Problem;
 use crate::statistic::{Breaches, Given, Typed};
 use crate::verdict::{Finding, Limit, Unit};
-use crate::words::{list, rows};
+use crate::words::{first_row, list, rows};
 
 /// No two rows share the same values of `columns`.
 ///
@@ -45,7 +45,7 @@ impl Check for Unique {
             1 => format!("1 row repeats an earlier {key}"),
             many => format!("{} repeat an earlier {key}", rows(many)),
         };
-        Ok(Finding::new(repeats.count == 0, message)
+        Ok(Finding::new(repeats.count == 0, message + &first_row(repeats.first_row))
             .held(repeats.count as f64, Limit::max(0.0), Unit::Rows)
             .breaches(repeats))
     }
