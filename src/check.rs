@@ -165,7 +165,8 @@ impl<'a> AskedColumn<'a> {
 
     /// The problem of a check that cannot judge this column's type.
     pub fn unfit(self, wanted: &str) -> Problem {
-        Problem::new(format!("{} holds {}, and this check needs {wanted}", code(self.name()), self.kind()))
+        let holds = self.column.described();
+        Problem::new(format!("{} holds {holds}, and this check needs {wanted}", code(self.name())))
     }
 
     pub fn null_count(self, also: &[String]) -> Typed<u64> {

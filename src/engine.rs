@@ -8,9 +8,11 @@ mod footer;
 mod partitions;
 mod repeats;
 mod rowhash;
+mod scale;
 mod scan;
 mod source;
 mod top;
+mod types;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -1,11 +1,11 @@
 //! `mlgate suggest`: one look at a table, and a config it passes with a margin.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 use std::sync::Arc;
 
 use crate::cli::SuggestArgs;
 use crate::engine::{self, Progress, Source};
+use crate::limit::share;
 use crate::problem::Problem;
 use crate::statistic::{Breaches, Key, Profile, Statistic, Value};
 use crate::table::{Column, Kind, Role};
@@ -63,131 +63,150 @@ pub fn suggest(args: &SuggestArgs, source: &Source, progress: &Arc<Progress>) ->
         info.columns.iter().filter_map(|column| Some((column, profiles.get(&column.name)?))).collect();
     // Few rows are all different in many columns.
     unique.retain(|name| info.rows >= 100 && profiles.get(name).is_some_and(|profile| profile.missing == 0));
-    Ok(write(args, info.rows, &columns, duplicates, &unique))
+    let target = target.map(ToOwned::to_owned).or_else(|| guess_target(&columns));
+    Ok(Seen { rows: info.rows, columns, target, duplicates, unique }.write(args))
 }
 
-/// The config as text, top to bottom as a person would write it.
-fn write(args: &SuggestArgs, rows: u64, columns: &[(&Column, &Profile)], duplicates: u64, unique: &[String]) -> String {
-    let target = args.target_column.as_deref();
-    let mut out = String::new();
-    let guessed = target.is_none();
-    let target = target.map(ToOwned::to_owned).or_else(|| guess_target(columns));
-    let _ = writeln!(
-        out,
-        "# Made by `mlgate suggest` from {} rows × {} columns. The table passes every line;
+/// What is known of the table, and the config it suggests, part by part.
+struct Seen<'a> {
+    rows: u64,
+    columns: Vec<(&'a Column, &'a Profile)>,
+    target: Option<String>,
+    /// Rows that equal an earlier one.
+    duplicates: u64,
+    /// Columns of which no value repeats.
+    unique: Vec<String>,
+}
+
+impl Seen<'_> {
+    /// The config as text, top to bottom as a person would write it.
+    fn write(&self, args: &SuggestArgs) -> String {
+        [self.head(args), self.schema(), self.missing(), self.classes(), self.values(), self.repeats()].concat()
+    }
+
+    fn head(&self, args: &SuggestArgs) -> String {
+        let mut out = format!(
+            "# Made by `mlgate suggest` from {} rows × {} columns. The table passes every line;
 # what is a guess only warns. Read it once: you know which limits are real.
 # `mlgate schema > mlgate.schema.json` lets editors complete and check it.
 data:
-  path: {}",
-        count(rows),
-        columns.len(),
-        quote(&args.data)
-    );
-    if let Some(delimiter) = args.delimiter {
-        let _ = writeln!(out, "  csv: {{ delimiter: {} }}", serde_json::Value::from(delimiter.to_string()));
-    }
-    if let Some(target) = &target {
-        let _ = writeln!(out, "  target: {}{}", quote(target), if guessed { "  # guessed by its name" } else { "" });
-    }
-    out.push_str("  checks:\n");
-    let fewest = (rows / 2).max(1);
-    let _ = writeln!(out, "    # Half of today's {} rows.", count(rows));
-    let _ = writeln!(out, "    - row_count: {{ min: {fewest} }}");
-
-    if columns.iter().any(|(column, _)| type_word(&column.kind).is_some()) {
-        out.push_str("    # The columns of today, with their types.\n    - schema:\n        required:\n");
-    }
-    for (column, _) in columns {
-        match type_word(&column.kind) {
-            Some(word) => {
-                let _ = writeln!(out, "          {}: {word}", quote(&column.name));
-            }
-            None => {
-                let _ = writeln!(out, "    # {} is {}, which has no name here.", comment(&column.name), column.kind);
-            }
+  path: {}
+",
+            count(self.rows),
+            self.columns.len(),
+            quote(&args.data)
+        );
+        if let Some(delimiter) = args.delimiter {
+            out += &format!("  csv: {{ delimiter: {} }}\n", serde_json::Value::from(delimiter.to_string()));
         }
+        if let Some(target) = &self.target {
+            let guessed = if args.target_column.is_none() { "  # guessed by its name" } else { "" };
+            out += &format!("  target: {}{guessed}\n", quote(target));
+        }
+        let fewest = (self.rows / 2).max(1);
+        out + &format!(
+            "  checks:\n    # Half of today's {} rows.\n    - row_count: {{ min: {fewest} }}\n",
+            count(self.rows)
+        )
     }
 
-    let missing = |profile: &Profile| 100.0 * profile.missing as f64 / rows as f64;
-    let whole: Vec<&str> =
-        columns.iter().filter(|(_, profile)| profile.missing == 0).map(|(column, _)| column.name.as_str()).collect();
-    let holed: Vec<_> = columns.iter().filter(|(_, profile)| profile.missing > 0).collect();
-    if !whole.is_empty() {
-        let names = whole.iter().map(|name| quote(name)).collect::<Vec<_>>().join(", ");
-        let _ = writeln!(
-            out,
-            "    # Nothing is missing here today.\n    - missing_values: {{ columns: [{names}], max_percent: 0 }}"
-        );
-    }
-    for (column, profile) in holed {
-        let today = missing(profile);
-        let limit = (today * 1.5 + 1.0).min(100.0).ceil();
-        let _ = writeln!(
-            out,
-            "    # {today:.3} % today; half as much again and 1 point, rounded up.\n    - missing_values: {{ columns: [{}], max_percent: {limit} }}\n      severity: warn",
-            quote(&column.name)
-        );
+    fn schema(&self) -> String {
+        let (named, others): (Vec<&Column>, Vec<&Column>) =
+            self.columns.iter().map(|(column, _)| *column).partition(|column| type_word(&column.kind).is_some());
+        let mut out = String::new();
+        for column in others {
+            out += &format!("    # {} is {}, which has no name here.\n", comment(&column.name), column.kind);
+        }
+        if !named.is_empty() {
+            out += "    # The columns of today, with their types.\n    - schema:\n        required:\n";
+        }
+        for column in named {
+            out += &format!("          {}: {}\n", quote(&column.name), column.kind);
+        }
+        out
     }
 
-    if let Some(target) = &target
-        && let Some((_, profile)) = columns.iter().find(|(column, _)| column.name == *target)
-        && let Some(classes) = profile.classes.as_ref().filter(|classes| classes.len() > 1)
-    {
+    fn missing(&self) -> String {
+        let (whole, holed): (Vec<_>, Vec<_>) = self.columns.iter().partition(|(_, profile)| profile.missing == 0);
+        let mut out = String::new();
+        if !whole.is_empty() {
+            let names = whole.iter().map(|(column, _)| quote(&column.name)).collect::<Vec<_>>().join(", ");
+            out += "    # Nothing is missing here today.\n";
+            out += &format!("    - missing_values: {{ columns: [{names}], max_percent: 0 }}\n");
+        }
+        for (column, profile) in holed {
+            let name = quote(&column.name);
+            if profile.missing == self.rows {
+                out += &format!("    # {} is wholly missing.\n", comment(&column.name));
+                continue;
+            }
+            let today = share(profile.missing, self.rows);
+            let limit = (today * 1.5 + 1.0).min(100.0).ceil();
+            out += &format!("    # {today:.3} % today; half as much again and 1 point, rounded up.\n");
+            out += &warn(&format!("missing_values: {{ columns: [{name}], max_percent: {limit} }}"), "");
+        }
+        out
+    }
+
+    fn classes(&self) -> String {
+        let of_target = |(column, _): &&(&Column, &Profile)| Some(&column.name) == self.target.as_ref();
+        let profile = self.columns.iter().find(of_target).map(|(_, profile)| profile);
+        let Some(classes) = profile.and_then(|profile| profile.classes.as_ref()).filter(|classes| classes.len() > 1)
+        else {
+            return String::new();
+        };
         let present: u64 = classes.iter().map(|(_, count)| count).sum();
         let rarest = classes.iter().map(|(_, count)| *count).min().unwrap_or(0);
-        let share = 100.0 * rarest as f64 / present.max(1) as f64;
-        let limit = floor_to_digits(share / 2.0);
-        let _ = writeln!(
-            out,
-            "    # The rarest class has {share:.3} % today; half of it.\n    - target_distribution: {{ min_class_percent: {limit}, classes: [{}] }}",
-            classes.iter().take(FEW).map(|(label, _)| quote(label)).collect::<Vec<_>>().join(", ")
-        );
+        let today = share(rarest, present);
+        let names = classes.iter().take(FEW).map(|(label, _)| quote(label)).collect::<Vec<_>>().join(", ");
+        format!(
+            "    # The rarest class has {today:.3} % today; half of it.\n    - target_distribution: {{ min_class_percent: {}, classes: [{names}] }}\n",
+            floor_to_digits(today / 2.0)
+        )
     }
 
-    for name in unique {
-        let _ = writeln!(
-            out,
-            "    # No value of it repeats today: a key?\n    - unique: {{ columns: [{}] }}\n      severity: warn",
-            quote(name)
-        );
-    }
-    for (column, profile) in columns {
-        // A range of a key or of classes says nothing, and one of a single value too much.
-        if unique.contains(&column.name) || target.as_deref() == Some(&column.name) || profile.min == profile.max {
-            continue;
+    fn values(&self) -> String {
+        let mut out = String::new();
+        for name in &self.unique {
+            out += "    # No value of it repeats today: a key?\n";
+            out += &warn(&format!("unique: {{ columns: [{}] }}", quote(name)), "");
         }
-        if let (Some(min), Some(max), 0) = (profile.min, profile.max, profile.infinite)
-            && let Some((low, high)) = bounds(&column.kind, min, max)
-        {
-            let _ = writeln!(
-                out,
-                "    - range: {{ column: {}, min: {low}, max: {high} }}  # a tenth beyond today's\n      severity: warn",
-                quote(&column.name)
-            );
+        // A range of a key or of classes says nothing.
+        let others = |(column, _): &&(&Column, &Profile)| {
+            !self.unique.contains(&column.name) && Some(&column.name) != self.target.as_ref()
+        };
+        for (column, profile) in self.columns.iter().filter(others) {
+            let name = quote(&column.name);
+            if let Some((low, high)) = bounds(&column.kind, profile) {
+                let range = format!("range: {{ column: {name}, min: {low}, max: {high} }}");
+                out += &warn(&range, "  # a tenth beyond today's");
+            }
+            if column.kind == Kind::Text
+                && let Some(classes) = profile.classes.as_ref().filter(|classes| (1..=FEW).contains(&classes.len()))
+                && (classes.len() as u64) * 10 <= self.rows
+            {
+                let mut values: Vec<String> = classes.iter().map(|(label, _)| quote(label)).collect();
+                values.sort();
+                out += &warn(&format!("allowed_values: {{ column: {name}, values: [{}] }}", values.join(", ")), "");
+            }
         }
-        if column.kind == Kind::Text
-            && let Some(classes) = profile.classes.as_ref().filter(|classes| (1..=FEW).contains(&classes.len()))
-            && (classes.len() as u64) * 10 <= rows
-        {
-            let mut values: Vec<String> = classes.iter().map(|(label, _)| quote(label)).collect();
-            values.sort();
-            let _ = writeln!(
-                out,
-                "    - allowed_values: {{ column: {}, values: [{}] }}\n      severity: warn",
-                quote(&column.name),
-                values.join(", ")
-            );
-        }
+        out
     }
 
-    let today = 100.0 * duplicates as f64 / rows as f64;
-    let limit = if duplicates == 0 { "0".to_owned() } else { ceil_to_digits((today * 1.5).min(100.0)) };
-    let _ = writeln!(
-        out,
-        "    # {today:.3} % today{}.\n    - duplicates: {{ max_percent: {limit} }}\n      severity: warn",
-        if duplicates == 0 { "" } else { "; half as much again" }
-    );
-    out
+    fn repeats(&self) -> String {
+        if self.duplicates == 0 {
+            return format!("    # None today.\n{}", warn("duplicates: { max_percent: 0 }", ""));
+        }
+        let today = share(self.duplicates, self.rows);
+        let limit = ceil_to_digits((today * 1.5).min(100.0));
+        let entry = warn(&format!("duplicates: {{ max_percent: {limit} }}"), "");
+        format!("    # {today:.3} % today; half as much again.\n{entry}")
+    }
+}
+
+/// An entry that only warns, since it is a guess.
+fn warn(check: &str, why: &str) -> String {
+    format!("    - {check}{why}\n      severity: warn\n")
 }
 
 fn guess_target(columns: &[(&Column, &Profile)]) -> Option<String> {
@@ -199,8 +218,10 @@ fn guess_target(columns: &[(&Column, &Profile)]) -> Option<String> {
     })
 }
 
-/// The range a tenth of today's width beyond it on both sides, in the column's own terms.
-fn bounds(kind: &Kind, min: f64, max: f64) -> Option<(String, String)> {
+/// The range a tenth of today's width beyond it on both sides, in the column's own terms; none where
+/// today has one value only, or infinite ones.
+fn bounds(kind: &Kind, profile: &Profile) -> Option<(String, String)> {
+    let (min, max) = profile.min.zip(profile.max).filter(|(min, max)| min < max && profile.infinite == 0)?;
     let margin = (max - min) / 10.0;
     // What never was negative is not made so by a margin.
     let low = if min >= 0.0 { (min - margin).max(0.0) } else { min - margin };

@@ -40,6 +40,16 @@ pub enum Kind {
 pub struct Column {
     pub name: String,
     pub kind: Kind,
+    /// Why it is text, where a file of text held something else for a while.
+    pub why_text: Option<String>,
+}
+
+impl Column {
+    /// The type, and why it is that where it may surprise: `text (integer up to line 701, …)`.
+    pub fn described(&self) -> String {
+        let why = self.why_text.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+        format!("{}{why}", self.kind)
+    }
 }
 
 /// What is known of a table before anything is measured.

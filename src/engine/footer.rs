@@ -8,7 +8,7 @@ use polars::prelude::{DataType, SchemaRef};
 use polars_parquet::parquet::metadata::FileMetadata;
 use polars_parquet::parquet::statistics::Statistics;
 
-use super::cells::Scale;
+use super::scale::Scale;
 use crate::statistic::{Breaches, End, Statistic, Value};
 
 /// The answer, if all footers together have it.

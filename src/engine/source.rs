@@ -1,6 +1,6 @@
 //! A table that has been opened: its files, its schema, and how Polars scans it.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -10,13 +10,14 @@ use polars::io::HiveOptions;
 use polars::prelude::*;
 use polars_parquet::parquet::metadata::FileMetadata;
 
+use super::types::{json_dtype, kind, text_dtype, wider};
 use super::{accumulate, footer, partitions};
 use crate::problem::Problem;
 use crate::statistic::{Statistic, Value};
-use crate::table::csv::{self, Csv, TextKind};
+use crate::table::csv::{self, Csv};
 use crate::table::files::{Files, Format};
-use crate::table::ndjson::{self, JsonKind};
-use crate::table::{Column, Kind, TableInfo};
+use crate::table::ndjson;
+use crate::table::{Column, TableInfo};
 use crate::words::{self, code};
 
 /// An opened table.
@@ -26,6 +27,8 @@ pub struct Source {
     schema: SchemaRef,
     /// Of text files: what stands in them, without the columns of folder names.
     text_schema: SchemaRef,
+    /// Of CSV: columns that became text on the way, and how.
+    turned: BTreeMap<String, String>,
     /// Columns that stand in the folders' names.
     in_folders: BTreeSet<String>,
     /// Of Parquet, one a file.
@@ -44,6 +47,7 @@ impl Source {
             csv,
             schema: SchemaRef::default(),
             text_schema: SchemaRef::default(),
+            turned: BTreeMap::new(),
             in_folders: BTreeSet::new(),
             footers: Vec::new(),
             info: TableInfo { columns: Vec::new(), rows: 0 },
@@ -52,11 +56,14 @@ impl Source {
             Format::Parquet => source.open_parquet()?,
             Format::Ipc => source.open_ipc()?,
             Format::Csv => {
+                let mut turned = BTreeMap::new();
                 let inspected = |path: &Path| {
                     let found = csv::inspect(path, &source.csv)?;
+                    turned.extend(found.turned);
                     Ok((found.columns.into_iter().map(|(name, kind)| (name, text_dtype(kind))).collect(), found.rows))
                 };
                 (source.text_schema, source.info.rows) = source.open_text(inspected)?;
+                source.turned = turned;
             }
             Format::Ndjson => {
                 let inspected = |path: &Path| {
@@ -78,8 +85,15 @@ impl Source {
         if source.files.format == Format::Ipc {
             source.info.rows = source.count().map_err(|error| source.problem(&error))?;
         }
-        source.info.columns =
-            source.schema.iter().map(|(name, dtype)| Column { name: name.to_string(), kind: kind(dtype) }).collect();
+        source.info.columns = source
+            .schema
+            .iter()
+            .map(|(name, dtype)| Column {
+                name: name.to_string(),
+                kind: kind(dtype),
+                why_text: source.turned.get(name.as_str()).cloned(),
+            })
+            .collect();
         Ok(source)
     }
 
@@ -152,7 +166,7 @@ impl Source {
     fn scan_text(&self, files: &[PathBuf]) -> PolarsResult<LazyFrame> {
         if self.files.format == Format::Ndjson {
             // Polars' reader of lines takes every path for a glob, and has no setting against it.
-            let paths = files.iter().map(|path| PlRefPath::new(&glob::Pattern::escape(&path.to_string_lossy())));
+            let paths = files.iter().map(|path| PlRefPath::new(glob::Pattern::escape(&path.to_string_lossy())));
             let paths = paths.collect();
             return LazyJsonLineReader::new_paths(paths).with_schema(Some(Arc::clone(&self.text_schema))).finish();
         }
@@ -242,7 +256,7 @@ impl Source {
     /// The types of text files, joined over all of them.
     fn open_text(
         &self,
-        inspect: impl Fn(&Path) -> Result<(Vec<(String, DataType)>, u64), Problem>,
+        mut inspect: impl FnMut(&Path) -> Result<(Vec<(String, DataType)>, u64), Problem>,
     ) -> Result<(SchemaRef, u64), Problem> {
         let mut all: Option<(PathBuf, Schema)> = None;
         let mut rows = 0;
@@ -349,66 +363,5 @@ fn same_schema(first: &Path, wanted: &Schema, path: &Path, found: &Schema) -> Re
     match found.iter_names().find(|name| !wanted.contains(name)) {
         Some(name) => Err(differ(format!("only the second has a column {}", code(name)))),
         None => Ok(()),
-    }
-}
-
-/// The type that holds values of both, where files disagree only by what they happen to hold.
-fn wider(a: &DataType, b: &DataType) -> Option<DataType> {
-    match (a, b) {
-        (a, b) if a == b => Some(a.clone()),
-        (DataType::Null, other) | (other, DataType::Null) => Some(other.clone()),
-        (DataType::Int64, DataType::Float64) | (DataType::Float64, DataType::Int64) => Some(DataType::Float64),
-        (DataType::List(a), DataType::List(b)) => Some(DataType::List(Box::new(wider(a, b)?))),
-        (DataType::Struct(a), DataType::Struct(b)) => {
-            let mut fields = a.clone();
-            for field in b {
-                match fields.iter_mut().find(|known| known.name() == field.name()) {
-                    Some(known) => known.dtype = wider(known.dtype(), field.dtype())?,
-                    None => fields.push(field.clone()),
-                }
-            }
-            Some(DataType::Struct(fields))
-        }
-        _ => None,
-    }
-}
-
-fn kind(dtype: &DataType) -> Kind {
-    match dtype {
-        DataType::Decimal(..) => Kind::Number,
-        dtype if dtype.is_integer() => Kind::Integer,
-        dtype if dtype.is_float() => Kind::Float,
-        DataType::String | DataType::Categorical(..) | DataType::Enum(..) => Kind::Text,
-        DataType::Boolean => Kind::Boolean,
-        DataType::Date => Kind::Date,
-        DataType::Datetime(..) => Kind::Datetime,
-        other => Kind::Other(other.to_string()),
-    }
-}
-
-fn text_dtype(kind: TextKind) -> DataType {
-    match kind {
-        TextKind::Null => DataType::Null,
-        TextKind::Integer => DataType::Int64,
-        TextKind::Float => DataType::Float64,
-        TextKind::Boolean => DataType::Boolean,
-        TextKind::Date => DataType::Date,
-        TextKind::Datetime => DataType::Datetime(TimeUnit::Microseconds, None),
-        TextKind::DatetimeUtc => DataType::Datetime(TimeUnit::Microseconds, Some(TimeZone::UTC)),
-        TextKind::Text => DataType::String,
-    }
-}
-
-fn json_dtype(kind: &JsonKind) -> DataType {
-    match kind {
-        JsonKind::Null => DataType::Null,
-        JsonKind::Boolean => DataType::Boolean,
-        JsonKind::Integer => DataType::Int64,
-        JsonKind::Float => DataType::Float64,
-        JsonKind::Text => DataType::String,
-        JsonKind::List(inner) => DataType::List(Box::new(json_dtype(inner))),
-        JsonKind::Struct(fields) => DataType::Struct(
-            fields.iter().map(|(name, kind)| Field::new(name.as_str().into(), json_dtype(kind))).collect(),
-        ),
     }
 }

@@ -28,6 +28,8 @@ pub struct Csv {
 pub struct Inspected {
     pub columns: Vec<(String, TextKind)>,
     pub rows: u64,
+    /// Of columns that became text on the way: what they were until which line.
+    pub turned: Vec<(String, String)>,
 }
 
 /// Reads a CSV file, plain or gzip, from its first to its last byte.
@@ -48,20 +50,28 @@ pub fn inspect(path: &Path, csv: &Csv) -> Result<Inspected, Problem> {
     let names = header(&mut records, csv.delimiter)?;
     let mut seen = vec![Seen::Null; names.len()];
     let mut rows = 0;
+    let mut turned: Vec<(usize, String)> = Vec::new();
     while let Some(record) = records.read()? {
         if record.width() != names.len() {
             let (line, what) = (record.line, wrong_width(&record, names.len()));
             return Err(records.problem(line, &what).hint(width_hint(&names, csv.delimiter)));
         }
-        for (seen, field) in seen.iter_mut().zip(record.fields()) {
+        for ((at, seen), field) in seen.iter_mut().enumerate().zip(record.fields()) {
             if !seen.holds(field.bytes) {
-                *seen = seen.join(look(field, &csv.null_values));
+                let before = *seen;
+                *seen = before.join(look(field, &csv.null_values));
+                if *seen == Seen::Text
+                    && let Some(name) = before.name()
+                {
+                    turned.push((at, format!("{name} up to line {}, and no more from there on", record.line)));
+                }
             }
         }
         rows += 1;
     }
+    let turned = turned.into_iter().map(|(at, how)| (names[at].clone(), how)).collect();
     let columns = names.into_iter().zip(seen.into_iter().map(Seen::kind)).collect();
-    Ok(Inspected { columns, rows })
+    Ok(Inspected { columns, rows, turned })
 }
 
 /// What a field is by itself.

@@ -61,7 +61,7 @@ impl Check for Expression {
             match column.kind() {
                 Kind::Date | Kind::Datetime => {
                     let what = format!("{} holds {}, and is compared with the number {number}", code(name), column.kind());
-                    let hint = format!("write dates as {} > DATE '2026-01-31', or use `range`", name);
+                    let hint = "write dates as DATE '2026-01-31', or use `range`";
                     return Err(Problem::new(what).hint(hint));
                 }
                 Kind::Boolean | Kind::Text => {

@@ -138,7 +138,7 @@ impl Check for Schema {
         }
         if let [(column, wanted), others @ ..] = wrong.as_slice() {
             let others = and_others(others.iter().map(|(column, _)| column.name.as_str()));
-            said.push(format!("{} is {}, not {}{others}", code(&column.name), column.kind, wanted.word()));
+            said.push(format!("{} is {}, not {}{others}", code(&column.name), column.described(), wanted.word()));
         }
         if !extra.is_empty() {
             said.push(format!("{} should not be there", list(extra.iter().copied())));
@@ -228,7 +228,7 @@ mod tests {
 
     fn check(settings: &str) -> (Outcome, String) {
         let columns = [("age", Kind::Integer), ("name", Kind::Text), ("price", Kind::Number)]
-            .map(|(name, kind)| Column { name: name.into(), kind });
+            .map(|(name, kind)| Column { name: name.into(), kind, why_text: None });
         let check: Schema = serde_yaml::from_str(settings).unwrap();
         let finding = check.judge(columns.to_vec()).unwrap();
         (finding.outcome, finding.message)

@@ -79,6 +79,19 @@ impl Seen {
         }
     }
 
+    /// What a column was so far, as people say it; nothing of one that held nothing or text.
+    pub fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Null | Self::Text => None,
+            Self::Integer | Self::LongInteger => Some("integer"),
+            Self::Float => Some("float"),
+            Self::Boolean => Some("boolean"),
+            Self::Date => Some("date"),
+            Self::Datetime => Some("datetime without zone"),
+            Self::DatetimeUtc => Some("datetime with zone"),
+        }
+    }
+
     pub fn kind(self) -> TextKind {
         match self {
             Self::Null => TextKind::Null,
