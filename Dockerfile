@@ -15,7 +15,8 @@ RUN mkdir src \
 COPY src src
 # A checkout can be older than the layer above, and Cargo goes by the time of files.
 RUN find src -type f -exec touch '{}' + \
-    && cargo build --release --locked
+    && cargo build --release --locked \
+    && strip target/release/mlgate
 
 # The runner mounts its files as root and sets the working directory: neither is set here.
 FROM gcr.io/distroless/cc-debian12
