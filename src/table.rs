@@ -45,7 +45,7 @@ pub struct Column {
 }
 
 impl Column {
-    /// The type, and why it is that where it may surprise: `text (integer up to line 701, …)`.
+    /// The type, and why it is that where it may surprise: `text (integer until line 702)`.
     pub fn described(&self) -> String {
         let why = self.why_text.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
         format!("{}{why}", self.kind)

@@ -212,9 +212,10 @@ fn fold(frame: LazyFrame, pool: &Arc<Mutex<Vec<Set>>>, progress: &Arc<Progress>)
             twins.lock().unwrap_or_else(PoisonError::into_inner).iter().map(|accumulator| accumulator.twin()).collect()
         });
         let first_row = batch.column(ROW)?.as_materialized_series().idx()?.first().map_or(0, u64::from);
-        progress.add(batch.height() as u64);
+        let rows = batch.height() as u64;
         let batch = Batch { frame: batch, first_row };
         let folded = set.iter_mut().try_for_each(|accumulator| accumulator.fold(&batch));
+        progress.add(rows);
         pool.lock().unwrap_or_else(PoisonError::into_inner).push(set);
         folded.map(|()| nothing)
     };

@@ -54,7 +54,12 @@ pub fn inspect(path: &Path, csv: &Csv) -> Result<Inspected, Problem> {
     while let Some(record) = records.read()? {
         if record.width() != names.len() {
             let (line, what) = (record.line, wrong_width(&record, names.len()));
-            return Err(records.problem(line, &what).hint(width_hint(&names, csv.delimiter)));
+            let hint = if record.is_open && record.width() < names.len() {
+                "the file ends in the middle of it: did the step that writes it finish?".to_owned()
+            } else {
+                width_hint(&names, csv.delimiter)
+            };
+            return Err(records.problem(line, &what).hint(hint));
         }
         for ((at, seen), field) in seen.iter_mut().enumerate().zip(record.fields()) {
             if !seen.holds(field.bytes) {
@@ -63,7 +68,7 @@ pub fn inspect(path: &Path, csv: &Csv) -> Result<Inspected, Problem> {
                 if *seen == Seen::Text
                     && let Some(name) = before.name()
                 {
-                    turned.push((at, format!("{name} up to line {}, and no more from there on", record.line)));
+                    turned.push((at, format!("{name} until line {}", record.line)));
                 }
             }
         }

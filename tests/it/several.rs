@@ -122,3 +122,18 @@ fn what_sql_would_compare_quietly_is_an_error() {
     let fine = World::with_checks(csv, "- expression: { sql: \"day > DATE '2025-01-01' AND (x IS NULL OR x > 1)\" }");
     fine.check(&[]).exits(0);
 }
+
+#[test]
+fn what_made_a_column_text_has_its_line() {
+    let csv = "age,y\n1,0\n2,0\nforty,1\n";
+    let schema = World::with_checks(csv, "- schema: { required: { age: integer } }");
+    schema.check(&[]).exits(1).saying("`age` is text (integer until line 4), not integer");
+    let range = World::with_checks(csv, "- range: { column: age, min: 0 }");
+    range.check(&[]).exits(3).saying("`age` holds text (integer until line 4)");
+}
+
+#[test]
+fn a_file_that_was_cut_off_is_said_to_be() {
+    World::with_checks("a,b,y\n1,2,0\n3", "- duplicates").check(&[]).exits(3).saying("ends in the middle of it");
+    World::with_checks("a,b,y\n1,2,0\n3\n", "- duplicates").check(&[]).exits(3).saying("stands in quotes");
+}

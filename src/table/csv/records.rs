@@ -42,6 +42,8 @@ struct Span {
 pub struct Record<'a> {
     /// Where it starts, from 1.
     pub line: u64,
+    /// Whether the file ends in it, without a line break.
+    pub is_open: bool,
     buffer: &'a [u8],
     fields: &'a [Span],
 }
@@ -109,7 +111,8 @@ impl Records {
                     let line = self.line;
                     self.line += lines;
                     self.at = next;
-                    return Ok(Some(Record { line, buffer: &self.buffer, fields: &self.fields }));
+                    let is_open = self.has_ended && next == self.filled && !self.buffer[..next].ends_with(b"\n");
+                    return Ok(Some(Record { line, is_open, buffer: &self.buffer, fields: &self.fields }));
                 }
                 Scan::Unfinished => self.fill()?,
                 Scan::End => return Ok(None),
