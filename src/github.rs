@@ -82,8 +82,14 @@ impl Github {
     /// Gives what was written as root to the workspace's owner, so that a self-hosted runner can clean up.
     pub fn give_to_owner<'a>(&self, folder: &Path, names: impl Iterator<Item = &'a str>) {
         use std::os::unix::fs::{MetadataExt, chown};
-        let Some(owner) = self.workspace.as_ref().and_then(|workspace| workspace.metadata().ok()) else { return };
-        for path in std::iter::once(folder.to_owned()).chain(names.map(|name| folder.join(name))) {
+        let Some(workspace) = self.workspace.as_ref().and_then(|workspace| workspace.canonicalize().ok()) else {
+            return;
+        };
+        let Ok(owner) = workspace.metadata() else { return };
+        let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+        let inside = |path: &&Path| path.starts_with(&workspace) && *path != workspace;
+        let folders = folder.ancestors().take_while(inside).map(Path::to_owned);
+        for path in folders.chain(names.map(|name| folder.join(name))) {
             // Only root may, and only root needs to.
             let _ = chown(&path, Some(owner.uid()), Some(owner.gid()));
         }

@@ -68,7 +68,7 @@ impl Cells {
                     return rows(values.iter(), most, |_| true);
                 }
                 let (low, high) = (clamp(low), clamp(high));
-                let count = whole_outside(values, low, high);
+                let count = count(values, |v| *v < low || *v > high);
                 (count, if count == 0 { Vec::new() } else { rows(values.iter(), most, |v| v < low || v > high).1 })
             }
             Self::Wide(values, Scale::Number { digits: digits @ 1.. }) if !all_whole(min, max) => {
@@ -85,7 +85,7 @@ impl Cells {
                 let (low, high) = ends(min, max);
                 // ±inf is outside any range, also one without that end.
                 let outside = |value: f64| value < low || value > high || value.is_infinite();
-                let count = float_outside(values, low, high);
+                let count = count(values, |v| outside(*v));
                 (count, if count == 0 { Vec::new() } else { rows(values.iter(), most, outside).1 })
             }
             Self::Boolean(_) | Self::Text(_) | Self::Other(_) => (0, Vec::new()),
@@ -174,30 +174,13 @@ impl Cells {
 /// # Errors
 /// What Polars says of a cast.
 pub fn missing(column: &Series) -> PolarsResult<u64> {
-    let nulls = column.null_count() as u64;
-    macro_rules! nans {
-        ($values:expr) => {{
-            let values = $values;
-            let mut nans = 0;
-            for chunk in values.downcast_iter() {
-                match chunk.validity().filter(|validity| validity.unset_bits() > 0) {
-                    None => nans += chunk.values_iter().filter(|value| value.is_nan()).count(),
-                    Some(_) => nans += chunk.iter().flatten().filter(|value| value.is_nan()).count(),
-                }
-            }
-            nans as u64
-        }};
-    }
-    Ok(nulls
-        + match column.dtype() {
-            DataType::Float64 => nans!(column.f64()?),
-            DataType::Float32 => nans!(column.f32()?),
-            DataType::Float16 => {
-                let wide = column.cast(&DataType::Float64)?;
-                nans!(wide.f64()?)
-            }
-            _ => 0,
-        })
+    let nans = match column.dtype() {
+        DataType::Float64 => count(column.f64()?, |value| value.is_nan()),
+        DataType::Float32 => count(column.f32()?, |value| value.is_nan()),
+        DataType::Float16 => count(column.cast(&DataType::Float64)?.f64()?, |value| value.is_nan()),
+        _ => 0,
+    };
+    Ok(column.null_count() as u64 + nans)
 }
 
 /// The newest instant in microseconds since 1970, or the first row whose text is no instant.
@@ -280,26 +263,14 @@ fn clamp(value: i128) -> i64 {
     i64::try_from(value).unwrap_or(if value < 0 { i64::MIN } else { i64::MAX })
 }
 
-fn whole_outside(values: &Int64Chunked, low: i64, high: i64) -> u64 {
-    let outside = |value: &i64| *value < low || *value > high;
-    values
-        .downcast_iter()
-        .map(|chunk| match chunk.validity().filter(|validity| validity.unset_bits() > 0) {
-            None => chunk.values_iter().filter(|value| outside(value)).count() as u64,
-            Some(_) => chunk.iter().flatten().filter(|value| outside(value)).count() as u64,
-        })
-        .sum()
-}
-
-fn float_outside(values: &Float64Chunked, low: f64, high: f64) -> u64 {
-    let outside = |value: &f64| *value < low || *value > high || value.is_infinite();
-    values
-        .downcast_iter()
-        .map(|chunk| match chunk.validity().filter(|validity| validity.unset_bits() > 0) {
-            None => chunk.values_iter().filter(|value| outside(value)).count() as u64,
-            Some(_) => chunk.iter().flatten().filter(|value| outside(value)).count() as u64,
-        })
-        .sum()
+/// How many present values break the rule, at the speed of the memory.
+fn count<T: PolarsNumericType>(values: &ChunkedArray<T>, breaks: impl Fn(&T::Native) -> bool) -> u64 {
+    let counted =
+        values.downcast_iter().map(|chunk| match chunk.validity().filter(|validity| validity.unset_bits() > 0) {
+            None => chunk.values_iter().filter(|value| breaks(value)).count(),
+            Some(_) => chunk.iter().flatten().filter(|value| breaks(value)).count(),
+        });
+    counted.sum::<usize>() as u64
 }
 
 /// How many present values break the rule, and the first `most` rows that do.
