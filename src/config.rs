@@ -315,6 +315,12 @@ modle: {}
     }
 
     #[test]
+    fn a_check_of_a_later_version_is_refused_as_such() {
+        let said = problems("data: { checks: [drift] }");
+        assert!(said[0].contains("the check `drift` comes with a later version"), "{said:?}");
+    }
+
+    #[test]
     fn two_entries_of_one_name_are_a_problem() {
         let said = problems("data: { checks: [{duplicates: , name: x}, {duplicates: , name: x}] }");
         assert!(said[0].contains("is named `x` too"), "{said:?}");
