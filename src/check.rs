@@ -1,12 +1,15 @@
 //! What a check is: a claim with settings, the statistics it needs, and a judgement of their values.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use schemars::{JsonSchema, Schema};
 use serde::de::DeserializeOwned;
 
+use crate::candidate::Candidate;
+use crate::predictions::{Confusion, Names, Reading, Rows, Slicer};
 use crate::problem::{Problem, nearest};
-use crate::statistic::{Breaches, Classes, End, Key, Measured, Needs, Statistic, Typed};
+use crate::statistic::{Breaches, Classes, End, Key, Measured, Needs, Statistic, Typed, Wanted};
 use crate::table::{Column, Kind, Role, TableInfo};
 use crate::verdict::Finding;
 use crate::words::code;
@@ -14,8 +17,8 @@ use crate::words::code;
 /// A check. Its fields are its settings, its doc comment is its page.
 pub trait Check: DeserializeOwned + JsonSchema + 'static {
     const ID: &'static str;
-    /// Whether it is about the target column, so that a config without one is wrong.
-    const NEEDS_TARGET: bool = false;
+    /// What it is about, so that a config without that is wrong.
+    const PARTS: &'static [Part] = &[];
     type Needs: Needs + 'static;
 
     /// What is wrong with these settings as a whole: no limit, `min` above `max`.
@@ -44,6 +47,34 @@ pub trait Check: DeserializeOwned + JsonSchema + 'static {
     fn judge(&self, measured: <Self::Needs as Needs>::Values) -> Result<Finding, Problem>;
 }
 
+/// What a config names beside its checks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The target column.
+    Target,
+    Predictions,
+    /// Predictions, or a metrics file.
+    Numbers,
+    Artifact,
+    Baseline,
+}
+
+impl Part {
+    /// What is missing where it is, and what to do about it.
+    pub fn missing(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Target => ("needs to know the target column", "set `data.target`, or the input `target-column`"),
+            Self::Predictions => ("there is no predictions table", Role::Predictions.hint()),
+            Self::Numbers => (
+                "there are neither predictions nor metrics",
+                "set `model.predictions` or `model.metrics`, or the inputs of those names",
+            ),
+            Self::Artifact => ("there is no model to look at", "set `model.artifact`, or the input `artifact`"),
+            Self::Baseline => ("there is no baseline to compare with", Role::Baseline.hint()),
+        }
+    }
+}
+
 /// The columns that the config names for the whole run.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Named<'a> {
@@ -61,6 +92,19 @@ pub struct Tables<'a> {
     /// Microseconds since 1970 UTC.
     pub now: i64,
     pub all: &'a BTreeMap<Role, Result<TableInfo, Problem>>,
+    /// What the model gate knows beside its tables.
+    pub model: &'a Candidate,
+}
+
+/// Which columns of a predictions table a metric wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Collect {
+    /// Labels and predictions that are classes.
+    Counts,
+    /// Labels that are classes, and scores.
+    Scores,
+    /// Labels and predictions that are numbers.
+    Numbers,
 }
 
 /// A table to ask: makes keys, and only for columns that exist.
@@ -149,6 +193,118 @@ impl<'a> Asked<'a> {
         Typed::new(self.role, Statistic::Conflicts { features: names(features), label })
     }
 
+    /// How often each label met each prediction, in each slice.
+    ///
+    /// # Errors
+    /// The table lacks a column, or it holds something else.
+    pub fn confusion(self, names: &Names, by: &[Slicer]) -> Result<Typed<Confusion>, Problem> {
+        let (label, prediction) = self.label_and_prediction(names, Reading::Classes)?;
+        let weight = self.weight(names)?;
+        Ok(Typed::new(self.role, Statistic::Confusion { label, prediction, weight, by: by.to_vec() }))
+    }
+
+    /// The columns that a metric is computed from, row by row.
+    ///
+    /// # Errors
+    /// The table lacks one, or it holds something else.
+    pub fn rows(self, names: &Names, collect: Collect, by: &[Slicer]) -> Result<Typed<Arc<Rows>>, Problem> {
+        let reading = if collect == Collect::Numbers { Reading::Numbers } else { Reading::Classes };
+        let (label, prediction) = match collect {
+            Collect::Scores => (self.target(&names.label, reading)?.named(), None),
+            Collect::Counts | Collect::Numbers => {
+                let (label, prediction) = self.label_and_prediction(names, reading)?;
+                (label, Some(prediction))
+            }
+        };
+        let scores = if collect == Collect::Scores { self.scores(names)? } else { Vec::new() };
+        let wanted = Wanted {
+            reading,
+            label,
+            prediction,
+            scores,
+            weight: self.weight(names)?,
+            by: by.to_vec(),
+            key: None,
+            about: Vec::new(),
+        };
+        Ok(Typed::new(self.role, Statistic::Rows(Box::new(wanted))))
+    }
+
+    /// As [`Asked::rows`], with what tells rows apart: the key, else all columns that `about` names.
+    ///
+    /// # Errors
+    /// The table lacks one, or it holds something else.
+    pub fn rows_to_join(self, names: &Names, collect: Collect, about: &[String]) -> Result<Typed<Arc<Rows>>, Problem> {
+        let mut typed = self.rows(names, collect, &[])?;
+        if let Statistic::Rows(wanted) = typed.statistic() {
+            match &names.key {
+                Some(key) => wanted.key = Some(self.column(key)?.named()),
+                None => wanted.about = about.to_vec(),
+            }
+        }
+        Ok(typed)
+    }
+
+    /// The score columns: the one that is named, else `score`, else one `score_<class>` a class.
+    ///
+    /// # Errors
+    /// The named one is not there, or one of them holds no numbers.
+    pub fn scores(self, names: &Names) -> Result<Vec<(Option<String>, String)>, Problem> {
+        let numeric = |column: AskedColumn| match column.kind() {
+            Kind::Integer | Kind::Float | Kind::Number => Ok(column.named()),
+            _ => Err(column.unfit("scores: numbers")),
+        };
+        let lone = names.score.as_deref().or_else(|| self.table.column("score").map(|_| "score"));
+        if let Some(name) = lone {
+            return Ok(vec![(None, numeric(self.column(name)?)?)]);
+        }
+        let columns =
+            self.table.columns.iter().filter_map(|column| Some((column.name.strip_prefix("score_")?, column)));
+        columns
+            .map(|(class, column)| Ok((Some(class.to_owned()), numeric(AskedColumn { role: self.role, column })?)))
+            .collect()
+    }
+
+    fn weight(self, names: &Names) -> Result<Option<String>, Problem> {
+        let Some(name) = &names.weight else { return Ok(None) };
+        let column = self.column(name)?;
+        match column.kind() {
+            Kind::Integer | Kind::Float | Kind::Number => Ok(Some(column.named())),
+            _ => Err(column.unfit("weights: numbers")),
+        }
+    }
+
+    fn target(self, name: &str, reading: Reading) -> Result<AskedColumn<'a>, Problem> {
+        let column = self.column(name)?;
+        match (column.kind(), reading) {
+            (Kind::Integer | Kind::Float | Kind::Number, _) | (Kind::Text | Kind::Boolean, Reading::Classes) => {
+                Ok(column)
+            }
+            (_, Reading::Classes) => Err(column.unfit("classes: text, whole numbers, booleans")),
+            (_, Reading::Numbers) => Err(column.unfit("numbers")),
+        }
+    }
+
+    fn label_and_prediction(self, names: &Names, reading: Reading) -> Result<(String, String), Problem> {
+        let (label, prediction) = (self.target(&names.label, reading)?, self.target(&names.prediction, reading)?);
+        let family = |column: AskedColumn| match column.kind() {
+            Kind::Text => 0,
+            Kind::Boolean => 1,
+            _ => 2,
+        };
+        if family(label) != family(prediction) {
+            return Err(Problem::new(format!(
+                "{} holds {} and {} holds {}: no prediction could ever be right",
+                code(label.name()),
+                label.column.described(),
+                code(prediction.name()),
+                prediction.column.described()
+            ))
+            .hint("write both columns with one type"));
+        }
+        Ok((label.named(), prediction.named()))
+    }
+
     pub fn modified(self) -> Typed<Option<i64>> {
         Typed::new(self.role, Statistic::Modified)
     }
@@ -195,6 +351,17 @@ impl<'a> AskedColumn<'a> {
 
     pub fn newest(self) -> Typed<Option<i64>> {
         self.key(Statistic::Newest { column: self.named() })
+    }
+
+    /// The values of a column of numbers, ascending.
+    ///
+    /// # Errors
+    /// It holds something else.
+    pub fn sorted(self) -> Result<Typed<Arc<Vec<f64>>>, Problem> {
+        match self.kind() {
+            Kind::Integer | Kind::Float | Kind::Number => Ok(self.key(Statistic::Sorted { column: self.named() })),
+            _ => Err(self.unfit("numbers")),
+        }
     }
 
     fn named(self) -> String {
@@ -255,7 +422,7 @@ pub enum Gate {
 pub struct Registered {
     pub id: &'static str,
     pub gate: Gate,
-    pub needs_target: bool,
+    pub parts: &'static [Part],
     pub schema: fn() -> Schema,
     pub read: Read,
 }
@@ -268,7 +435,7 @@ impl Registered {
         Self {
             id: C::ID,
             gate,
-            needs_target: C::NEEDS_TARGET,
+            parts: C::PARTS,
             schema: || schemars::schema_for!(C),
             read: |settings| crate::config::read::<C>(settings).map(|check| Box::new(check) as Box<dyn AnyCheck>),
         }

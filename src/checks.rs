@@ -19,6 +19,16 @@ crate::checks! {
         conflicting_labels::ConflictingLabels,
         expression::Expression,
     }
+    /// Checks of a model.
+    model as Model {
+        metric::Metric,
+        improvement::Improvement,
+        beats_dummy::BeatsDummy,
+        fairness::Fairness,
+        latency::Latency,
+        model_size::ModelSize,
+        prediction_range::PredictionRange,
+    }
 }
 
 /// The check of that id.

@@ -5,7 +5,7 @@ pub mod action;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// The quality gate of machine-learning delivery.
-#[derive(Debug, Parser)]
+#[derive(Parser)]
 #[command(name = "mlgate", version, propagate_version = true, max_term_width = 100)]
 #[command(after_help = "Exit codes: 0 passed, 1 blocked by the gate, 2 usage or configuration, 3 could not measure.")]
 pub struct Cli {
@@ -13,9 +13,9 @@ pub struct Cli {
     pub command: Command,
 }
 
-#[derive(Debug, Subcommand)]
+#[derive(Subcommand)]
 pub enum Command {
-    /// Judge the data: every configured check, one report.
+    /// Judge the data and the model: every configured check, one report.
     Check(Box<CheckArgs>),
     /// Profile a table and print an mlgate.yml whose limits it passes with a margin.
     Suggest(SuggestArgs),
@@ -35,7 +35,7 @@ pub enum Command {
 }
 
 /// Inputs of `check`; the fields' names are the inputs' names, with hyphens.
-#[derive(Debug, Default, Args)]
+#[derive(Default, Args)]
 pub struct CheckArgs {
     /// Config files, one a line; later ones win. Without it mlgate.yml, if there is one.
     #[arg(long, value_name = "FILE", help_heading = "Where things are")]
@@ -55,9 +55,27 @@ pub struct CheckArgs {
     /// The test table, for entries with `on: test`.
     #[arg(long, value_name = "PATH", help_heading = "Where things are")]
     pub test_data: Option<String>,
-    /// The table of predictions, for entries with `on: predictions`.
+    /// The table of the candidate's predictions.
     #[arg(long, value_name = "PATH", help_heading = "Where things are")]
     pub predictions: Option<String>,
+    /// A JSON or YAML file of metrics that were computed elsewhere.
+    #[arg(long, value_name = "PATH", help_heading = "Where things are")]
+    pub metrics: Option<String>,
+    /// The model itself, a file or a folder.
+    #[arg(long, value_name = "PATH", help_heading = "Where things are")]
+    pub artifact: Option<String>,
+    /// The model's name, in reports and in the registry.
+    #[arg(long, value_name = "NAME", help_heading = "Where things are")]
+    pub model_name: Option<String>,
+    /// The candidate's version.
+    #[arg(long, value_name = "VERSION", help_heading = "Where things are")]
+    pub model_version: Option<String>,
+    /// The model in production: `mlflow:<name>@<alias>`, `git:<ref>:<path>`, or a path to metrics or predictions.
+    #[arg(long, value_name = "BASELINE", help_heading = "Where things are")]
+    pub baseline: Option<String>,
+    /// Where the MLflow server is; `MLFLOW_TRACKING_URI` without it.
+    #[arg(long, value_name = "URI", help_heading = "Where things are")]
+    pub mlflow_tracking_uri: Option<String>,
     /// The column that the model is to predict.
     #[arg(long, value_name = "COLUMN", help_heading = "Where things are")]
     pub target_column: Option<String>,
@@ -98,7 +116,28 @@ pub struct CheckArgs {
     /// How old the newest row may be, in days (`freshness`).
     #[arg(long, value_name = "DAYS", help_heading = "Thresholds")]
     pub max_age_days: Option<String>,
+    /// The smallest accuracy allowed (`metric`).
+    #[arg(long, value_name = "SHARE", help_heading = "Thresholds")]
+    pub min_accuracy: Option<String>,
+    /// The smallest gain in accuracy over the baseline (`improvement`).
+    #[arg(long, value_name = "GAIN", help_heading = "Thresholds")]
+    pub min_improvement: Option<String>,
+    /// The smallest ratio of the rates at which groups are predicted positive (`fairness`).
+    #[arg(long, value_name = "RATIO", help_heading = "Thresholds")]
+    pub min_demographic_parity: Option<String>,
+    /// The columns whose groups are compared, one a line or a JSON list (`fairness`).
+    #[arg(long, value_name = "COLUMNS", help_heading = "Thresholds")]
+    pub sensitive_columns: Option<String>,
+    /// The largest 99th percentile of a prediction's time, in milliseconds (`latency`).
+    #[arg(long, value_name = "MS", help_heading = "Thresholds")]
+    pub max_latency_p99_ms: Option<String>,
+    /// The largest model allowed, in MB (`model_size`).
+    #[arg(long, value_name = "MB", help_heading = "Thresholds")]
+    pub max_model_size_mb: Option<String>,
 
+    /// The token to read the baseline of a git ref with; `GITHUB_TOKEN` without it.
+    #[arg(long, value_name = "TOKEN", help_heading = "Talking")]
+    pub github_token: Option<String>,
     /// What ends the run with exit code 1: `fail` without it; `never` turns 1 into 0, and nothing else.
     #[arg(long, value_name = "WHAT", help_heading = "Talking")]
     pub fail_on: Option<FailOn>,

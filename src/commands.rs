@@ -1,6 +1,7 @@
 //! What the commands do with the world: print, read, write.
 #![expect(clippy::disallowed_methods, reason = "edge: the process and its files")]
 
+mod candidate;
 pub mod check;
 mod progress;
 
@@ -16,6 +17,7 @@ use crate::checks;
 use crate::cli::{SuggestArgs, action};
 use crate::docs;
 use crate::engine;
+use crate::github::contents::Repository;
 use crate::github::{Github, annotations, outputs};
 use crate::plan::{self, CsvForm};
 use crate::problem::{Exit, Failure, Problem, nearest};
@@ -77,6 +79,18 @@ impl Context {
         }
         let root = self.variables.get("GITHUB_WORKSPACE").filter(|root| !root.is_empty()).map_or(".", String::as_str);
         Workspace::action(Path::new(root), data_root.map(Path::new))
+    }
+
+    /// This repository on GitHub, as the environment has it; `token` is the input's.
+    pub fn repository(&self, token: Option<&str>) -> Option<Repository> {
+        let get = |name: &str| self.variables.get(name).filter(|value| !value.is_empty()).cloned();
+        let proxied = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"].iter().any(|name| get(name).is_some());
+        Some(Repository {
+            api: get("GITHUB_API_URL").unwrap_or_else(|| "https://api.github.com".to_owned()),
+            name: get("GITHUB_REPOSITORY")?,
+            token: token.map(ToOwned::to_owned).or_else(|| get("GITHUB_TOKEN")),
+            proxied,
+        })
     }
 
     /// Appends outputs for later steps.
@@ -185,6 +199,11 @@ fn complain(word: &str, color: anstyle::AnsiColor, message: &str) {
         log_safe(message)
     );
     let _ = anstream::stderr().write_all(line.as_bytes());
+}
+
+/// Bytes in lower-case hexadecimal digits.
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// # Errors

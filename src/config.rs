@@ -3,7 +3,9 @@
 pub mod document;
 pub mod entry;
 pub mod inputs;
+pub mod model;
 pub mod schema;
+mod short;
 pub mod threshold;
 
 use std::collections::BTreeSet;
@@ -13,15 +15,18 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_yaml::{Mapping, Value};
 
+use crate::check::Gate;
 use crate::problem::{Problem, nearest};
 use crate::words::code;
 use document::{Document, join, prefix};
 pub use entry::{Beside, Entry};
+pub use model::ModelSection;
 
 /// All files and inputs together, in the user's words.
 #[derive(Debug, Default)]
 pub struct Config {
     pub data: DataSection,
+    pub model: ModelSection,
     pub entries: Vec<Entry>,
     /// Thresholds that a flat file leaves out, by its own keys.
     pub not_configured: Vec<String>,
@@ -62,7 +67,7 @@ impl Config {
         let mut config = Self::default();
         let Value::Mapping(top) = &document.value else {
             problems.push(
-                Problem::new("a config is a map with the section `data`")
+                Problem::new("a config is a map with the sections `data` and `model`")
                     .hint("`mlgate suggest DATA` writes one")
                     .at(Some(document.place(""))),
             );
@@ -74,8 +79,17 @@ impl Config {
         }
         for (key, value) in top {
             match key.as_str() {
-                Some("data") => config.read_data(document, value, problems),
-                Some(later @ ("model" | "rollout")) => problems.push(
+                Some("data") => {
+                    if let Some(data) = config.read_section(document, "data", Gate::Data, value, problems) {
+                        config.data = data;
+                    }
+                }
+                Some("model") => {
+                    if let Some(model) = config.read_section(document, "model", Gate::Model, value, problems) {
+                        config.model = model;
+                    }
+                }
+                Some(later @ "rollout") => problems.push(
                     Problem::new(format!("{later}: the {later} section comes with a later version of mlgate"))
                         .at(Some(document.place(later))),
                 ),
@@ -111,6 +125,7 @@ impl Config {
         if later.data.csv.is_some() {
             self.data.csv = later.data.csv;
         }
+        self.model.merge(later.model);
         // Entries of one file never replace each other, so only those that were here before can go.
         let before = self.entries.len();
         let mut replaced = vec![false; before];
@@ -131,32 +146,40 @@ impl Config {
         }
     }
 
-    fn read_data(&mut self, document: &Document, value: &Value, problems: &mut Vec<Problem>) {
+    /// A section, its checks put aside with the others; nothing where it is wrong.
+    fn read_section<T: DeserializeOwned + JsonSchema>(
+        &mut self,
+        document: &Document,
+        name: &str,
+        gate: Gate,
+        value: &Value,
+        problems: &mut Vec<Problem>,
+    ) -> Option<T> {
         let mut section = match value {
             Value::Mapping(section) => section.clone(),
             Value::Null => Mapping::new(),
             _ => {
-                problems.push(Problem::new("data: expected a map").at(Some(document.place("data"))));
-                return;
+                problems.push(Problem::new(format!("{name}: expected a map")).at(Some(document.place(name))));
+                return None;
             }
         };
         let checks = section.remove("checks");
-        match read_with::<DataSection>(Value::Mapping(section), &["checks"]) {
-            Ok(data) => self.data = data,
-            Err(wrong) => locate(document, "data", wrong, problems),
-        }
+        let read = read_with::<T>(Value::Mapping(section), &["checks"]);
+        let read = read.map_err(|wrong| locate(document, name, wrong, problems)).ok();
+        let path = join(name, "checks");
         match checks {
             None | Some(Value::Null) => {}
             Some(Value::Sequence(list)) => {
                 for (index, value) in list.into_iter().enumerate() {
-                    self.entries.extend(Entry::read(document, &format!("data.checks[{index}]"), value, problems));
+                    self.entries.extend(Entry::read(document, &format!("{path}[{index}]"), gate, value, problems));
                 }
             }
             Some(_) => problems.push(
-                Problem::new("data.checks: expected a list, each check starting with `- `")
-                    .at(Some(document.place("data.checks"))),
+                Problem::new(format!("{path}: expected a list, each check starting with `- `"))
+                    .at(Some(document.place(&path))),
             ),
         }
+        read
     }
 }
 

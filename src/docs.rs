@@ -9,7 +9,7 @@ use clap::{Arg, CommandFactory};
 use schemars::schema_for;
 use serde_json::Value;
 
-use crate::check::Registered;
+use crate::check::{Gate, Registered};
 use crate::checks;
 use crate::cli::Cli;
 use crate::config;
@@ -53,7 +53,11 @@ pub fn page(check: &Registered) -> String {
             let _ = writeln!(out, "| `{name}` | {} | {default} | {meaning} |", type_of(property, &schema));
         }
     }
-    out.push_str("\nBeside the check an entry may have `severity`, `name`, `on` and `waiver`.\n");
+    let beside = match check.gate {
+        Gate::Data => "`severity`, `name`, `on` and `waiver`",
+        Gate::Model => "`severity`, `name` and `waiver`",
+    };
+    let _ = writeln!(out, "\nBeside the check an entry may have {beside}.");
     out
 }
 
@@ -143,6 +147,9 @@ fn action(now: &str) -> String {
         String::from("inputs:\n  command:\n    description: \"What to do; `check` judges\"\n    default: check\n");
     for (name, help, _) in inputs() {
         let _ = writeln!(part, "  {name}:\n    description: {}", quoted(&help));
+        if name == "github-token" {
+            part.push_str("    default: ${{ github.token }}\n");
+        }
     }
     part.push_str("outputs:\n");
     for (name, help) in OUTPUTS {

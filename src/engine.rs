@@ -6,6 +6,7 @@ mod cells;
 mod classes;
 mod footer;
 mod partitions;
+mod predictions;
 mod repeats;
 mod rowhash;
 mod scale;
@@ -88,7 +89,7 @@ pub fn measure_one(
         }
     }
     if !left.is_empty() {
-        let means = accumulate::Means { memory, columns: left.len() };
+        let means = accumulate::Means { memory, columns: left.len(), rows: source.info().rows };
         let scanned = catch_unwind(AssertUnwindSafe(|| scan::scan(source, &left, means, progress)));
         let scanned = scanned.unwrap_or_else(|_| {
             let problem = gave_up(source.shown());

@@ -4,15 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate};
 
-use crate::check::{Gate, Judge, Named, Tables};
+use crate::candidate::{Baseline, Candidate};
+use crate::check::{Check, Gate, Judge, Named, Tables};
+use crate::checks::model::{improvement::Improvement, metric::Metric, model_size::ModelSize};
 use crate::cli::FailOn;
 use crate::config::Entry;
+use crate::inference::adjust::benjamini_hochberg;
 use crate::plan::Plan;
 use crate::problem::Problem;
 use crate::report::RunResult;
 use crate::statistic::{Key, Measured};
 use crate::table::{Role, TableInfo};
-use crate::verdict::{Finding, Limit, Outcome, Severity, Status, Unit, Verdict};
+use crate::verdict::{Finding, Limit, Severity, Status, Unit, Verdict};
 
 /// Checks that have something to say of an empty table.
 const JUDGE_EMPTY: [&str; 2] = ["row_count", "schema"];
@@ -24,6 +27,7 @@ type Asked = (Entry, Option<String>, Result<Option<Judge>, Problem>);
 pub fn judge(
     plan: Plan,
     tables: &BTreeMap<Role, Result<TableInfo, Problem>>,
+    model: &Candidate,
     measure: impl FnOnce(&BTreeSet<Key>) -> Measured,
 ) -> Vec<(Gate, Verdict)> {
     let Plan { entries, target, timestamp, now, show_values, .. } = plan;
@@ -34,11 +38,15 @@ pub fn judge(
     for planned in entries {
         let entry = planned.entry;
         let subject = planned.check.subject(named);
-        let view = Tables { here: entry.on, named, now, all: tables };
-        let judge = if is_empty(entry.on) && !JUDGE_EMPTY.contains(&entry.check.id) {
+        let view = Tables { here: entry.on, named, now, all: tables, model };
+        // A check of the model may not look at the predictions at all: its keys say.
+        let judge = if entry.check.gate == Gate::Data && is_empty(entry.on) && !JUDGE_EMPTY.contains(&entry.check.id) {
             Ok(None)
         } else {
             planned.check.plan(&view).map(|(wanted, judge)| {
+                if entry.check.gate == Gate::Model && wanted.iter().any(|key| is_empty(key.table)) {
+                    return None;
+                }
                 keys.extend(wanted);
                 Some(judge)
             })
@@ -48,7 +56,6 @@ pub fn judge(
 
     let measured = measure(&keys);
 
-    let used: BTreeSet<Role> = asked.iter().map(|(entry, ..)| entry.on).collect();
     let mut verdicts: Vec<_> = asked
         .into_iter()
         .map(|(entry, subject, judge)| {
@@ -57,13 +64,35 @@ pub fn judge(
         })
         .collect();
     // A table that is configured counts, also where no entry looks at it.
+    let said: BTreeSet<String> = verdicts.iter().map(|(_, verdict)| verdict.message.clone()).collect();
     let tables = tables.iter().filter_map(|(role, table)| match table {
-        Ok(info) if info.rows == 0 => Some(empty_table(*role)),
-        Err(problem) if !used.contains(role) => Some(unread_table(*role, problem)),
+        Ok(info) if info.rows == 0 => Some((gate_of(*role), empty_table(*role))),
+        Err(problem) if !said.contains(&problem.message) => Some((gate_of(*role), unread_table(*role, problem))),
         _ => None,
     });
-    verdicts.extend(tables.map(|verdict| (Gate::Data, verdict)));
+    verdicts.extend(tables);
+    // So does what the model gate was given beside them.
+    let recorded = model.recorded.as_ref().and_then(|recorded| recorded.as_ref().err());
+    let size = model.size.as_ref().and_then(|size| size.as_ref().err());
+    let baseline = if let Baseline::Broken(problem) = &model.baseline { Some(problem) } else { None };
+    for (check, problem) in [(Metric::ID, recorded), (ModelSize::ID, size), (Improvement::ID, baseline)] {
+        if let Some(problem) = problem.filter(|problem| !said.contains(&problem.message)) {
+            let verdict = unread_table(Role::Predictions, problem);
+            verdicts.push((Gate::Model, Verdict { check: check.to_owned(), on: None, ..verdict }));
+        }
+    }
+    adjust(verdicts.iter_mut().map(|(_, verdict)| verdict));
     verdicts
+}
+
+/// Sets beside every p-value of the run its adjusted one.
+fn adjust<'a>(verdicts: impl Iterator<Item = &'a mut Verdict>) {
+    let mut tested: Vec<(f64, &mut Verdict)> =
+        verdicts.filter_map(|verdict| Some((verdict.values.get("p")?.as_f64()?, verdict))).collect();
+    let adjusted = benjamini_hochberg(&tested.iter().map(|(p, _)| *p).collect::<Vec<_>>());
+    for ((_, verdict), p) in tested.iter_mut().zip(adjusted) {
+        verdict.values.insert("p_adjusted".to_owned(), p.into());
+    }
 }
 
 /// A finding as the report shows it: severity and waiver applied.
@@ -78,7 +107,7 @@ fn verdict(
         check: entry.check.id.to_owned(),
         subject,
         name: entry.name,
-        on: (entry.on != Role::Training).then(|| entry.on.to_string()),
+        on: (entry.check.gate == Gate::Data && entry.on != Role::Training).then(|| entry.on.to_string()),
         status: Status::Error,
         severity: entry.severity,
         observed: None,
@@ -104,23 +133,19 @@ fn verdict(
         }
         Ok(Some(finding)) => finding,
     };
-    verdict.status = match finding.outcome {
-        Outcome::Pass => Status::Pass,
-        Outcome::Fail => Status::Fail,
-        Outcome::Inconclusive => Status::Inconclusive,
-    };
+    verdict.status = finding.outcome.status();
     let written: Vec<&str> = entry.settings.keys().filter_map(|key| key.as_str()).collect();
     if let Some(held) = finding.shown(&written) {
         verdict.observed = Some(held.observed);
         verdict.limit = Some(held.limit);
-        verdict.unit = Some(held.unit);
+        verdict.unit = held.unit;
     }
     verdict.message = finding.message;
     verdict.values = finding.values;
     if show_values {
         verdict.examples = finding.examples;
     }
-    if verdict.status != Status::Pass {
+    if matches!(verdict.status, Status::Fail | Status::Inconclusive) {
         if let Some(waiver) = entry.waiver {
             if in_force(&waiver.until, now) {
                 verdict.status = Status::Warn;
@@ -174,6 +199,14 @@ fn unread_table(role: Role, problem: &Problem) -> Verdict {
         message: problem.message.clone(),
         hint: problem.hint.clone(),
         ..empty_table(role)
+    }
+}
+
+/// The gate that a table belongs to.
+fn gate_of(role: Role) -> Gate {
+    match role {
+        Role::Training | Role::Test | Role::Reference => Gate::Data,
+        Role::Predictions | Role::Baseline => Gate::Model,
     }
 }
 

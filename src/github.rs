@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "edge: writes the runner's files")]
 
 pub mod annotations;
+pub mod contents;
 pub mod outputs;
 
 use std::collections::BTreeMap;

@@ -1,15 +1,18 @@
 //! What the config means: every entry a check, every table a path, every problem listed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate};
 use serde_yaml::Value;
 
-use crate::check::{AnyCheck, Gate};
+use crate::check::{AnyCheck, Gate, Part};
 use crate::checks;
 use crate::cli::{CheckArgs, FailOn, GateChoice, size};
 use crate::config::document::prefix;
-use crate::config::{Config, Entry};
+use crate::config::model::{BaselineSection, Missing, PredictionsSection};
+use crate::config::{Config, Entry, ModelSection};
+use crate::limit::Plain;
+use crate::predictions::Names;
 use crate::problem::{Problem, nearest};
 use crate::table::Role;
 use crate::table::csv::Csv;
@@ -22,6 +25,7 @@ const DEFAULT_MEMORY: usize = 1_000_000_000;
 pub struct Plan {
     /// Where each table is, as the user wrote it.
     pub tables: BTreeMap<Role, String>,
+    pub model: ModelPlan,
     pub csv: CsvForm,
     pub entries: Vec<PlannedEntry>,
     pub target: Option<String>,
@@ -54,6 +58,19 @@ impl CsvForm {
     }
 }
 
+/// What the model gate looks at; nothing where it does not run.
+#[derive(Debug, Default)]
+pub struct ModelPlan {
+    pub name: Option<String>,
+    pub version: Option<String>,
+    pub names: Names,
+    /// Path of the metrics file.
+    pub metrics: Option<String>,
+    /// Path of the model.
+    pub artifact: Option<String>,
+    pub baseline: Option<BaselineSection>,
+}
+
 pub struct PlannedEntry {
     pub entry: Entry,
     pub check: Box<dyn AnyCheck>,
@@ -81,26 +98,37 @@ pub fn plan(config: Config, args: &CheckArgs, clock: i64) -> Result<Plan, Vec<Pr
             .ok()
     });
 
-    let mut tables = BTreeMap::new();
     let section = &config.data;
-    for (role, path) in [
-        (Role::Training, &section.path),
-        (Role::Test, &section.test),
-        (Role::Reference, &section.reference),
-        (Role::Predictions, &args.predictions),
-    ] {
-        if let Some(path) = path {
-            tables.insert(role, path.clone());
-        }
-    }
+    let predictions = config.model.predictions.clone().unwrap_or_default();
+    let named = [
+        (Role::Training, Gate::Data, &section.path),
+        (Role::Test, Gate::Data, &section.test),
+        (Role::Reference, Gate::Data, &section.reference),
+        (Role::Predictions, Gate::Model, &predictions.path),
+    ];
+    let runs = |gate: Gate| match args.gate {
+        None => true,
+        Some(GateChoice::Data) => gate == Gate::Data,
+        Some(GateChoice::Model) => gate == Gate::Model,
+    };
+    let model = if runs(Gate::Model) {
+        model_plan(&config.model, predictions.clone(), &mut problems)
+    } else {
+        ModelPlan::default()
+    };
+    let has = |part: Part| match part {
+        Part::Target => section.target.is_some(),
+        Part::Predictions => predictions.path.is_some(),
+        Part::Numbers => predictions.path.is_some() || model.metrics.is_some(),
+        Part::Artifact => model.artifact.is_some(),
+        Part::Baseline => model.baseline.is_some(),
+    };
 
     let mut entries = Vec::new();
+    // A table that no entry looks at counts too, but not that of a gate that does not run.
+    let mut wanted: BTreeSet<Role> = named.iter().filter(|(_, gate, _)| runs(*gate)).map(|(role, ..)| *role).collect();
     for entry in config.entries {
-        let wanted = |gate: GateChoice| match gate {
-            GateChoice::Data => entry.check.gate == Gate::Data,
-            GateChoice::Model => entry.check.gate == Gate::Model,
-        };
-        if args.gate.is_some_and(|gate| !wanted(gate)) || !only.is_empty() && !only.contains(&entry.check.id) {
+        if !runs(entry.check.gate) || !only.is_empty() && !only.contains(&entry.check.id) {
             continue;
         }
         if entry.broken {
@@ -118,15 +146,15 @@ pub fn plan(config: Config, args: &CheckArgs, clock: i64) -> Result<Plan, Vec<Pr
         if let Err(message) = check.validate() {
             problems.push(problem(message));
         }
-        if entry.check.needs_target && section.target.is_none() {
-            problems.push(
-                problem("needs to know the target column".into())
-                    .hint("set `data.target`, or the input `target-column`"),
-            );
+        for part in entry.check.parts.iter().filter(|part| !has(**part)) {
+            let (message, hint) = part.missing();
+            problems.push(problem(message.into()).hint(hint));
         }
-        if !tables.contains_key(&entry.on) {
+        let is_named = named.iter().any(|(role, _, path)| *role == entry.on && path.is_some());
+        if entry.check.gate == Gate::Data && !is_named {
             problems.push(problem(format!("there is no {} table", entry.on)).hint(entry.on.hint()));
         }
+        wanted.insert(entry.on);
         if let Some(waiver) = &entry.waiver
             && NaiveDate::parse_from_str(&waiver.until, "%Y-%m-%d").is_err()
         {
@@ -141,8 +169,11 @@ pub fn plan(config: Config, args: &CheckArgs, clock: i64) -> Result<Plan, Vec<Pr
     if !problems.is_empty() {
         return Err(problems);
     }
+    let tables = named.into_iter().filter(|(role, ..)| wanted.contains(role));
+    let tables = tables.filter_map(|(role, _, path)| Some((role, path.clone()?))).collect();
     Ok(Plan {
         tables,
+        model,
         csv: CsvForm { delimiter, null_values: csv.null_values },
         entries,
         target: config.data.target,
@@ -153,6 +184,46 @@ pub fn plan(config: Config, args: &CheckArgs, clock: i64) -> Result<Plan, Vec<Pr
         show_values: args.show_values.unwrap_or(false),
         not_configured: config.not_configured,
     })
+}
+
+fn model_plan(section: &ModelSection, predictions: PredictionsSection, problems: &mut Vec<Problem>) -> ModelPlan {
+    let usual = Names::default();
+    let PredictionsSection { label, prediction, score, positive, weight, key, latency, .. } = predictions;
+    let names = Names {
+        label: label.unwrap_or(usual.label),
+        prediction: prediction.unwrap_or(usual.prediction),
+        score,
+        positive: positive.map(|Plain(class)| class),
+        weight,
+        key,
+        latency: latency.unwrap_or(usual.latency),
+    };
+    if let Some(baseline) = &section.baseline {
+        match baseline.sources() {
+            0 if baseline.missing == Missing::Error => problems.push(
+                Problem::new("model.baseline: names no source, expected one of mlflow, git, path")
+                    .hint("`missing: skip` alone says that this is the first model"),
+            ),
+            2.. => {
+                let said = "model.baseline: names several sources, expected one of mlflow, git, path";
+                problems.push(Problem::new(said));
+            }
+            _ => {}
+        }
+        if baseline.mlflow.as_ref().is_some_and(|mlflow| mlflow.name.is_none()) && section.name.is_none() {
+            problems.push(
+                Problem::new("model.baseline.mlflow: which registered model?").hint("set its `name`, or `model.name`"),
+            );
+        }
+    }
+    ModelPlan {
+        name: section.name.clone(),
+        version: section.version.clone().map(|Plain(version)| version),
+        names,
+        metrics: section.metrics.clone(),
+        artifact: section.artifact.clone(),
+        baseline: section.baseline.clone(),
+    }
 }
 
 /// The delimiter as the byte it is in a file.

@@ -5,7 +5,9 @@
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
+use std::sync::Arc;
 
+use crate::predictions::{Confusion, Reading, Rows, Slicer};
 use crate::problem::Problem;
 use crate::table::Role;
 
@@ -45,6 +47,42 @@ pub enum Statistic {
     Conflicts { features: Vec<String>, label: String },
     /// [`Profile`]: what `suggest` wants to know of a column.
     Profile { column: String },
+    /// [`Confusion`]: how often each label met each prediction, in each slice.
+    Confusion { label: String, prediction: String, weight: Option<String>, by: Vec<Slicer> },
+    /// [`Rows`]: these columns of every row.
+    Rows(Box<Wanted>),
+    /// `Arc<Vec<f64>>`: the values of a column of numbers, ascending; none is missing.
+    Sorted { column: String },
+}
+
+/// Which columns of a predictions table are collected, and as what.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Wanted {
+    pub reading: Reading,
+    pub label: String,
+    pub prediction: Option<String>,
+    /// Of which class, and in which column; of the positive class where that is nobody's.
+    pub scores: Vec<(Option<String>, String)>,
+    pub weight: Option<String>,
+    pub by: Vec<Slicer>,
+    pub key: Option<String>,
+    /// Columns whose hash tells whether two rows are about the same thing.
+    pub about: Vec<String>,
+}
+
+impl Wanted {
+    /// Bytes of one row.
+    pub fn width(&self) -> usize {
+        let target = if self.reading == Reading::Classes { 2 } else { 8 };
+        let targets = 1 + usize::from(self.prediction.is_some());
+        // A sort of scores takes as much again, twice.
+        target * targets
+            + 24 * self.scores.len()
+            + 8 * usize::from(self.weight.is_some())
+            + 2 * usize::from(!self.by.is_empty())
+            + 16 * usize::from(self.key.is_some())
+            + 8 * usize::from(!self.about.is_empty())
+    }
 }
 
 /// One end of a range inside a key: totally ordered.
@@ -109,6 +147,9 @@ pub enum Value {
     Classes(Classes),
     Instant(Option<i64>),
     Profile(Profile),
+    Confusion(Confusion),
+    Rows(Arc<Rows>),
+    Sorted(Arc<Vec<f64>>),
 }
 
 /// What was measured: each a value, or why there is none.
@@ -144,6 +185,11 @@ pub trait FromValue: Sized {
 impl<T> Typed<T> {
     pub(crate) fn new(table: Role, statistic: Statistic) -> Self {
         Self { key: Key { table, statistic }, value: PhantomData }
+    }
+
+    /// What is asked, while it is being put together.
+    pub(crate) fn statistic(&mut self) -> &mut Statistic {
+        &mut self.key.statistic
     }
 }
 
@@ -237,6 +283,9 @@ from_value! {
     Classes => Classes,
     Instant => Option<i64>,
     Profile => Profile,
+    Confusion => Confusion,
+    Rows => Arc<Rows>,
+    Sorted => Arc<Vec<f64>>,
 }
 
 impl PartialEq for Total {

@@ -18,6 +18,10 @@ pub enum Role {
     Test,
     Reference,
     Predictions,
+    /// The predictions of the model in production; no data check looks at them.
+    #[serde(skip)]
+    #[schemars(skip)]
+    Baseline,
 }
 
 /// The types that checks and configs distinguish.
@@ -72,6 +76,7 @@ impl Role {
             Self::Test => "test",
             Self::Reference => "reference",
             Self::Predictions => "predictions",
+            Self::Baseline => "baseline",
         }
     }
 
@@ -81,7 +86,8 @@ impl Role {
             Self::Training => "set `data.path`, or the input `data`",
             Self::Test => "set `data.test`, or the input `test-data`",
             Self::Reference => "set `data.reference`, or the input `reference`",
-            Self::Predictions => "set the input `predictions`",
+            Self::Predictions => "set `model.predictions`, or the input `predictions`",
+            Self::Baseline => "set `model.baseline`, or the input `baseline`",
         }
     }
 }

@@ -146,6 +146,53 @@ fn rounded(value: f64, decimals: usize) -> String {
 
 /// A number as short as it can be said, yet never looking equal to a limit it differs from.
 pub fn number(value: f64, limits: &[f64]) -> String {
+    digits(value, limits, 2)
+}
+
+/// A metric: three digits after the point, more where it is small or near a limit, fewer where it is large.
+pub fn metric(value: f64, limits: &[f64]) -> String {
+    let enough = match value.abs() {
+        0.0 => 3,
+        small if small < 0.1 => (2 - small.log10().floor() as i32).clamp(3, 17) as usize,
+        large if large >= 10.0 => 2,
+        _ => 3,
+    };
+    digits(value, limits, enough)
+}
+
+/// `95 % interval 0.912 to 0.934`.
+pub fn interval(low: f64, high: f64, confidence: f64) -> String {
+    format!("{} interval {}", percent(100.0 * confidence, &[]), range((low, high)))
+}
+
+/// `0.912 to 0.934`.
+pub fn range((low, high): (f64, f64)) -> String {
+    let end = |end: f64| match end {
+        f64::INFINITY => "∞".to_owned(),
+        f64::NEG_INFINITY => "-∞".to_owned(),
+        end => metric(end, &[]),
+    };
+    format!("{} to {}", end(low), end(high))
+}
+
+/// `+0.012`: a difference.
+pub fn signed(value: f64, limits: &[f64]) -> String {
+    let text = metric(value, limits);
+    if value > 0.0 { format!("+{text}") } else { text }
+}
+
+/// A p-value: `0.031`, `< 0.001`.
+pub fn p_value(p: f64) -> String {
+    if p < 0.001 { "< 0.001".into() } else { metric(p, &[]) }
+}
+
+/// `: 535 more rows like these would decide`.
+pub fn more_rows(needed: u64, there: u64) -> String {
+    let more = needed.saturating_sub(there).max(1);
+    format!(": {} more {} like these would decide", count(more), if more == 1 { "row" } else { "rows" })
+}
+
+fn digits(value: f64, limits: &[f64], least: usize) -> String {
     if !value.is_finite() {
         return value.to_string();
     }
@@ -156,7 +203,7 @@ pub fn number(value: f64, limits: &[f64]) -> String {
         (value == 0.0 || text != "0")
             && limits.iter().all(|&limit| limit == value || text != rounded(limit, 17) && text.parse() != Ok(limit))
     };
-    (2..=17).map(|decimals| rounded(value, decimals)).find(|text| enough(text)).unwrap_or_else(|| value.to_string())
+    (least..=17).map(|decimals| rounded(value, decimals)).find(|text| enough(text)).unwrap_or_else(|| value.to_string())
 }
 
 /// `7.25 %`.
@@ -174,6 +221,7 @@ pub fn observed(value: f64, limit: Option<&Limit>, unit: Option<Unit>) -> String
 pub fn limit(limit: &Limit, unit: Option<Unit>) -> String {
     match (limit.min, limit.max) {
         (Some(min), Some(max)) => format!("{} to {}", with_unit(min, &[], unit), with_unit(max, &[], unit)),
+        (Some(min), None) if limit.exclusive => format!("> {}", with_unit(min, &[], unit)),
         (Some(min), None) => format!("≥ {}", with_unit(min, &[], unit)),
         (None, Some(max)) if limit.exclusive => format!("< {}", with_unit(max, &[], unit)),
         (None, Some(max)) => format!("≤ {}", with_unit(max, &[], unit)),
@@ -204,7 +252,9 @@ fn with_unit(value: f64, limits: &[f64], unit: Option<Unit>) -> String {
         Some(Unit::Rows) if value >= 0.0 && value.fract() == 0.0 && value < HUGE => rows(value as u64),
         Some(Unit::Rows) => format!("{} rows", number(value, limits)),
         Some(Unit::Days) => format!("{} {}", number(value, limits), if value == 1.0 { "day" } else { "days" }),
-        None => number(value, limits),
+        Some(Unit::Milliseconds) => format!("{} ms", number(value, limits)),
+        Some(Unit::Megabytes) => format!("{} MB", number(value, limits)),
+        None => metric(value, limits),
     }
 }
 

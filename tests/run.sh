@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # The one test command: format, lints, tests. Every step runs; the last lines say what came of each.
 #
-# Needs Rust and a C compiler, and installs nothing but Rust's own rustfmt and clippy. That generated
-# files are current is one of the tests: it rewrites what is not, and fails.
+# Needs Rust, a C compiler and Python 3.11. Installs Rust's own rustfmt and clippy, and beside the builds, the
+# first time, an MLflow server for the tests to talk to. That generated files are current is one of the tests:
+# it rewrites what is not, and fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$HOME/.cache/mlgate/target}"
@@ -43,6 +44,7 @@ totals() {
        END { if (n) printf "%d passed, %d failed, %d ignored", p, f, g }' "$log"
 }
 
+step servers tests/servers/mlflow.sh
 step format cargo fmt --check
 step lints cargo clippy --all-targets --locked -- -D warnings
 step tests cargo test --locked --no-fail-fast

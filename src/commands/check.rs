@@ -11,7 +11,8 @@ use std::time::Instant;
 use chrono::{SecondsFormat, Utc};
 use sha2::{Digest, Sha256};
 
-use super::{Context, progress, warn};
+use super::{Context, candidate, progress, warn};
+use crate::baseline::{self, Predictions};
 use crate::cli::{self, CheckArgs, FailOn};
 use crate::config::Config;
 use crate::config::document::{Document, LARGEST};
@@ -32,6 +33,8 @@ const JSON: &str = "report.json";
 const MARKDOWN: &str = "report.md";
 const JUNIT: &str = "junit.xml";
 const SARIF: &str = "results.sarif";
+/// The one flag whose value is secret.
+const TOKEN: &str = "--github-token";
 
 /// # Errors
 /// Usage, configuration, or a report that cannot be handed over.
@@ -96,11 +99,13 @@ impl Run<'_> {
         }
         let fail_on = plan.fail_on;
         let not_configured = plan.not_configured.clone();
-        let (sources, infos, tables) = open_tables(&plan, workspace)?;
+        let known = candidate::open(&plan.model, args, workspace, self.context)?;
+        let (sources, infos, tables) = open_tables(&plan, known.predictions.as_ref(), workspace)?;
         let memory = plan.memory;
         let progress = Arc::default();
         let shown = progress::Shown::start(&progress);
-        let verdicts = gate::judge(plan, &infos, |keys| engine::measure(&sources, keys, memory, &progress));
+        let candidate = &known.candidate;
+        let verdicts = gate::judge(plan, &infos, candidate, |keys| engine::measure(&sources, keys, memory, &progress));
         drop(shown);
 
         let mut gates: BTreeMap<_, Vec<_>> = BTreeMap::new();
@@ -118,6 +123,8 @@ impl Run<'_> {
         let result = gate::result(gates.iter().flat_map(|gate| &gate.checks), fail_on);
         let mut report = self.report(result, gates);
         report.tables = tables;
+        report.baseline = candidate.baseline.reported();
+        report.model = known.model;
         report.not_configured = not_configured;
         report.summary = report.summed_up();
         Ok((report, fail_on))
@@ -262,12 +269,24 @@ impl Run<'_> {
 /// Opened tables, what is known of all, and how the report names them.
 type Opened = (BTreeMap<Role, Source>, BTreeMap<Role, Result<TableInfo, Problem>>, BTreeMap<String, TableSummary>);
 
-fn open_tables(plan: &Plan, workspace: &Workspace) -> Result<Opened, Failure> {
+fn open_tables(plan: &Plan, baseline: Option<&Predictions>, workspace: &Workspace) -> Result<Opened, Failure> {
     let mut sources = BTreeMap::new();
     let mut infos = BTreeMap::new();
     let mut tables = BTreeMap::new();
-    for (role, path) in &plan.tables {
-        let mut summary = TableSummary { path: path.clone(), rows: None, columns: None, fingerprint: None };
+    let anywhere = Workspace::command_line();
+    let mut named: Vec<(Role, String, String, &Workspace)> =
+        plan.tables.iter().map(|(role, path)| (*role, path.clone(), path.clone(), workspace)).collect();
+    match baseline {
+        Some(Predictions::Here(path)) => named.push((Role::Baseline, path.clone(), path.clone(), workspace)),
+        Some(Predictions::Fetched(path, _)) => {
+            // Where it was put is nobody's business, and need not lie in the workspace.
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            named.push((Role::Baseline, path.to_string_lossy().into_owned(), name, &anywhere));
+        }
+        None => {}
+    }
+    for (role, path, shown, workspace) in &named {
+        let mut summary = TableSummary { path: shown.clone(), rows: None, columns: None, fingerprint: None };
         match open(path, plan, workspace)? {
             Ok(source) => {
                 let info = source.info().clone();
@@ -289,11 +308,7 @@ fn open_tables(plan: &Plan, workspace: &Workspace) -> Result<Opened, Failure> {
 fn open(path: &str, plan: &Plan, workspace: &Workspace) -> Result<Result<Source, Problem>, Failure> {
     let files = match files::find(path, workspace) {
         Ok(files) => files,
-        Err(failure) if failure.exit == Exit::Usage => return Err(failure),
-        Err(failure) => {
-            let problem = failure.problems.into_iter().next();
-            return Ok(Err(problem.unwrap_or_else(|| Problem::new(format!("{} could not be read", code(path))))));
-        }
+        Err(failure) => return baseline::problem_of(failure, path).map(Err),
     };
     let csv = plan.csv.clone().for_files(&files);
     Ok(engine::open(files, csv))
@@ -319,9 +334,8 @@ fn read_config(name: &str, path: &Path) -> Result<String, Problem> {
     })
 }
 
-/// In lower-case hexadecimal digits.
 fn sha256(text: &str) -> String {
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    super::hex(&Sha256::digest(text.as_bytes()))
 }
 
 /// The command line as a shell would take it.
@@ -336,7 +350,14 @@ fn command_line(command: &[OsString]) -> String {
             format!("'{}'", text.replace('\'', "'\\''"))
         }
     };
-    let words = command.iter().skip(1).map(|word| quote(&word.to_string_lossy()));
+    // A token is in the environment of who repeats it, not in the report.
+    let mut secret = false;
+    let shown = command.iter().skip(1).map(|word| word.to_string_lossy()).filter(|word| {
+        let hide = secret || word.starts_with(TOKEN);
+        secret = word == TOKEN;
+        !hide
+    });
+    let words = shown.map(|word| quote(&word));
     std::iter::once("mlgate".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }
 

@@ -6,7 +6,7 @@ use serde_yaml::{Mapping, Value};
 
 use super::document::{Document, join};
 use super::{locate, name_of, read, unknown};
-use crate::check::Registered;
+use crate::check::{Gate, Registered};
 use crate::checks;
 use crate::problem::{Place, Problem, nearest};
 use crate::table::Role;
@@ -45,8 +45,8 @@ pub struct Beside {
     pub waiver: Option<Waiver>,
 }
 
-/// Checks of the data that the documentation of later versions names: asked for, they are refused as such.
-const LATER: [&str; 9] = [
+/// Checks that the documentation of later versions names: asked for, they are refused as such.
+const LATER: [&str; 15] = [
     "drift",
     "target_drift",
     "train_test_overlap",
@@ -56,14 +56,26 @@ const LATER: [&str; 9] = [
     "new_categories",
     "near_duplicates",
     "anomaly",
+    "memory",
+    "invariance",
+    "directional",
+    "expected",
+    "roundtrip",
+    "serving",
 ];
 
 /// Settings that tell two entries of one check apart when files are merged.
 const IDENTITY: [&str; 9] = ["column", "columns", "metric", "average", "method", "sql", "statistic", "by", "name"];
 
 impl Entry {
-    /// Reads one item of a list of checks; problems are collected, not thrown.
-    pub fn read(document: &Document, path: &str, value: Value, problems: &mut Vec<Problem>) -> Option<Self> {
+    /// Reads one item of a gate's list of checks; problems are collected, not thrown.
+    pub fn read(
+        document: &Document,
+        path: &str,
+        gate: Gate,
+        value: Value,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Self> {
         let at = |path: &str| Some(document.place(path));
         let mut map = match value {
             Value::Mapping(map) => map,
@@ -91,7 +103,8 @@ impl Entry {
                     problems.push(Problem::new(said).at(at(&join(path, id))));
                     return None;
                 }
-                let ids: Vec<&str> = checks::ALL.iter().map(|check| check.id).collect();
+                let ids: Vec<&str> =
+                    checks::ALL.iter().filter(|check| check.gate == gate).map(|check| check.id).collect();
                 let mut problem = Problem::new(format!("{path}: unknown check {}", code(id))).at(at(&join(path, id)));
                 problem = match nearest(id, ids.iter().copied()) {
                     Some(near) => problem.hint(format!("did you mean `{near}`?")),
@@ -115,6 +128,22 @@ impl Entry {
             map.remove(extra.as_str());
         }
         let check = checks::find(&id)?;
+        if check.gate != gate {
+            let section = check.gate.word();
+            problems.push(
+                Problem::new(format!("{path}: {} is a check of the {section}", code(&id)))
+                    .hint(format!("write it under `{section}.checks`"))
+                    .at(at(&join(path, &id))),
+            );
+            return None;
+        }
+        if gate == Gate::Model && map.contains_key("on") {
+            problems.push(
+                Problem::new(format!("{path}.on: a check of the model looks at its predictions, and nowhere else"))
+                    .at(at(&join(path, "on"))),
+            );
+            map.remove("on");
+        }
         let settings = map.remove(id.as_str()).unwrap_or(Value::Null);
         let beside = match read::<Beside>(Value::Mapping(map)) {
             Ok(beside) => beside,
@@ -134,6 +163,7 @@ impl Entry {
             _ => Mapping::new(),
         };
         let Beside { severity, name, on, waiver } = beside;
+        let on = if gate == Gate::Model { Role::Predictions } else { on };
         Some(Entry { check, settings, severity, name, on, waiver, broken, path: inner.clone(), place: at(&inner) })
     }
 

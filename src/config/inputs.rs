@@ -3,7 +3,9 @@
 use serde_yaml::Value;
 
 use super::Config;
+use super::model::BaselineSection;
 use crate::cli::{self, CheckArgs};
+use crate::limit::Plain;
 use crate::problem::Problem;
 
 /// Lays the inputs over what the files say; every problem of every input at once.
@@ -20,7 +22,9 @@ pub fn apply(config: &mut Config, args: &CheckArgs) -> Vec<Problem> {
             place.clone_from(input);
         }
     }
-    let thresholds: [(&str, &Option<String>, Form); 7] = [
+    let mut problems = Vec::new();
+    apply_model(config, args, &mut problems);
+    let thresholds: [(&str, &Option<String>, Form); 11] = [
         ("min-rows", &args.min_rows, Form::Number),
         ("max-null-percent", &args.max_null_percent, Form::Number),
         ("required-columns", &args.required_columns, Form::List),
@@ -28,8 +32,11 @@ pub fn apply(config: &mut Config, args: &CheckArgs) -> Vec<Problem> {
         ("max-duplicate-percent", &args.max_duplicate_percent, Form::Number),
         ("max-age-days", &args.max_age_days, Form::Number),
         ("feature-ranges", &args.feature_ranges, Form::Yaml),
+        ("min-accuracy", &args.min_accuracy, Form::Number),
+        ("min-improvement", &args.min_improvement, Form::Number),
+        ("max-latency-p99-ms", &args.max_latency_p99_ms, Form::Number),
+        ("max-model-size-mb", &args.max_model_size_mb, Form::Number),
     ];
-    let mut problems = Vec::new();
     for (name, text, form) in thresholds {
         let Some(text) = text else { continue };
         let path = format!("input {name}");
@@ -38,7 +45,59 @@ pub fn apply(config: &mut Config, args: &CheckArgs) -> Vec<Problem> {
             problems.push(Problem::new(format!("{path}: {message}")));
         }
     }
+    apply_parity(config, args, &mut problems);
     problems
+}
+
+/// Where the model, its predictions and the baseline are.
+fn apply_model(config: &mut Config, args: &CheckArgs, problems: &mut Vec<Problem>) {
+    let model = &mut config.model;
+    if let Some(path) = &args.predictions {
+        model.predictions.get_or_insert_default().path = Some(path.clone());
+    }
+    for (place, input) in [
+        (&mut model.metrics, &args.metrics),
+        (&mut model.artifact, &args.artifact),
+        (&mut model.name, &args.model_name),
+    ] {
+        if input.is_some() {
+            place.clone_from(input);
+        }
+    }
+    if let Some(version) = &args.model_version {
+        model.version = Some(Plain(version.clone()));
+    }
+    if let Some(text) = &args.baseline {
+        match BaselineSection::parse(text) {
+            // Whether this may be the first model is the file's to say.
+            Ok(named) => {
+                let missing = model.baseline.as_ref().map(|baseline| baseline.missing).unwrap_or_default();
+                model.baseline = Some(BaselineSection { missing, ..named });
+            }
+            Err(message) => problems.push(Problem::new(format!("input baseline: {message}"))),
+        }
+    }
+}
+
+/// `min-demographic-parity` with `sensitive-columns`: neither means anything without the other.
+fn apply_parity(config: &mut Config, args: &CheckArgs, problems: &mut Vec<Problem>) {
+    let (min, columns) = (&args.min_demographic_parity, &args.sensitive_columns);
+    let message = match (min, columns) {
+        (None, None) => return,
+        (Some(min), Some(columns)) => {
+            let set = Form::Number.read(min).and_then(|min| {
+                let columns = cli::list(columns).map_err(|message| format!("sensitive-columns: {message}"))?;
+                config.set_parity(min, columns, "input min-demographic-parity")
+            });
+            match set {
+                Ok(()) => return,
+                Err(message) => format!("input min-demographic-parity: {message}"),
+            }
+        }
+        (Some(_), None) => "input min-demographic-parity: needs `sensitive-columns`, whose groups it compares".into(),
+        (None, Some(_)) => "input sensitive-columns: needs `min-demographic-parity`, the limit".into(),
+    };
+    problems.push(Problem::new(message));
 }
 
 /// How a threshold is written as an input.

@@ -3,14 +3,16 @@
 use schemars::{JsonSchema, schema_for};
 use serde_json::{Map, Value, json};
 
-use super::{Beside, DataSection};
+use super::{Beside, DataSection, ModelSection};
 use crate::check::Gate;
 use crate::checks;
 
 /// The schema as a value: sections, and each entry of `checks` one of the checks.
 pub fn schema() -> Value {
-    let mut properties = properties::<DataSection>();
-    properties.insert("checks".to_owned(), checks_of(Gate::Data));
+    let mut data = properties::<DataSection>();
+    data.insert("checks".to_owned(), checks_of(Gate::Data));
+    let mut model = properties::<ModelSection>();
+    model.insert("checks".to_owned(), checks_of(Gate::Model));
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "mlgate.yml",
@@ -22,8 +24,14 @@ pub fn schema() -> Value {
                 "description": "The data gate: its tables and checks.",
                 "type": "object",
                 "additionalProperties": false,
-                "properties": properties,
-            }
+                "properties": data,
+            },
+            "model": {
+                "description": "The model gate: the candidate, the model in production, and the checks.",
+                "type": "object",
+                "additionalProperties": false,
+                "properties": model,
+            },
         },
         "$defs": definitions(),
     })
@@ -34,6 +42,9 @@ fn checks_of(gate: Gate) -> Value {
     let checks = || checks::ALL.iter().filter(|check| check.gate == gate);
     let ids: Vec<&str> = checks().map(|check| check.id).collect();
     let mut entry = properties::<Beside>();
+    if gate == Gate::Model {
+        entry.remove("on");
+    }
     for check in checks() {
         let mut settings = (check.schema)().to_value();
         let first = settings["description"].as_str().and_then(|page| page.split("\n\n").next()).unwrap_or_default();
@@ -82,6 +93,7 @@ fn definitions() -> Value {
         }
     };
     take(schema_for!(DataSection).to_value());
+    take(schema_for!(ModelSection).to_value());
     take(schema_for!(Beside).to_value());
     for check in checks::ALL {
         take((check.schema)().to_value());

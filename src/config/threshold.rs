@@ -4,6 +4,7 @@ use serde_yaml::{Mapping, Value};
 
 use super::document::Document;
 use super::{Config, Entry};
+use crate::check::Gate;
 use crate::checks;
 use crate::problem::{Place, Problem};
 use crate::table::Role;
@@ -17,6 +18,8 @@ enum About {
     Only,
     /// The entry without `columns`.
     AllColumns,
+    /// The entry about accuracy of all rows, by the setting that names the metric.
+    Accuracy(&'static str),
 }
 
 /// One threshold input.
@@ -33,12 +36,16 @@ const fn threshold(input: &'static str, check: &'static str, limit: &'static str
 }
 
 /// Thresholds that set one number; `required-columns` and `feature-ranges` are their own below.
-const NUMBERS: [Threshold; 5] = [
+const NUMBERS: [Threshold; 9] = [
     threshold("min-rows", "row_count", "min", About::Only),
     threshold("max-null-percent", "missing_values", "max_percent", About::AllColumns),
     threshold("min-class-percent", "target_distribution", "min_class_percent", About::Only),
     threshold("max-duplicate-percent", "duplicates", "max_percent", About::AllColumns),
     threshold("max-age-days", "freshness", "max_age_days", About::Only),
+    threshold("min-accuracy", "metric", "min", About::Accuracy("name")),
+    threshold("min-improvement", "improvement", "min", About::Accuracy("metric")),
+    threshold("max-latency-p99-ms", "latency", "p99_ms", About::Only),
+    threshold("max-model-size-mb", "model_size", "max_mb", About::Only),
 ];
 
 /// The two flat files that many pipelines already have.
@@ -52,6 +59,19 @@ const FLAT_DATA: [&str; 7] = [
     "max_duplicate_percent",
 ];
 const FLAT_MODEL: [&str; 4] = ["min_accuracy", "max_latency_p99_ms", "min_improvement", "max_model_size_mb"];
+
+impl About {
+    fn is_meant(self, entry: &Entry) -> bool {
+        match self {
+            Self::Only => true,
+            Self::AllColumns => !entry.settings.contains_key("columns"),
+            Self::Accuracy(setting) => {
+                let named = entry.settings.get(setting).map_or(setting == "metric", |name| name == "accuracy");
+                named && !entry.settings.contains_key("by")
+            }
+        }
+    }
+}
 
 pub fn is_flat_key(key: &str) -> bool {
     FLAT_DATA.contains(&key) || FLAT_MODEL.contains(&key)
@@ -80,9 +100,6 @@ impl Config {
                     }
                     None => Err("expected the name of a column".to_owned()),
                 },
-                model if FLAT_MODEL.contains(&model) => {
-                    Err("the model gate comes with a later version of mlgate".to_owned())
-                }
                 threshold => self.set(&threshold.replace('_', "-"), value.clone(), key, at(key)),
             };
             if let Err(message) = result {
@@ -114,12 +131,28 @@ impl Config {
                     return Err("is no threshold".to_owned());
                 };
                 let value = value.as_f64().filter(|_| value.is_f64()).map_or(value, plain_number);
-                let settings: Mapping = [(Value::from(*limit), value)].into_iter().collect();
-                self.overlay(check, settings, path, place, |entry| {
-                    *about == About::Only || !entry.settings.contains_key("columns")
-                })
+                let mut settings: Mapping = [(Value::from(*limit), value)].into_iter().collect();
+                if let About::Accuracy(setting) = about {
+                    settings.insert(Value::from(*setting), Value::from("accuracy"));
+                }
+                self.overlay(check, settings, path, place, |entry| about.is_meant(entry))
             }
         }
+    }
+
+    /// Holds the demographic parity of these columns' groups to `min`.
+    ///
+    /// # Errors
+    /// As [`Config::set`].
+    pub fn set_parity(&mut self, min: Value, columns: Vec<String>, path: &str) -> Result<(), String> {
+        let columns: Value = columns.into_iter().map(Value::from).collect::<Vec<_>>().into();
+        let metric = "demographic_parity_ratio";
+        let about = [("metric", Value::from(metric)), ("columns", columns.clone()), ("min", min)];
+        let settings: Mapping = about.into_iter().map(|(name, value)| (Value::from(name), value)).collect();
+        self.overlay("fairness", settings, path, None, |entry| {
+            entry.settings.get("columns") == Some(&columns)
+                && entry.settings.get("metric").is_none_or(|named| named.as_str() == Some(metric))
+        })
     }
 
     fn require(&mut self, value: Value, path: &str, place: Option<Place>) -> Result<(), String> {
@@ -218,7 +251,10 @@ impl Config {
         let found = self.entries.iter().enumerate();
         Box::new(
             found
-                .filter(move |(_, entry)| entry.check.id == check && entry.on == Role::Training && meant(entry))
+                .filter(move |(_, entry)| {
+                    let default = if entry.check.gate == Gate::Model { Role::Predictions } else { Role::Training };
+                    entry.check.id == check && entry.on == default && meant(entry)
+                })
                 .map(|(at, _)| at),
         )
     }
@@ -230,7 +266,7 @@ impl Config {
             settings,
             severity: Severity::Fail,
             name: None,
-            on: Role::Training,
+            on: if check.gate == Gate::Model { Role::Predictions } else { Role::Training },
             waiver: None,
             broken: false,
             path: path.to_owned(),

@@ -8,6 +8,7 @@ use regex::Regex;
 
 use super::cells::{self, Cells};
 use super::classes::Counter;
+use super::predictions::{Collected, Met, Sorted};
 use super::repeats::{Conflicts, Hashes, Repeats};
 use super::top::Top;
 use crate::checks::data::pattern::whole;
@@ -75,6 +76,25 @@ pub struct Means {
     pub memory: usize,
     /// How many columns' worth of counters there are at once.
     pub columns: usize,
+    /// Of the table.
+    pub rows: u64,
+}
+
+impl Means {
+    /// # Errors
+    /// So many bytes a row are more than there are.
+    fn hold(self, bytes_a_row: usize) -> Result<(), Problem> {
+        let needed = self.rows * bytes_a_row as u64;
+        if needed <= self.memory as u64 {
+            return Ok(());
+        }
+        Err(Problem::new(format!(
+            "the rows' labels and scores take {} MB, and there are {} MB for them",
+            needed / 1_000_000,
+            self.memory / 1_000_000
+        ))
+        .hint("raise `max-memory`"))
+    }
 }
 
 /// The column that carries the answer of the `index`th condition of a scan.
@@ -117,6 +137,17 @@ pub fn of(statistic: &Statistic, conditions: &[String], means: Means) -> Result<
             profile: Profile::default(),
             counter: Counter::new(MOST_CLASSES),
         }),
+        Statistic::Confusion { label, prediction, weight, by } => {
+            Box::new(Met::new(label, prediction, weight.as_deref(), by))
+        }
+        Statistic::Rows(wanted) => {
+            means.hold(wanted.width())?;
+            Box::new(Collected::new(wanted))
+        }
+        Statistic::Sorted { column } => {
+            means.hold(16)?;
+            Box::new(Sorted::new(column))
+        }
     })
 }
 
@@ -131,7 +162,18 @@ pub fn columns(statistic: &Statistic) -> Vec<String> {
         | Statistic::ClassCounts { column }
         | Statistic::TopCount { column }
         | Statistic::Newest { column }
+        | Statistic::Sorted { column }
         | Statistic::Profile { column } => vec![column.clone()],
+        Statistic::Confusion { label, prediction, weight, by } => {
+            let slicers = by.iter().map(|slicer| &slicer.column);
+            [label, prediction].into_iter().chain(weight).chain(slicers).cloned().collect()
+        }
+        Statistic::Rows(wanted) => {
+            let scores = wanted.scores.iter().map(|(_, column)| column);
+            let slicers = wanted.by.iter().map(|slicer| &slicer.column);
+            let one = [Some(&wanted.label), wanted.prediction.as_ref(), wanted.weight.as_ref(), wanted.key.as_ref()];
+            one.into_iter().flatten().chain(scores).chain(slicers).chain(&wanted.about).cloned().collect()
+        }
         Statistic::Repeats { columns } => columns.clone(),
         Statistic::Conflicts { features, label } => features.iter().chain([label]).cloned().collect(),
     }

@@ -72,7 +72,7 @@ fn attempt(
             conditions.push(sql.clone());
         }
     }
-    let means = Means { memory: means.memory / greedy(statistics).max(1), columns: statistics.len() };
+    let means = Means { memory: means.memory / greedy(statistics).max(1), columns: statistics.len(), ..means };
     let mut open: Vec<(Statistic, Box<dyn Accumulator>)> = Vec::new();
     for statistic in statistics {
         if let Statistic::Violations { sql } = statistic
@@ -115,7 +115,14 @@ fn attempt(
 /// How many of the statistics keep state that grows with the rows.
 fn greedy(statistics: &[Statistic]) -> usize {
     let grows = |statistic: &&Statistic| {
-        matches!(statistic, Statistic::Repeats { .. } | Statistic::Conflicts { .. } | Statistic::TopCount { .. })
+        matches!(
+            statistic,
+            Statistic::Repeats { .. }
+                | Statistic::Conflicts { .. }
+                | Statistic::TopCount { .. }
+                | Statistic::Rows(_)
+                | Statistic::Sorted { .. }
+        )
     };
     let tops = statistics.iter().any(|statistic| matches!(statistic, Statistic::TopCount { .. }));
     let hashes = statistics.iter().filter(grows).filter(|s| !matches!(s, Statistic::TopCount { .. })).count();

@@ -10,7 +10,7 @@ use crate::report::{Report, RunResult};
 use crate::verdict::Status;
 
 /// Names and meanings; action.yml and README are made from it.
-pub const OUTPUTS: [(&str, &str); 10] = [
+pub const OUTPUTS: [(&str, &str); 13] = [
     ("result", "`passed`, `blocked` or `error`"),
     ("passed", "`true` or `false`"),
     ("data-result", "The data gate's result; empty where it did not run"),
@@ -21,6 +21,9 @@ pub const OUTPUTS: [(&str, &str); 10] = [
     ("report", "Path of report.json, relative to the workspace"),
     ("report-sha256", "SHA-256 of report.json, for the jobs that must know it is this one"),
     ("rows", "Rows of the training table"),
+    ("model-name", "The candidate's name"),
+    ("model-version", "The candidate's version"),
+    ("baseline-version", "The version of the model in production: the registry's, or the commit of a git ref"),
 ];
 
 /// The outputs of a report; `file` are path and SHA-256 of report.json, where it could be written.
@@ -35,6 +38,7 @@ pub fn of(report: &Report, file: Option<(String, String)>) -> Vec<(&'static str,
         json!(labels).to_string()
     };
     let (path, sha256) = file.unwrap_or_default();
+    let baseline = report.baseline.as_ref().and_then(|baseline| baseline["version"].as_str());
     let rows = report.tables.get("training").and_then(|table| table.rows);
     vec![
         ("result", report.result.word().to_owned()),
@@ -47,6 +51,9 @@ pub fn of(report: &Report, file: Option<(String, String)>) -> Vec<(&'static str,
         ("report", path),
         ("report-sha256", sha256),
         ("rows", rows.map_or(String::new(), |rows| rows.to_string())),
+        ("model-name", one_line(report.model.name.as_deref().unwrap_or_default())),
+        ("model-version", one_line(report.model.version.as_deref().unwrap_or_default())),
+        ("baseline-version", one_line(baseline.unwrap_or_default())),
     ]
 }
 

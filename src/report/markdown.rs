@@ -112,11 +112,15 @@ impl<'a> Page<'a> {
         };
         let notes = needy.iter().take(shown.notes).filter_map(|verdict| parts::note(verdict, &mut said, shown.tails));
         let notes: Vec<_> = notes.take_while(within).collect();
+        let everything: Vec<&Verdict> = self.report.verdicts().collect();
+        let slices: Vec<_> = needy.iter().take(shown.notes).filter_map(|verdict| parts::slices(verdict)).collect();
         let sections = [
             parts::heading(self.report),
             opening,
             if needy.is_empty() { String::new() } else { parts::needy_table(&needy) },
             notes.join("\n"),
+            parts::comparisons(&everything),
+            if shown.tails { slices.join("\n\n") } else { String::new() },
             parts::waivers(&self.needy),
             if shown.passed && !self.skipped.is_empty() { parts::skipped(&self.skipped) } else { String::new() },
             if shown.passed && !self.passed.is_empty() { parts::passed(&self.passed) } else { String::new() },

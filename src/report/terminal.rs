@@ -169,6 +169,23 @@ impl Columns {
             let more = if more > 0 { format!(" and {} more", words::count(more as u64)) } else { String::new() };
             self.sentence(out, &format!("{bars} {named}{more}"));
         }
+        let slices = verdict.slices();
+        for slice in slices.iter().take(OFFENDERS) {
+            let measured = slice.measured.iter().filter_map(|(_, value, interval)| {
+                let limits: Vec<f64> =
+                    verdict.limit.iter().flat_map(|limit| [limit.min, limit.max]).flatten().collect();
+                let interval = interval.map(|ends| format!(" ({})", words::range(ends))).unwrap_or_default();
+                Some(format!("{}{interval}", words::metric((*value)?, &limits)))
+            });
+            let mut parts = vec![words::code(slice.name)];
+            parts.extend(measured);
+            parts.extend(slice.rows.map(words::rows));
+            parts.extend(slice.status.filter(|status| *status != Status::Pass).map(|status| status.word().to_owned()));
+            self.sentence(out, &parts.join("  "));
+        }
+        if slices.len() > OFFENDERS {
+            self.sentence(out, &format!("and {} more", words::count((slices.len() - OFFENDERS) as u64)));
+        }
         if !verdict.examples.is_empty() {
             let examples: Vec<_> =
                 verdict.examples.iter().take(OFFENDERS).map(|example| words::code(example)).collect();
@@ -196,6 +213,13 @@ fn about(report: &Report) -> Vec<String> {
             format!("{name}: {rows}{} ({})", columns.unwrap_or_default(), table.path)
         })
         .collect();
+    if let Some(name) = &report.model.name {
+        let version = report.model.version.as_ref().map(|version| format!(" v{version}"));
+        lines.push(format!("model: {name}{}", version.unwrap_or_default()));
+    }
+    if let Some(title) = report.baseline.as_ref().and_then(|baseline| baseline["title"].as_str()) {
+        lines.push(format!("production: {title}"));
+    }
     if !report.not_configured.is_empty() {
         lines.push(format!("not configured: {}", report.not_configured.join(", ")));
     }
@@ -207,6 +231,9 @@ fn label(verdict: &Verdict) -> String {
     let mut label = words::visible(&verdict.check);
     if let Some(subject) = &verdict.subject {
         let _ = write!(label, " · {}", words::visible(subject));
+    }
+    if let Some(by) = verdict.by() {
+        let _ = write!(label, " by {}", words::visible(by));
     }
     if let Some(table) = &verdict.on {
         let _ = write!(label, " on {}", words::visible(table));

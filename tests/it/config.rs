@@ -274,12 +274,17 @@ fn nothing_to_check_is_no_pass() {
 
 #[test]
 fn sections_of_later_versions_are_refused_and_not_skipped() {
-    for text in ["model:\n  name: credit\n", "rollout:\n  strategy: canary\n", "modle: {}\n"] {
+    for text in ["rollout:\n  strategy: canary\n", "modle: {}\n"] {
         let ran = world(&[("mlgate.yml", text)]).check(&["--data=data.csv", "--min-rows=1"]).exits(2);
         ran.saying("mlgate.yml line 1");
     }
-    let world = world(&[("gate.json", r#"{"min_accuracy": 0.9}"#)]);
-    world.check(&["--config=gate.json", "--data=data.csv"]).exits(2).saying("min_accuracy");
+}
+
+#[test]
+fn a_flat_file_of_the_model_needs_its_numbers() {
+    let world = world(&[("gate.json", r#"{"min_accuracy": 0.9, "max_model_size_mb": 1}"#)]);
+    let ran = world.check(&["--config=gate.json", "--data=data.csv"]).exits(2).saying("min_accuracy");
+    ran.saying("there are neither predictions nor metrics").saying("there is no model to look at");
 }
 
 #[test]

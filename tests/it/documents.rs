@@ -5,6 +5,8 @@ use std::fs;
 
 use serde_json::Value;
 
+use mlgate::check::Gate;
+
 use crate::world::{World, root};
 
 /// The first YAML block of a check's page.
@@ -61,14 +63,50 @@ fn every_check_has_its_file_its_page_its_schema_and_an_example_that_runs() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     for check in mlgate::checks::ALL {
         let id = check.id;
-        assert!(root().join(format!("src/checks/data/{id}.rs")).is_file(), "no src/checks/data/{id}.rs");
+        let file = format!("src/checks/{}/{id}.rs", check.gate.word());
+        assert!(root().join(&file).is_file(), "no {file}");
         assert!(schema.contains(&format!("\"{id}\"")), "{id} is not in mlgate.schema.json");
         assert!(readme.contains(&format!("docs/checks/{id}.md")), "{id} is not in README.md");
         let page = fs::read_to_string(root().join(format!("docs/checks/{id}.md"))).unwrap();
         assert_eq!(World::new().run(&["explain", id]).exits(0).stdout, page);
         let yaml = example(&page).unwrap_or_else(|| panic!("docs/checks/{id}.md has no YAML"));
-        runs(id, yaml);
+        match check.gate {
+            Gate::Data => runs(id, yaml),
+            Gate::Model => runs_on_predictions(id, yaml),
+        }
     }
+}
+
+/// The example parses, and judges made-up predictions of two models without an error.
+fn runs_on_predictions(id: &str, yaml: &str) {
+    let world = World::new();
+    let mut tables = [String::new(), String::new()];
+    for (model, csv) in tables.iter_mut().enumerate() {
+        csv.push_str("label,prediction,score,region,sex,age,age_band,latency_ms\n");
+        for row in 0..1200 {
+            let (label, noise) = (row % 2, (row * 7919 + 31 * model) % 97);
+            let score = (0.35 * label as f64 + 0.6 * noise as f64 / 96.0).clamp(0.01, 0.99);
+            let (region, sex) = (["north", "south"][row / 2 % 2], ["f", "m"][row / 4 % 2]);
+            let (age, band) = (18 + row % 60, ["young", "old"][row / 8 % 2]);
+            csv.push_str(&format!(
+                "{label},{},{score},{region},{sex},{age},{band},{}\n",
+                i32::from(score > 0.45),
+                3 + row % 9
+            ));
+        }
+    }
+    let [candidate, production] = tables;
+    world.write("candidate.csv", candidate).write("production.csv", production).write("model.bin", "a model");
+    let indented: String = yaml.lines().map(|line| format!("    {line}\n")).collect();
+    let head = "model:\n  predictions: candidate.csv\n  baseline: production.csv\n  artifact: model.bin\n  checks:\n";
+    world.write("mlgate.yml", format!("{head}{indented}"));
+    let ran = world.check(&[]);
+    assert!([0, 1].contains(&ran.exit), "{id}: {yaml}\n{ran:#?}");
+    for verdict in ran.verdicts() {
+        assert_eq!(verdict["check"], id, "{verdict:#}");
+        assert_ne!(verdict["status"], "error", "{verdict:#}");
+    }
+    assert!(!ran.verdicts().is_empty(), "{id}: {yaml}");
 }
 
 /// The example parses, and judges the German credit table without an error.
@@ -96,7 +134,7 @@ fn no_page_is_without_a_check() {
         entries.map(|path| path.file_stem().unwrap().to_string_lossy().into_owned()).collect()
     };
     assert_eq!(of("docs/checks"), ids);
-    assert_eq!(of("src/checks/data"), ids);
+    assert_eq!(&of("src/checks/data") | &of("src/checks/model"), ids);
     let listed = World::new().check(&["--list-checks"]).exits(0).stdout;
     assert_eq!(listed.lines().filter_map(|line| line.split(' ').next()).collect::<BTreeSet<_>>().len(), ids.len());
 }

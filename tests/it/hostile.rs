@@ -70,6 +70,9 @@ fn outputs_hold_no_name_but_ours() {
         "report",
         "report-sha256",
         "rows",
+        "model-name",
+        "model-version",
+        "baseline-version",
     ];
     for (name, value) in outputs(&world) {
         assert!(known.contains(&name.as_str()), "{name}={value}");

@@ -1,10 +1,12 @@
-"""Writes tests/data and, from what pandas and pyarrow read back there, expected.json.
+"""Writes tests/data and, from what pandas and pyarrow read back there, expected.json; of its tables of
+predictions, from what scikit-learn and Fairlearn say, model.json.
 
     pip install -r tests/oracle/requirements.txt
     python tests/oracle/make.py
 
-With those versions, every file comes out byte for byte the same. Three files, in reading order:
-questions.py says what is asked of which table, tables.py writes the tables, measure.py answers.
+With those versions, every file comes out byte for byte the same. In reading order:
+questions.py says what is asked of which table, tables.py writes the tables, measure.py answers; model_tables.py and
+model.py do so for predictions. inference.py stands alone.
 """
 
 import json
@@ -14,6 +16,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 
 import measure
+import model
 import tables
 from questions import BAD, TABLES
 
@@ -29,6 +32,7 @@ def main() -> None:
     }
     text = json.dumps(expected, indent=1, ensure_ascii=False, allow_nan=False)
     (HERE / "expected.json").write_text(text + "\n", encoding="utf-8", newline="\n")
+    model.main()
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::check::{Check, Named, Tables};
+use crate::check::{Check, Named, Part, Tables};
 use crate::limit::{Percent, share};
 use crate::problem::Problem;
 use crate::statistic::{Breaches, Given, Typed};
@@ -35,7 +35,7 @@ fn default_max_percent() -> Percent {
 
 impl Check for ConflictingLabels {
     const ID: &'static str = "conflicting_labels";
-    const NEEDS_TARGET: bool = true;
+    const PARTS: &'static [Part] = &[Part::Target];
     type Needs = (Typed<u64>, Given<String>, Typed<Breaches>);
 
     fn subject(&self, named: Named) -> Option<String> {

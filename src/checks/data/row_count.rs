@@ -58,7 +58,7 @@ impl Check for RowCount {
             setting,
             observed: found as f64,
             limit,
-            unit: Unit::Rows,
+            unit: Some(Unit::Rows),
             breached,
         };
         if let Some(min) = self.min {
@@ -78,7 +78,7 @@ impl Check for RowCount {
                 setting: "max_change_percent",
                 observed: share(change, before),
                 limit: Limit::max(limit),
-                unit: Unit::Percent,
+                unit: Some(Unit::Percent),
                 breached: 100.0 * change as f64 > limit * before as f64,
             };
             let said = format!(
@@ -98,7 +98,7 @@ impl Check for RowCount {
             finding = finding.value("reference_rows", before);
         }
         for (held, _) in &limits {
-            if held.unit == Unit::Percent {
+            if held.unit == Some(Unit::Percent) {
                 finding = finding.value("change_percent", held.observed);
             }
         }

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, json};
 
-use crate::check::{Check, Named, Tables};
+use crate::check::{Check, Named, Part, Tables};
 use crate::limit::{Percent, Plain, share};
 use crate::problem::Problem;
 use crate::statistic::{Classes, Given, Typed};
@@ -42,7 +42,7 @@ fn default_min_class_percent() -> Percent {
 
 impl Check for TargetDistribution {
     const ID: &'static str = "target_distribution";
-    const NEEDS_TARGET: bool = true;
+    const PARTS: &'static [Part] = &[Part::Target];
     type Needs = (Given<String>, Typed<Classes>);
 
     fn validate(&self) -> Result<(), String> {
@@ -98,14 +98,14 @@ impl Check for TargetDistribution {
             setting: "min_class_percent",
             observed: share(*fewest, rows),
             limit: Limit::min(min.0),
-            unit: Unit::Percent,
+            unit: Some(Unit::Percent),
             breached: min.is_missed_by(*fewest, rows) || !absent.is_empty(),
         };
         let high = self.max_class_percent.map(|max| Held {
             setting: "max_class_percent",
             observed: share(*most, rows),
             limit: Limit::max(max.0),
-            unit: Unit::Percent,
+            unit: Some(Unit::Percent),
             breached: max.is_exceeded_by(*most, rows),
         });
         let mut said = Vec::new();

@@ -56,6 +56,9 @@ fn title(verdict: &Verdict) -> String {
     if let Some(subject) = &verdict.subject {
         let _ = write!(title, " · {}", code(&words::visible(subject)));
     }
+    if let Some(by) = verdict.by() {
+        let _ = write!(title, " by {}", short(by));
+    }
     if let Some(table) = &verdict.on {
         let _ = write!(title, " on {}", short(table));
     }
@@ -68,7 +71,92 @@ fn title(verdict: &Verdict) -> String {
 fn observed(verdict: &Verdict) -> String {
     let number = verdict.observed.map(|value| words::observed(value, verdict.limit.as_ref(), verdict.unit));
     let shares: Vec<_> = verdict.classes().into_iter().take(words::BARS).map(|(_, share)| share).collect();
-    [words::sparkline(&shares), number.unwrap_or_default()].join(" ").trim().to_owned()
+    let interval = verdict.interval().map(|ends| format!("({})", words::range(ends)));
+    let number = [number.unwrap_or_default(), interval.unwrap_or_default()].join(" ");
+    [words::sparkline(&shares), number].join(" ").trim().to_owned()
+}
+
+/// The candidate beside the model in production, metric by metric.
+pub fn comparisons(verdicts: &[&Verdict]) -> String {
+    const LISTED: usize = 20;
+    let compared: Vec<_> = verdicts
+        .iter()
+        .filter_map(|verdict| Some((verdict, verdict.number("candidate")?, verdict.number("baseline")?)))
+        .collect();
+    if compared.is_empty() {
+        return String::new();
+    }
+    let has_interval = compared.iter().any(|(verdict, ..)| verdict.interval().is_some());
+    let has_p = compared.iter().any(|(verdict, ..)| verdict.number("p").is_some());
+    let rows = compared.iter().take(LISTED).map(|(verdict, candidate, baseline)| {
+        let subject = verdict.subject.as_deref().unwrap_or(&verdict.check);
+        let mut row = format!(
+            "| {} | {} | {} | {} |",
+            code(&words::visible(subject)),
+            words::metric(*candidate, &[*baseline]),
+            words::metric(*baseline, &[*candidate]),
+            words::signed(candidate - baseline, &[])
+        );
+        if has_interval {
+            let _ = write!(row, " {} |", verdict.interval().map(words::range).unwrap_or_default());
+        }
+        if has_p {
+            let p = |name: &str| verdict.number(name).map(words::p_value).unwrap_or_default();
+            let _ = write!(row, " {} | {} |", p("p"), p("p_adjusted"));
+        }
+        row
+    });
+    let mut head = String::from("| Metric | Candidate | Production | Difference |");
+    let mut line = String::from("\n|---|--:|--:|--:|");
+    if has_interval {
+        head += " Interval of the gain |";
+        line += "--:|";
+    }
+    if has_p {
+        head += " McNemar's p | adjusted |";
+        line += "--:|--:|";
+    }
+    table(&(head + &line), rows)
+}
+
+/// Its slices or groups, the worst first; nothing where it has none.
+pub fn slices(verdict: &Verdict) -> Option<String> {
+    const SHOWN: usize = 8;
+    let all = verdict.slices();
+    let widest = all.iter().max_by_key(|slice| slice.measured.len())?;
+    let titles: Vec<&str> = widest.measured.iter().map(|(title, ..)| *title).collect();
+    let has_status = all.iter().any(|slice| slice.status.is_some());
+    let rows = all.iter().take(SHOWN + FOLDED).map(|slice| {
+        let mut row = format!("| {} |", code(&words::visible(slice.name)));
+        for title in &titles {
+            let cell = slice.measured.iter().find(|(known, ..)| known == title).map(|(_, value, interval)| {
+                let limits: Vec<f64> = verdict.limit.iter().flat_map(|l| [l.min, l.max]).flatten().collect();
+                let value = value.map(|value| words::metric(value, &limits)).unwrap_or_default();
+                let interval = interval.map(|ends| format!(" ({})", words::range(ends)));
+                value + &interval.unwrap_or_default()
+            });
+            let _ = write!(row, " {} |", cell.unwrap_or_default());
+        }
+        let _ = write!(row, " {} |", slice.rows.map(words::count).unwrap_or_default());
+        if has_status {
+            let status = slice.status.map(|status| format!("{} {}", status.sign(), status.word())).unwrap_or_default();
+            let why = slice.why.map(|why| format!(": {}", sentence(why, LONGEST / 4))).unwrap_or_default();
+            let _ = write!(row, " {status}{why} |");
+        }
+        row
+    });
+    let what = if has_status { "Slice" } else { "Group" };
+    let head = format!("| {what} | {} | Rows |{}", titles.join(" | "), if has_status { " |" } else { "" });
+    let line = format!("|---|{}--:|{}", "--:|".repeat(titles.len()), if has_status { "---|" } else { "" });
+    let inside = table(&format!("{head}\n{line}"), rows);
+    let more = all.len().saturating_sub(SHOWN + FOLDED);
+    let more =
+        if more > 0 { format!("\n\nand {} more in report.json", words::count(more as u64)) } else { String::new() };
+    if all.len() <= SHOWN {
+        return Some(format!("**{}**, the worst first:\n\n{inside}", title(verdict)));
+    }
+    let count = words::count(all.len() as u64);
+    Some(folded(&format!("{}: {count} {}s, the worst first", title(verdict), what.to_lowercase()), &(inside + &more)))
 }
 
 fn limit(verdict: &Verdict) -> String {
@@ -200,6 +288,9 @@ pub fn quiet_line(report: &Report, options: &Options) -> String {
         let version = report.model.version.as_ref().map(|version| format!(" v{}", short(version))).unwrap_or_default();
         let digest = report.model.sha256.as_ref().map(|digest| format!(" ({})", code(&words::cut(digest, 8))));
         parts.push(format!("{}{version}{}", short(name), digest.unwrap_or_default()));
+    }
+    if let Some(title) = report.baseline.as_ref().and_then(|baseline| baseline["title"].as_str()) {
+        parts.push(format!("production: {}", code(&words::visible(title))));
     }
     for (name, table) in report.tables.iter().take(UNFOLDED) {
         let rows = table.rows.map_or("not read".into(), words::rows);

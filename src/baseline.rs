@@ -1,0 +1,221 @@
+//! Finds the model in production: a registered model, a file at a git ref, or a file here.
+#![expect(clippy::disallowed_methods, reason = "edge: reads files, speaks to servers")]
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Map, Value, json};
+use tempfile::TempDir;
+
+use crate::candidate::{Baseline, Found};
+use crate::config::model::{BaselineSection, GitSection, Missing, MlflowSection};
+use crate::github::contents::{self, Repository};
+use crate::http::block_on;
+use crate::mlflow::{Mlflow, Server, Wrong};
+use crate::problem::{Exit, Failure, Problem};
+use crate::recorded::{self, Recorded};
+use crate::words::code;
+use crate::workspace::Workspace;
+
+/// A predictions file of a baseline may have so many bytes.
+const LARGEST_TABLE: usize = 1_000_000_000;
+
+/// What a baseline is looked for with.
+pub struct World<'a> {
+    pub workspace: &'a Workspace,
+    /// The MLflow server, if an input or the environment names one.
+    pub mlflow: Option<Server>,
+    /// This repository on GitHub, if the environment names it.
+    pub repository: Option<Repository>,
+}
+
+/// A baseline, and where its predictions are.
+pub struct Opened {
+    pub baseline: Baseline,
+    pub predictions: Option<Predictions>,
+}
+
+pub enum Predictions {
+    /// A path as the user wrote it.
+    Here(String),
+    /// Downloaded; the folder is gone when this is.
+    Fetched(PathBuf, TempDir),
+}
+
+impl Opened {
+    fn none(baseline: Baseline) -> Self {
+        Self { baseline, predictions: None }
+    }
+}
+
+/// Looks for the baseline; `model` is the candidate's name.
+///
+/// # Errors
+/// Usage: a path that may not be read, a server or repository that nothing names.
+pub fn open(section: &BaselineSection, model: Option<&str>, world: &World) -> Result<Opened, Failure> {
+    let opened = match section {
+        BaselineSection { mlflow: Some(mlflow), .. } => from_mlflow(mlflow, model, world)?,
+        BaselineSection { git: Some(git), .. } => from_git(git, world)?,
+        BaselineSection { path: Some(path), .. } => from_file(path, world)?,
+        _ => Err(Wrong::Missing("no baseline is named".into())),
+    };
+    Ok(match (opened, section.missing) {
+        (Ok(opened), _) => opened,
+        (Err(Wrong::Missing(_)), Missing::Skip) => Opened::none(Baseline::First),
+        (Err(Wrong::Missing(what)), Missing::Error) => Opened::none(Baseline::Broken(
+            Problem::new(format!("no baseline was found: {what}"))
+                .hint("if this is the first model, say so: `model.baseline.missing: skip`"),
+        )),
+        (Err(Wrong::Problem(problem)), _) => Opened::none(Baseline::Broken(problem)),
+    })
+}
+
+/// Whether a file of that name holds metrics, not predictions.
+fn holds_metrics(path: &str) -> bool {
+    let path = path.to_lowercase();
+    [".json", ".yml", ".yaml"].iter().any(|ending| path.ends_with(ending))
+}
+
+fn about(parts: &[(&str, &str)]) -> Map<String, Value> {
+    parts.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect()
+}
+
+fn from_file(path: &str, world: &World) -> Result<Result<Opened, Wrong>, Failure> {
+    let real = world.workspace.resolve(path)?;
+    if !path.contains(['*', '?', '[']) && !real.exists() {
+        return Ok(Err(Wrong::Missing(format!("there is no file {}", code(path)))));
+    }
+    let mut found =
+        Found { title: path.to_owned(), about: about(&[("source", "file"), ("path", path)]), ..Found::default() };
+    let mut predictions = None;
+    if holds_metrics(path) {
+        match read_metrics(path, &real) {
+            Ok(metrics) => found.metrics = Some(metrics),
+            Err(problem) => return Ok(Err(problem.into())),
+        }
+    } else {
+        found.has_predictions = true;
+        predictions = Some(Predictions::Here(path.to_owned()));
+    }
+    Ok(Ok(Opened { baseline: Baseline::Found(found), predictions }))
+}
+
+/// Reads a metrics file; `shown` is its path as the user wrote it.
+///
+/// # Errors
+/// It cannot be read, or is none.
+pub fn read_metrics(shown: &str, path: &Path) -> Result<Recorded, Problem> {
+    let broken =
+        |error: std::io::Error| Problem::new(format!("the metrics file {} could not be read: {error}", code(shown)));
+    let size = path.metadata().map_err(broken)?.len();
+    if size > recorded::LARGEST as u64 {
+        return Err(Problem::new(format!(
+            "the metrics file {} is {size} bytes long, and may have {}",
+            code(shown),
+            recorded::LARGEST
+        ))
+        .hint("is it a table of predictions?"));
+    }
+    let bytes = std::fs::read(path).map_err(broken)?;
+    let text =
+        String::from_utf8(bytes).map_err(|_| Problem::new(format!("the metrics file {} is not UTF-8", code(shown))))?;
+    Recorded::parse(shown, &text)
+}
+
+fn from_mlflow(section: &MlflowSection, model: Option<&str>, world: &World) -> Result<Result<Opened, Wrong>, Failure> {
+    let Some(server) = &world.mlflow else {
+        return Err(Failure::usage(
+            Problem::new("the baseline is in a registry, and nothing says where that is")
+                .hint("set the input `mlflow-tracking-uri`, or MLFLOW_TRACKING_URI"),
+        ));
+    };
+    let name = section.name.as_deref().or(model).unwrap_or_default();
+    // What may never be spoken to is wrong before it is tried.
+    crate::http::address(&server.uri, "the MLflow tracking URI").map_err(Failure::usage)?;
+    block_on(registered(server, name, &section.alias)).map_err(Failure::unmeasured)
+}
+
+async fn registered(server: &Server, name: &str, alias: &str) -> Result<Opened, Wrong> {
+    let mlflow = Mlflow::connect(server).await?;
+    let version = mlflow.version(name, alias).await?;
+    let title = format!("{name} v{} ({alias})", version.version);
+    let mut about = about(&[("source", "mlflow"), ("name", name), ("alias", alias)]);
+    let Some(run) = version.run_id else {
+        let problem =
+            format!("{} was registered without a run, so it has neither metrics nor predictions", code(&title));
+        return Err(Problem::new(problem).hint("register it from the run that trained it").into());
+    };
+    about.insert("run_id".into(), json!(run));
+    let metrics = mlflow.metrics(&run, &title).await?;
+    let mut predictions = None;
+    if let Some(path) = mlflow.predictions(&run).await? {
+        let (file, folder) = room(&path)?;
+        mlflow.download(&run, &path, &file, LARGEST_TABLE).await?;
+        about.insert("predictions".into(), json!(path));
+        predictions = Some(Predictions::Fetched(file, folder));
+    }
+    let found = Found {
+        title,
+        version: Some(version.version),
+        metrics: Some(metrics),
+        has_predictions: predictions.is_some(),
+        about,
+    };
+    Ok(Opened { baseline: Baseline::Found(found), predictions })
+}
+
+fn from_git(section: &GitSection, world: &World) -> Result<Result<Opened, Wrong>, Failure> {
+    let Some(repository) = &world.repository else {
+        return Err(Failure::usage(
+            Problem::new("the baseline is a file at a git ref, and nothing says of which repository")
+                .hint("set GITHUB_REPOSITORY to owner/name; in a workflow it is"),
+        ));
+    };
+    block_on(at_ref(repository, section)).map_err(Failure::unmeasured)
+}
+
+async fn at_ref(repository: &Repository, section: &GitSection) -> Result<Opened, Wrong> {
+    let most = if holds_metrics(&section.path) { recorded::LARGEST } else { LARGEST_TABLE };
+    let file = contents::at_ref(repository, &section.reference, &section.path, most).await?;
+    let title = format!("{} at {} ({})", section.path, section.reference, &file.sha[..file.sha.len().min(7)]);
+    let mut found = Found {
+        title: title.clone(),
+        version: Some(file.sha.clone()),
+        about: about(&[("source", "git"), ("ref", &section.reference), ("path", &section.path), ("sha", &file.sha)]),
+        ..Found::default()
+    };
+    let mut predictions = None;
+    if holds_metrics(&section.path) {
+        let text = String::from_utf8(file.bytes)
+            .map_err(|_| Problem::new(format!("the metrics file {} is not UTF-8", code(&title))))?;
+        found.metrics = Some(Recorded::parse(&title, &text)?);
+    } else {
+        let name = section.path.rsplit('/').next().unwrap_or_default();
+        let (path, folder) = room(name)?;
+        std::fs::write(&path, &file.bytes)
+            .map_err(|error| Problem::new(format!("{} could not be saved: {error}", code(&title))))?;
+        found.has_predictions = true;
+        predictions = Some(Predictions::Fetched(path, folder));
+    }
+    Ok(Opened { baseline: Baseline::Found(found), predictions })
+}
+
+/// A place for a downloaded file; of its name only the ending counts.
+fn room(name: &str) -> Result<(PathBuf, TempDir), Problem> {
+    let folder = TempDir::with_prefix("mlgate-")
+        .map_err(|error| Problem::new(format!("no folder for the baseline's predictions: {error}")))?;
+    let plain: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '.').collect();
+    let ending = plain.split_once('.').map_or(String::new(), |(_, ending)| format!(".{ending}"));
+    Ok((folder.path().join(format!("predictions{ending}")), folder))
+}
+
+/// The problem of the one table that could not be found.
+///
+/// # Errors
+/// It is one that ends the run: a path that may not be read.
+pub fn problem_of(failure: Failure, what: &str) -> Result<Problem, Failure> {
+    if failure.exit == Exit::Usage {
+        return Err(failure);
+    }
+    let first = failure.problems.into_iter().next();
+    Ok(first.unwrap_or_else(|| Problem::new(format!("{} could not be read", code(what)))))
+}

@@ -1,0 +1,494 @@
+//! `fairness`: no group is treated much worse than another.
+
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::check::{Check, Named, Part, Tables};
+use crate::evidence::{self, By, Confidence};
+use crate::inference::estimate::{Narrows, TOLERANCE};
+use crate::inference::proportion::{spread, wilson};
+use crate::inference::{Estimate, Held, Interval, Method, kish, widened};
+use crate::limit::Finite;
+use crate::metric::counts::{Undefined, binary};
+use crate::metric::positive;
+use crate::predictions::{Confusion, Slicer};
+use crate::problem::Problem;
+use crate::statistic::{Given, Typed};
+use crate::table::Role;
+use crate::verdict::{Finding, Held as Limited, Limit, Outcome, sides};
+use crate::words::{code, interval, list, metric as number, more_rows, rows as rows_of};
+
+/// Across the groups of `columns`, the smallest rate is at least `min` times the largest, or their
+/// difference at most `max`.
+///
+/// - `demographic_parity_ratio`, `demographic_parity_difference`: how often each group is predicted positive.
+/// - `equal_opportunity_ratio`, `equal_opportunity_difference`: how often among those whose label is positive.
+/// - `equalized_odds_ratio`, `equalized_odds_difference`: that and how often among those whose label is not,
+///   whichever is worse.
+///
+/// ```yaml
+/// - fairness: { columns: [sex] }
+/// - fairness: { metric: equalized_odds_difference, columns: [sex, age_band], max: 0.1, confidence: 0.95 }
+/// ```
+///
+/// The definitions are Fairlearn's; ratios have a `min` of 0.8 unless a limit is set. Several columns mean
+/// the groups of their intersections. A group of fewer than `min_group_rows` is left out and named, and if
+/// fewer than two remain the verdict is inconclusive. So it is where a group has no row to divide by, unless
+/// the others already fail.
+///
+/// With `confidence` each group's rate has a Wilson interval at 1 − (1 − c)/k for k groups (2k for equalized
+/// odds), and what these allow the ratio or difference to be decides.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Fairness {
+    /// What is compared.
+    #[serde(default)]
+    metric: Parity,
+    /// The columns whose values, and their intersections, are the groups.
+    columns: Vec<String>,
+    /// The smallest value allowed; 0.8 for ratios.
+    min: Option<Finite>,
+    /// The largest value allowed.
+    max: Option<Finite>,
+    /// A group of fewer rows is left out.
+    #[serde(default = "default_min_group_rows")]
+    min_group_rows: u64,
+    /// Let the interval of this confidence decide.
+    confidence: Option<Confidence>,
+}
+
+fn default_min_group_rows() -> u64 {
+    30
+}
+
+/// What is compared between groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Parity {
+    #[default]
+    DemographicParityRatio,
+    DemographicParityDifference,
+    EqualizedOddsRatio,
+    EqualizedOddsDifference,
+    EqualOpportunityRatio,
+    EqualOpportunityDifference,
+}
+
+/// Who among a group is asked about: all, those whose label is positive, those whose label is not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Among {
+    All,
+    Positives,
+    Negatives,
+}
+
+/// How often a group is predicted positive among some of its rows.
+#[derive(Debug, Clone, Copy)]
+struct Rate {
+    share: f64,
+    rows: u64,
+    effective: f64,
+}
+
+/// The groups' rates among the same rows.
+struct Rates {
+    among: Among,
+    /// By group; none where the group has no such row.
+    rates: Vec<Option<Rate>>,
+}
+
+impl Parity {
+    fn is_ratio(self) -> bool {
+        matches!(self, Self::DemographicParityRatio | Self::EqualizedOddsRatio | Self::EqualOpportunityRatio)
+    }
+
+    fn among(self) -> &'static [Among] {
+        match self {
+            Self::DemographicParityRatio | Self::DemographicParityDifference => &[Among::All],
+            Self::EqualOpportunityRatio | Self::EqualOpportunityDifference => &[Among::Positives],
+            Self::EqualizedOddsRatio | Self::EqualizedOddsDifference => &[Among::Positives, Among::Negatives],
+        }
+    }
+}
+
+impl fmt::Display for Parity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::DemographicParityRatio => "demographic_parity_ratio",
+            Self::DemographicParityDifference => "demographic_parity_difference",
+            Self::EqualizedOddsRatio => "equalized_odds_ratio",
+            Self::EqualizedOddsDifference => "equalized_odds_difference",
+            Self::EqualOpportunityRatio => "equal_opportunity_ratio",
+            Self::EqualOpportunityDifference => "equal_opportunity_difference",
+        })
+    }
+}
+
+impl Among {
+    fn contains(self, is_positive: bool) -> bool {
+        match self {
+            Self::All => true,
+            Self::Positives => is_positive,
+            Self::Negatives => !is_positive,
+        }
+    }
+
+    /// What the rate is called in reports.
+    fn name(self) -> &'static str {
+        match self {
+            Self::All => "selection_rate",
+            Self::Positives => "true_positive_rate",
+            Self::Negatives => "false_positive_rate",
+        }
+    }
+
+    /// What a group with this rate is.
+    fn said(self) -> &'static str {
+        match self {
+            Self::All => "is predicted positive",
+            Self::Positives => "is rightly predicted positive",
+            Self::Negatives => "is wrongly predicted positive",
+        }
+    }
+
+    fn missing(self) -> &'static str {
+        match self {
+            Self::All => "no row",
+            Self::Positives => "no positive label",
+            Self::Negatives => "no negative label",
+        }
+    }
+}
+
+impl Check for Fairness {
+    const ID: &'static str = "fairness";
+    const PARTS: &'static [Part] = &[Part::Predictions];
+    type Needs = (Typed<Confusion>, Given<Option<String>>);
+
+    fn validate(&self) -> Result<(), String> {
+        if self.columns.is_empty() {
+            return Err("`columns` is empty: name the columns whose groups are compared".into());
+        }
+        By(self.columns.iter().map(|column| Slicer::values(column)).collect()).validate()?;
+        if !self.metric.is_ratio() || self.max.is_some() {
+            sides(self.min, self.max)?;
+        }
+        Ok(())
+    }
+
+    fn subject(&self, _: Named) -> Option<String> {
+        Some(self.metric.to_string())
+    }
+
+    fn needs(&self, tables: &Tables) -> Result<Self::Needs, Problem> {
+        let table = tables.table(Role::Predictions)?;
+        self.columns.iter().try_for_each(|column| table.column(column).map(drop))?;
+        let by: Vec<Slicer> = self.columns.iter().map(|column| Slicer::values(column)).collect();
+        let names = &tables.model.names;
+        Ok((table.confusion(names, &by)?, Given(names.positive.clone())))
+    }
+
+    fn judge(&self, (counts, named): (Confusion, Option<String>)) -> Result<Finding, Problem> {
+        let Some(class) = positive(named.as_deref(), &counts.classes) else {
+            return Err(Problem::new(format!("which of {} is the positive class?", list(counts.classes.iter().map(String::as_str))))
+                .hint("set `model.predictions.positive`"));
+        };
+        let class = binary(class, &counts.classes).map_err(|Undefined(why)| Problem::new(why))?;
+        let sizes: Vec<u64> = (0..counts.slices.len()).map(|slice| counts.slice(slice).rows()).collect();
+        let (groups, small): (Vec<usize>, Vec<usize>) =
+            (0..sizes.len()).partition(|group| sizes[*group] >= self.min_group_rows);
+        let name = |group: &usize| counts.slices[*group].as_str();
+        let mut left_out = String::new();
+        if !small.is_empty() {
+            left_out = format!("; left out with fewer than {}: {}", rows_of(self.min_group_rows), list(small.iter().map(name)));
+        }
+        if groups.len() < 2 {
+            let said = format!("fewer than two groups of {} have {}{left_out}", self.by(), rows_of(self.min_group_rows));
+            return Ok(Finding::of(Outcome::Inconclusive, said).value("groups", values(&counts, &sizes, &groups, &[], None)));
+        }
+        let all: Vec<Rates> = self.metric.among().iter().map(|among| rates(*among, &counts, &groups, class)).collect();
+        let compared: Vec<(&Rates, f64, [usize; 2])> =
+            all.iter().filter_map(|rates| self.compare(rates).map(|(value, ends)| (rates, value, ends))).collect();
+        let worse = |a: f64, b: f64| if self.metric.is_ratio() { a < b } else { a > b };
+        let worst = compared.iter().reduce(|best, next| if worse(next.1, best.1) { next } else { best });
+        let Some((worst, value, [low, high])) = worst else {
+            return Err(Problem::new("no group is ever predicted positive, or none has a row to divide by: there is nothing to compare"));
+        };
+        let estimate = self.confidence.map(|confidence| self.estimate(&all, *value, confidence.0, counts.rows()));
+        let (outcome, mut why) = self.outcome(*value, estimate.as_ref());
+        let unknown: Vec<&str> =
+            all.iter().flat_map(|r| r.rates.iter().zip(&groups).filter(|(rate, _)| rate.is_none()).map(|(_, g)| name(g))).collect();
+        let open = if outcome == Outcome::Pass && !unknown.is_empty() { Outcome::Inconclusive } else { outcome };
+        if !unknown.is_empty() {
+            why += &format!("; {} of {}", all[0].among.missing(), list(unknown.iter().copied()));
+        }
+        let range = estimate.map(|e| format!(" ({})", interval(e.interval.low, e.interval.high, e.confidence)));
+        let rate = |group: usize| worst.rates[group].map_or(0.0, |rate| rate.share);
+        let said = format!(
+            "{} {} {} of the time and {} {}: {} is {}{}, {}{why}{left_out}",
+            code(name(&groups[*low])),
+            worst.among.said(),
+            number(rate(*low), &[rate(*high)]),
+            code(name(&groups[*high])),
+            number(rate(*high), &[rate(*low)]),
+            self.metric,
+            number(*value, &self.limit()),
+            range.unwrap_or_default(),
+            self.wanted(),
+        );
+        let widths = self.confidence.map(|confidence| self.each(confidence.0, groups.len()));
+        let mut finding = Finding::of(open, said).value("groups", values(&counts, &sizes, &groups, &all, widths));
+        finding = finding.value("left_out", small.iter().map(|group| json!(name(group))).collect::<Vec<_>>());
+        if let Some(estimate) = &estimate {
+            finding = finding.value("interval", evidence::interval(estimate));
+            if let Held::Open(Some(rows)) = estimate.against(self.min(), self.max.map(|max| max.0)) {
+                finding = finding.value("rows_to_decide", rows);
+            }
+        }
+        finding.limits = self.limits(*value);
+        Ok(finding)
+    }
+}
+
+impl Fairness {
+    fn by(&self) -> String {
+        self.columns.iter().map(|column| code(column)).collect::<Vec<_>>().join(" and ")
+    }
+
+    fn min(&self) -> Option<f64> {
+        let usual = (self.metric.is_ratio() && self.max.is_none()).then_some(0.8);
+        self.min.map(|min| min.0).or(usual)
+    }
+
+    fn limit(&self) -> Vec<f64> {
+        self.min().into_iter().chain(self.max.map(|max| max.0)).collect()
+    }
+
+    fn wanted(&self) -> String {
+        match (self.min(), self.max) {
+            (Some(min), Some(max)) => format!("{} to {} allowed", number(min, &[]), number(max.0, &[])),
+            (Some(min), None) => format!("at least {} needed", number(min, &[])),
+            (None, Some(max)) => format!("at most {} allowed", number(max.0, &[])),
+            (None, None) => String::new(),
+        }
+    }
+
+    fn limits(&self, value: f64) -> Vec<Limited> {
+        let held = |setting, limit, breached| Limited { setting, observed: value, limit, unit: None, breached };
+        let min = self.min().map(|min| held("min", Limit::min(min), value < min - TOLERANCE));
+        let max = self.max.map(|max| held("max", Limit::max(max.0), value > max.0 + TOLERANCE));
+        min.into_iter().chain(max).collect()
+    }
+
+    /// The ratio or difference of the smallest and largest rate, and whose they are; none where fewer than
+    /// two groups have one, or a ratio would be of nothing by nothing.
+    fn compare(&self, rates: &Rates) -> Option<(f64, [usize; 2])> {
+        let known = rates.rates.iter().enumerate().filter_map(|(group, rate)| Some((group, rate.as_ref()?.share)));
+        let (mut low, mut high, mut count) = ((0, f64::INFINITY), (0, f64::NEG_INFINITY), 0);
+        for (group, share) in known {
+            count += 1;
+            if share < low.1 {
+                low = (group, share);
+            }
+            if share > high.1 {
+                high = (group, share);
+            }
+        }
+        if count < 2 {
+            return None;
+        }
+        if !self.metric.is_ratio() {
+            return Some((high.1 - low.1, [low.0, high.0]));
+        }
+        (high.1 > 0.0).then(|| (low.1 / high.1, [low.0, high.0]))
+    }
+
+    /// The confidence of each group's interval.
+    fn each(&self, confidence: f64, groups: usize) -> f64 {
+        widened(confidence, groups * self.metric.among().len())
+    }
+
+    fn estimate(&self, all: &[Rates], value: f64, confidence: f64, rows: u64) -> Estimate {
+        let interval = |factor: f64| self.bounds(all, confidence, factor);
+        Estimate {
+            value,
+            interval: interval(1.0),
+            method: Method::WilsonBounds,
+            confidence,
+            rows,
+            narrows: Narrows::Known(self.rows_to_decide(value, rows, interval)),
+        }
+    }
+
+    /// What the groups' intervals allow, with so many times the rows: the worse of each end.
+    fn bounds(&self, all: &[Rates], confidence: f64, factor: f64) -> Interval {
+        let mut both: Option<Interval> = None;
+        for rates in all {
+            let each = self.each(confidence, rates.rates.len());
+            let intervals: Vec<Interval> = rates
+                .rates
+                .iter()
+                .flatten()
+                .map(|rate| wilson(rate.share, rate.effective * factor, rate.rows, each).interval)
+                .collect();
+            if intervals.len() < 2 {
+                continue;
+            }
+            let (ratio, difference) = spread(&intervals);
+            let next = if self.metric.is_ratio() { ratio } else { difference };
+            both = Some(both.map_or(next, |both| {
+                let worse = if self.metric.is_ratio() { f64::min } else { f64::max };
+                Interval { low: worse(both.low, next.low), high: worse(both.high, next.high) }
+            }));
+        }
+        both.unwrap_or(Interval { low: 0.0, high: 1.0 })
+    }
+
+    /// The fewest rows, in groups of the same shares, at which the interval leaves both limits out.
+    fn rows_to_decide(&self, value: f64, rows: u64, interval: impl Fn(f64) -> Interval) -> Option<u64> {
+        let (min, max) = (self.min(), self.max.map(|max| max.0));
+        if [min, max].into_iter().flatten().any(|limit| (limit - value).abs() <= TOLERANCE) {
+            return None;
+        }
+        let decided = |needed: u64| {
+            let Interval { low, high } = interval(needed as f64 / rows as f64);
+            let outside = min.is_some_and(|min| high < min) || max.is_some_and(|max| low > max);
+            outside || min.is_none_or(|min| low >= min) && max.is_none_or(|max| high <= max)
+        };
+        let (mut few, mut many) = (rows, rows.max(1));
+        while !decided(many) {
+            if many > 1 << 40 {
+                return None;
+            }
+            (few, many) = (many, many * 2);
+        }
+        while few + 1 < many {
+            let middle = u64::midpoint(few, many);
+            if decided(middle) { many = middle } else { few = middle }
+        }
+        Some(many)
+    }
+
+    fn outcome(&self, value: f64, estimate: Option<&Estimate>) -> (Outcome, String) {
+        let (min, max) = (self.min(), self.max.map(|max| max.0));
+        let Some(estimate) = estimate else {
+            let passed = min.is_none_or(|min| value >= min - TOLERANCE) && max.is_none_or(|max| value <= max + TOLERANCE);
+            return (if passed { Outcome::Pass } else { Outcome::Fail }, String::new());
+        };
+        match estimate.against(min, max) {
+            Held::Inside => (Outcome::Pass, String::new()),
+            Held::Outside => (Outcome::Fail, String::new()),
+            Held::Open(Some(needed)) => (Outcome::Inconclusive, more_rows(needed, estimate.rows)),
+            Held::Open(None) => (Outcome::Inconclusive, String::new()),
+        }
+    }
+}
+
+fn rates(among: Among, counts: &Confusion, groups: &[usize], class: usize) -> Rates {
+    let rate = |group: &usize| {
+        let cells = counts.cells.iter().filter(|cell| cell.slice == *group && among.contains(cell.label == class));
+        let (mut rows, mut weight, mut squares, mut said) = (0, 0.0, 0.0, 0.0);
+        for cell in cells {
+            rows += cell.rows;
+            weight += cell.weight;
+            squares += cell.squares;
+            if cell.prediction == class {
+                said += cell.weight;
+            }
+        }
+        (weight > 0.0).then(|| Rate { share: said / weight, rows, effective: kish(weight, squares) })
+    };
+    Rates { among, rates: groups.iter().map(rate).collect() }
+}
+
+/// The groups as the report has them, the lowest first rate first; those left out at the end.
+fn values(counts: &Confusion, sizes: &[u64], groups: &[usize], all: &[Rates], each: Option<f64>) -> Vec<Value> {
+    let first = |group: usize| {
+        let at = groups.iter().position(|known| *known == group)?;
+        all.first()?.rates[at].map(|rate| rate.share)
+    };
+    let mut order: Vec<usize> = (0..sizes.len()).collect();
+    order.sort_by(|a, b| first(*a).unwrap_or(f64::INFINITY).total_cmp(&first(*b).unwrap_or(f64::INFINITY)));
+    let group = |group: usize| {
+        let mut value = json!({ "slice": counts.slices[group], "rows": sizes[group] });
+        if let Some(at) = groups.iter().position(|known| *known == group) {
+            for rates in all {
+                let rate = rates.rates[at];
+                value[rates.among.name()] = json!(rate.map(|rate| rate.share));
+                if let Some((rate, each)) = rate.zip(each) {
+                    let estimate = wilson(rate.share, rate.effective, rate.rows, each);
+                    value[format!("{}_interval", rates.among.name())] = evidence::interval(&estimate);
+                }
+            }
+        }
+        value
+    };
+    order.into_iter().map(group).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::predictions::Cell;
+
+    /// Groups of so many rows, so many of them predicted positive; half of the labels are positive.
+    fn counts(groups: &[(&str, u64, u64)]) -> Confusion {
+        let mut cells = Vec::new();
+        for (slice, (_, rows, selected)) in groups.iter().enumerate() {
+            for (label, share) in [(0, selected / 2), (1, selected - selected / 2)] {
+                for (prediction, n) in [(1, share), (0, rows / 2 - share)] {
+                    let weight = n as f64;
+                    cells.push(Cell { slice, label, prediction, rows: n, weight, squares: weight });
+                }
+            }
+        }
+        let slices = groups.iter().map(|group| group.0.to_owned()).collect();
+        Confusion { classes: vec!["0".into(), "1".into()], slices, cells }
+    }
+
+    fn check(settings: &str, groups: &[(&str, u64, u64)]) -> Finding {
+        let check: Fairness = serde_yaml::from_str(settings).unwrap();
+        check.validate().unwrap();
+        check.judge((counts(groups), None)).unwrap()
+    }
+
+    #[test]
+    fn the_ratio_of_rates_is_held_to_four_fifths() {
+        let finding = check("{columns: [sex]}", &[("sex=f", 100, 40), ("sex=m", 100, 80)]);
+        assert_eq!((finding.outcome, finding.limits[0].observed), (Outcome::Fail, 0.5));
+        assert_eq!(
+            finding.message,
+            "`sex=f` is predicted positive 0.4 of the time and `sex=m` 0.8: demographic_parity_ratio is 0.5, at least 0.8 needed"
+        );
+        assert_eq!(check("{columns: [sex]}", &[("sex=f", 100, 64), ("sex=m", 100, 80)]).outcome, Outcome::Pass);
+    }
+
+    #[test]
+    fn small_groups_are_left_out_and_named() {
+        let finding = check("{columns: [sex]}", &[("sex=f", 100, 80), ("sex=m", 100, 80), ("sex=x", 10, 0)]);
+        assert_eq!(finding.outcome, Outcome::Pass);
+        assert!(finding.message.contains("left out with fewer than 30 rows: `sex=x`"), "{}", finding.message);
+        let finding = check("{columns: [sex]}", &[("sex=f", 100, 80), ("sex=x", 10, 0)]);
+        assert_eq!(finding.outcome, Outcome::Inconclusive);
+    }
+
+    #[test]
+    fn few_rows_are_inconclusive_and_say_how_many_decide() {
+        let groups = [("sex=f", 100, 70), ("sex=m", 100, 80)];
+        let finding = check("{columns: [sex], confidence: 0.95}", &groups);
+        assert_eq!(finding.outcome, Outcome::Inconclusive);
+        let rows = finding.values["rows_to_decide"].as_u64().unwrap();
+        let scaled = |rows: u64| [("sex=f", rows / 2, rows / 2 * 7 / 10), ("sex=m", rows / 2, rows / 2 * 8 / 10)];
+        assert_eq!(check("{columns: [sex], confidence: 0.95}", &scaled(rows / 20 * 20 + 40)).outcome, Outcome::Pass);
+        assert_eq!(check("{columns: [sex], confidence: 0.95}", &scaled(rows / 20 * 20 - 40)).outcome, Outcome::Inconclusive);
+    }
+
+    #[test]
+    fn differences_need_a_limit() {
+        let check: Fairness = serde_yaml::from_str("{metric: equalized_odds_difference, columns: [sex]}").unwrap();
+        assert_eq!(check.validate(), Err("no limit: set `min` or `max`".into()));
+    }
+}

@@ -1,0 +1,147 @@
+//! `latency`: predictions come in time.
+
+use std::sync::Arc;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::check::{Check, Part, Tables};
+use crate::evidence::{self, Confidence};
+use crate::inference::{Estimate, Held, quantile};
+use crate::limit::Finite;
+use crate::problem::Problem;
+use crate::statistic::{Given, Typed};
+use crate::table::Role;
+use crate::verdict::{Finding, Held as Limited, Limit, Outcome, Unit};
+use crate::words::{code, interval, more_rows, number, rows};
+
+/// Half of the predictions take at most `p50_ms`, 95 % at most `p95_ms`, 99 % at most `p99_ms`.
+///
+/// Read from the column `latency_ms` of the predictions (`predictions.latency` names another), one measured
+/// prediction a row. Quantiles are linear between two rows.
+///
+/// ```yaml
+/// - latency: { p99_ms: 50 }
+/// - latency: { p50_ms: 5, p99_ms: 50, confidence: 0.95 }
+/// ```
+///
+/// Each quantile is shown with the interval of its order statistics, which supposes nothing of how
+/// latencies are distributed. With `confidence` that interval decides: a p99 rests on few rows.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Latency {
+    /// The largest median allowed, in milliseconds.
+    p50_ms: Option<Finite>,
+    /// The largest 95th percentile allowed, in milliseconds.
+    p95_ms: Option<Finite>,
+    /// The largest 99th percentile allowed, in milliseconds.
+    p99_ms: Option<Finite>,
+    /// Let the interval of this confidence decide.
+    confidence: Option<Confidence>,
+}
+
+/// Of the interval that is shown where none decides.
+const SHOWN: f64 = 0.95;
+
+impl Check for Latency {
+    const ID: &'static str = "latency";
+    const PARTS: &'static [Part] = &[Part::Predictions];
+    type Needs = (Given<String>, Typed<Arc<Vec<f64>>>);
+
+    fn validate(&self) -> Result<(), String> {
+        match self.limits().next() {
+            None => Err("no limit: set `p50_ms`, `p95_ms` or `p99_ms`".into()),
+            Some(_) => Ok(()),
+        }
+    }
+
+    fn needs(&self, tables: &Tables) -> Result<Self::Needs, Problem> {
+        let name = &tables.model.names.latency;
+        let column = tables.table(Role::Predictions)?.column(name)?;
+        Ok((Given(name.clone()), column.sorted()?))
+    }
+
+    fn judge(&self, (column, sorted): (String, Arc<Vec<f64>>)) -> Result<Finding, Problem> {
+        if let Some(first) = sorted.first().filter(|first| **first < 0.0) {
+            return Err(Problem::new(format!("{} is {first} in some row, and no prediction ends before it began", code(&column))));
+        }
+        let confidence = self.confidence.map_or(SHOWN, |confidence| confidence.0);
+        let mut said = Vec::new();
+        let mut finding = Finding::of(Outcome::Pass, "").value("rows", sorted.len());
+        let mut outcomes = Vec::new();
+        for (setting, q, Finite(max)) in self.limits() {
+            let estimate = quantile::interval(&sorted, q, confidence).ok_or_else(|| Problem::new("there are no rows"))?;
+            let outcome = self.outcome(&estimate, max);
+            let name = setting.trim_end_matches("_ms");
+            let why = match (outcome, estimate.against(None, Some(max))) {
+                (Outcome::Inconclusive, Held::Open(Some(needed))) => more_rows(needed, estimate.rows),
+                (Outcome::Inconclusive, _) => format!(": {} are too few", rows(estimate.rows)),
+                _ => String::new(),
+            };
+            said.push(format!(
+                "{name} is {} ms ({}), at most {} ms allowed{why}",
+                number(estimate.value, &[max]),
+                interval(estimate.interval.low, estimate.interval.high, confidence),
+                number(max, &[])
+            ));
+            outcomes.push(outcome);
+            finding.limits.push(Limited {
+                setting,
+                observed: estimate.value,
+                limit: Limit::max(max),
+                unit: Some(Unit::Milliseconds),
+                breached: outcome != Outcome::Pass,
+            });
+            finding = finding.value(setting, estimate.value).value(&format!("{name}_interval"), evidence::interval(&estimate));
+        }
+        finding.outcome = [Outcome::Fail, Outcome::Inconclusive]
+            .into_iter()
+            .find(|outcome| outcomes.contains(outcome))
+            .unwrap_or(Outcome::Pass);
+        finding.message = said.join("; ");
+        Ok(finding)
+    }
+}
+
+impl Latency {
+    fn limits(&self) -> impl Iterator<Item = (&'static str, f64, Finite)> {
+        [("p50_ms", 0.5, self.p50_ms), ("p95_ms", 0.95, self.p95_ms), ("p99_ms", 0.99, self.p99_ms)]
+            .into_iter()
+            .filter_map(|(setting, q, max)| Some((setting, q, max?)))
+    }
+
+    fn outcome(&self, estimate: &Estimate, max: f64) -> Outcome {
+        match (self.confidence, estimate.against(None, Some(max))) {
+            (None, _) if estimate.value <= max => Outcome::Pass,
+            (None, _) | (Some(_), Held::Outside) => Outcome::Fail,
+            (Some(_), Held::Inside) => Outcome::Pass,
+            (Some(_), Held::Open(_)) => Outcome::Inconclusive,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(settings: &str, latencies: impl Iterator<Item = u32>) -> Finding {
+        let check: Latency = serde_yaml::from_str(settings).unwrap();
+        check.judge(("latency_ms".into(), Arc::new(latencies.map(f64::from).collect()))).unwrap()
+    }
+
+    #[test]
+    fn quantiles_are_held_and_the_first_breached_is_shown() {
+        let finding = check("{p50_ms: 60, p99_ms: 90}", 0..101);
+        assert_eq!(finding.outcome, Outcome::Fail);
+        assert_eq!(finding.shown(&["p50_ms", "p99_ms"]).unwrap().observed, 99.0);
+        assert!(finding.message.starts_with("p50 is 50 ms (95 % interval 40 to 60), at most 60 ms allowed; p99 is 99 ms"), "{}", finding.message);
+        assert_eq!(check("{p99_ms: 99}", 0..101).outcome, Outcome::Pass);
+    }
+
+    #[test]
+    fn a_hundred_rows_do_not_know_their_p99() {
+        let finding = check("{p99_ms: 500, confidence: 0.95}", 0..101);
+        assert_eq!(finding.outcome, Outcome::Inconclusive);
+        assert!(finding.message.ends_with(": 101 rows are too few"), "{}", finding.message);
+    }
+}

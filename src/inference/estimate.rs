@@ -1,0 +1,145 @@
+//! A number, its interval, and what that says of a limit.
+
+use serde::Serialize;
+
+/// Of a comparison with a limit: what rounding may make of equal numbers.
+pub const TOLERANCE: f64 = 1e-12;
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Interval {
+    pub low: f64,
+    pub high: f64,
+}
+
+/// How an interval was made; its name in reports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    Wilson,
+    Tango,
+    Delong,
+    Bootstrap,
+    /// Of a quantile.
+    OrderStatistics,
+    /// Of ratios and differences of groups' Wilson intervals.
+    WilsonBounds,
+}
+
+/// A number with its interval, and how the interval would narrow.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Estimate {
+    pub value: f64,
+    pub interval: Interval,
+    pub method: Method,
+    /// Of this interval, after any widening.
+    pub confidence: f64,
+    /// Rows that the number rests on.
+    pub rows: u64,
+    pub narrows: Narrows,
+}
+
+/// How the interval around the same value narrows with the rows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Narrows {
+    /// The limit is outside once `n > factor(limit) / (value − limit)²`, a row counting `effective / rows`.
+    Score { z: f64, effective: f64, only: Option<(f64, f64)> },
+    /// Width as `1 / √n`.
+    Root,
+    /// By search, for the limits at hand; none where no number of rows decides.
+    Known(Option<u64>),
+}
+
+/// What an interval says of a limit.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Held {
+    Inside,
+    Outside,
+    /// The limit lies within; with so many rows it would not, were the value the same.
+    Open(Option<u64>),
+}
+
+impl Interval {
+    pub fn is_point(self) -> bool {
+        self.low == self.high
+    }
+}
+
+impl Estimate {
+    /// Whether all of the interval is on the right side of both limits, all on the wrong side of one, or neither.
+    pub fn against(&self, min: Option<f64>, max: Option<f64>) -> Held {
+        let Interval { low, high } = self.interval;
+        if min.is_some_and(|min| high < min - TOLERANCE) || max.is_some_and(|max| low > max + TOLERANCE) {
+            return Held::Outside;
+        }
+        let open = [min.filter(|min| low < min - TOLERANCE), max.filter(|max| high > max + TOLERANCE)];
+        let mut open = open.into_iter().flatten().peekable();
+        if open.peek().is_none() {
+            return Held::Inside;
+        }
+        // A value beyond one limit is decided there; inside both it must leave both behind.
+        let needed: Option<Vec<u64>> = open.map(|limit| self.rows_to_decide(limit)).collect();
+        Held::Open(needed.and_then(|needed| needed.into_iter().max()))
+    }
+
+    /// The fewest rows at which an interval around the same value leaves out `limit`; none where the value
+    /// is the limit.
+    pub fn rows_to_decide(&self, limit: f64) -> Option<u64> {
+        let distance = (self.value - limit).abs();
+        if distance <= TOLERANCE {
+            return None;
+        }
+        let rows = match self.narrows {
+            Narrows::Score { z, effective, only } => {
+                let spread = match only {
+                    None => limit * (1.0 - limit),
+                    Some((candidate, baseline)) => {
+                        super::paired::null_variance(candidate, baseline, limit.clamp(-1.0, 1.0))
+                    }
+                };
+                let needed = z * z * spread.max(0.0) / (distance * distance);
+                // Rows of unequal weight count for less than one.
+                (needed.floor() + 1.0) * (self.rows as f64 / effective)
+            }
+            Narrows::Root => {
+                let side =
+                    if limit < self.value { self.value - self.interval.low } else { self.interval.high - self.value };
+                let ratio = side / distance;
+                (self.rows as f64 * ratio * ratio).floor() + 1.0
+            }
+            Narrows::Known(rows) => return rows,
+        };
+        Some(rows.ceil() as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::inference::proportion::wilson;
+
+    #[test]
+    fn an_interval_decides_only_when_all_of_it_is_on_one_side() {
+        let estimate = wilson(0.9, 1000.0, 1000, 0.95);
+        assert_eq!(estimate.against(Some(0.85), None), Held::Inside);
+        assert_eq!(estimate.against(Some(0.95), None), Held::Outside);
+        assert!(matches!(estimate.against(Some(0.89), None), Held::Open(Some(rows)) if rows > 1000));
+        assert_eq!(estimate.against(Some(0.9), None), Held::Open(None));
+        assert_eq!(estimate.against(None, Some(0.95)), Held::Inside);
+        assert_eq!(estimate.against(Some(0.8), Some(0.85)), Held::Outside);
+    }
+
+    #[test]
+    fn width_shrinks_with_the_root_of_the_rows() {
+        let interval = Interval { low: 0.8, high: 0.9 };
+        let estimate = Estimate {
+            value: 0.85,
+            interval,
+            method: Method::Bootstrap,
+            confidence: 0.95,
+            rows: 100,
+            narrows: Narrows::Root,
+        };
+        // 0.05 above the limit needs a quarter of the width, so sixteen times the rows, and one.
+        assert_eq!(estimate.rows_to_decide(0.8375), Some(1601));
+    }
+}

@@ -1,0 +1,306 @@
+//! Metrics of label and prediction alone, from counts of how they met.
+
+use super::{Average, Metric, positive};
+use crate::inference::bootstrap::{self, Units};
+use crate::inference::proportion::wilson;
+use crate::inference::{Estimate, kish};
+use crate::predictions::Confusion;
+use crate::words::code;
+
+/// What exactly is asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    pub metric: Metric,
+    /// As the entry says; without it binary where a class is positive, else macro.
+    pub average: Option<Average>,
+    /// The class that the config calls positive.
+    pub positive: Option<&'a str>,
+}
+
+/// A metric that is known, and what should be known with it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Computed {
+    pub value: f64,
+    /// What scikit-learn would warn of.
+    pub notes: Vec<String>,
+    /// The number stands by convention: nothing was there to divide by.
+    pub is_convention: bool,
+}
+
+/// Why a metric has no value on these rows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Undefined(pub String);
+
+/// Weights by class: what met, what was there, what was said.
+#[derive(Debug, Default)]
+pub struct Totals {
+    hit: Vec<f64>,
+    label: Vec<f64>,
+    predicted: Vec<f64>,
+    all: f64,
+}
+
+impl Totals {
+    pub fn new(classes: usize) -> Self {
+        let zeros = vec![0.0; classes];
+        Self { hit: zeros.clone(), label: zeros.clone(), predicted: zeros, all: 0.0 }
+    }
+
+    pub fn add(&mut self, label: usize, prediction: usize, weight: f64) {
+        self.label[label] += weight;
+        self.predicted[prediction] += weight;
+        self.all += weight;
+        if label == prediction {
+            self.hit[label] += weight;
+        }
+    }
+
+    /// The value, scikit-learn's with `zero_division=0`; none where all of it is nothing by nothing.
+    pub fn value(&self, metric: Metric, how: How) -> Option<f64> {
+        let shares = |part: &[f64], whole: &[f64]| -> Vec<f64> {
+            part.iter().zip(whole).map(|(part, whole)| if *whole > 0.0 { part / whole } else { 0.0 }).collect()
+        };
+        let doubled: Vec<f64> = self.hit.iter().map(|hit| 2.0 * hit).collect();
+        let both: Vec<f64> = self.label.iter().zip(&self.predicted).map(|(a, b)| a + b).collect();
+        let (part, whole) = match metric {
+            Metric::Accuracy => return (self.all > 0.0).then(|| self.hit.iter().sum::<f64>() / self.all),
+            Metric::Mcc => return (self.all > 0.0).then(|| self.mcc()),
+            Metric::BalancedAccuracy => {
+                let seen = self.label.iter().filter(|label| **label > 0.0).count();
+                return (seen > 0).then(|| shares(&self.hit, &self.label).iter().sum::<f64>() / seen as f64);
+            }
+            Metric::Precision => (&self.hit, &self.predicted),
+            Metric::Recall => (&self.hit, &self.label),
+            _ => (&doubled, &both),
+        };
+        let by_class = shares(part, whole);
+        match how {
+            How::Class(class) => {
+                // Precision of what is never said is 0, as scikit-learn has it; the others have no value.
+                (whole[class] > 0.0 || metric == Metric::Precision && self.all > 0.0).then(|| by_class[class])
+            }
+            How::Micro => {
+                let whole: f64 = whole.iter().sum();
+                (whole > 0.0).then(|| part.iter().sum::<f64>() / whole)
+            }
+            How::Macro => {
+                let seen = both.iter().filter(|both| **both > 0.0).count();
+                (seen > 0).then(|| by_class.iter().sum::<f64>() / seen as f64)
+            }
+            How::Weighted => {
+                let weighted = by_class.iter().zip(&self.label).map(|(value, label)| value * label);
+                (self.all > 0.0).then(|| weighted.sum::<f64>() / self.all)
+            }
+        }
+    }
+
+    /// Matthews' correlation coefficient of any number of classes (J. Gorodkin, 2004); 0 where one side
+    /// does not vary.
+    fn mcc(&self) -> f64 {
+        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+        // Told by what there is: the differences below need not be exactly 0 where weights are fractions.
+        let varies = |side: &[f64]| side.iter().filter(|weight| **weight > 0.0).count() > 1;
+        if !varies(&self.label) || !varies(&self.predicted) {
+            return 0.0;
+        }
+        let all = self.all * self.all;
+        let both = self.hit.iter().sum::<f64>() * self.all - dot(&self.label, &self.predicted);
+        let spread = (all - dot(&self.predicted, &self.predicted)) * (all - dot(&self.label, &self.label));
+        if spread > 0.0 { both / spread.sqrt() } else { 0.0 }
+    }
+}
+
+/// How classes become one number, resolved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum How {
+    /// This class alone.
+    Class(usize),
+    Micro,
+    Macro,
+    Weighted,
+}
+
+/// Whether one class is asked about or all.
+///
+/// # Errors
+/// `binary` of classes none of which is positive, or of more than two.
+pub fn how(asked: Asked, classes: &[String]) -> Result<How, Undefined> {
+    let positive = positive(asked.positive, classes);
+    match (asked.average, positive) {
+        _ if !asked.metric.averages() => Ok(How::Macro),
+        (Some(Average::Macro), _) | (None, None) => Ok(How::Macro),
+        (Some(Average::Micro), _) => Ok(How::Micro),
+        (Some(Average::Weighted), _) => Ok(How::Weighted),
+        (Some(Average::Binary), None) => {
+            Err(Undefined("`average: binary` needs a positive class: set `model.predictions.positive`".into()))
+        }
+        (Some(Average::Binary) | None, Some(positive)) => binary(positive, classes).map(How::Class),
+    }
+}
+
+/// The index of the positive class among two.
+///
+/// # Errors
+/// There are more, or it is not among them.
+pub fn binary(positive: &str, classes: &[String]) -> Result<usize, Undefined> {
+    if classes.len() > 2 {
+        return Err(Undefined(format!(
+            "there are {} classes, and {} is called the positive of two: set `average`, or leave `positive` out",
+            classes.len(),
+            code(positive)
+        )));
+    }
+    match classes.iter().position(|class| class == positive) {
+        Some(at) => Ok(at),
+        None => Err(Undefined(format!("no row has the positive class {}", code(positive)))),
+    }
+}
+
+/// Computes the metric of one slice's counts.
+///
+/// # Errors
+/// It has no value there.
+pub fn compute(asked: Asked, counts: &Confusion) -> Result<Computed, Undefined> {
+    let how = how(asked, &counts.classes)?;
+    let totals = totals(counts);
+    let value = totals.value(asked.metric, how).ok_or_else(|| missing(asked.metric, how, &counts.classes))?;
+    let is_convention =
+        matches!(how, How::Class(class) if asked.metric == Metric::Precision && totals.predicted[class] == 0.0);
+    Ok(Computed { value, notes: notes(asked.metric, &totals, &counts.classes), is_convention })
+}
+
+/// The metric with its interval; none where the counts do not tell.
+///
+/// # Errors
+/// It has no value there.
+pub fn estimate(asked: Asked, counts: &Confusion, confidence: f64) -> Result<Option<Estimate>, Undefined> {
+    let how = how(asked, &counts.classes)?;
+    let value = compute(asked, counts)?.value;
+    if could_be_right(asked.metric, how, 0, 0).is_some() {
+        let could = |label, prediction| could_be_right(asked.metric, how, label, prediction) == Some(true);
+        let base = counts.cells.iter().filter(|cell| could(cell.label, cell.prediction));
+        let (rows, weight, squares) =
+            base.fold((0, 0.0, 0.0), |(n, w, s), cell| (n + cell.rows, w + cell.weight, s + cell.squares));
+        return Ok((rows > 0).then(|| wilson(value, kish(weight, squares), rows, confidence)));
+    }
+    let rows: Vec<u64> = counts.cells.iter().map(|cell| cell.rows).collect();
+    Ok(bootstrap::interval(value, Units::Alike(&rows), confidence, |times| {
+        let mut totals = Totals::new(counts.classes.len());
+        for (cell, times) in counts.cells.iter().zip(times) {
+            totals.add(cell.label, cell.prediction, f64::from(*times));
+        }
+        totals.value(asked.metric, how)
+    }))
+}
+
+/// Whether the metric is a share of rows, so that Wilson's interval is its.
+pub fn is_proportion(asked: Asked, classes: &[String]) -> bool {
+    how(asked, classes).is_ok_and(|how| could_be_right(asked.metric, how, 0, 0).is_some())
+}
+
+/// Of a metric that is a share of rows, whether such rows are among those it is a share of.
+fn could_be_right(metric: Metric, how: How, label: usize, prediction: usize) -> Option<bool> {
+    match (metric, how) {
+        (Metric::Accuracy, _) | (_, How::Micro) => Some(true),
+        (Metric::Recall, How::Class(class)) => Some(label == class),
+        (Metric::Precision, How::Class(class)) => Some(prediction == class),
+        _ => None,
+    }
+}
+
+fn totals(counts: &Confusion) -> Totals {
+    let mut totals = Totals::new(counts.classes.len());
+    counts.cells.iter().for_each(|cell| totals.add(cell.label, cell.prediction, cell.weight));
+    totals
+}
+
+pub fn missing(metric: Metric, how: How, classes: &[String]) -> Undefined {
+    Undefined(match (metric, how) {
+        (Metric::Recall, How::Class(class)) => format!("no row has the label {}", code(&classes[class])),
+        (Metric::F1, How::Class(class)) => format!("no row has {} as label or prediction", code(&classes[class])),
+        _ => "no row has any weight".into(),
+    })
+}
+
+/// Classes that scikit-learn would warn of.
+fn notes(metric: Metric, totals: &Totals, classes: &[String]) -> Vec<String> {
+    if metric == Metric::Accuracy {
+        return Vec::new();
+    }
+    let named = |wanted: &dyn Fn(usize) -> bool| {
+        let names = classes.iter().enumerate().filter(|(class, _)| wanted(*class)).map(|(_, name)| name.as_str());
+        names.collect::<Vec<_>>()
+    };
+    let unsaid = named(&|class| totals.label[class] > 0.0 && totals.predicted[class] == 0.0);
+    let unseen = named(&|class| totals.label[class] == 0.0 && totals.predicted[class] > 0.0);
+    let mut notes = Vec::new();
+    let mut note = |names: Vec<&str>, what: &str| {
+        if !names.is_empty() {
+            let word = if names.len() == 1 { "class" } else { "classes" };
+            notes.push(format!("{word} {} {what}", crate::words::list(names)));
+        }
+    };
+    note(unsaid, "never predicted");
+    note(unseen, "predicted, and never a label");
+    notes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::predictions::Cell;
+
+    fn confusion(classes: &[&str], table: &[&[u64]]) -> Confusion {
+        let mut cells = Vec::new();
+        for (label, row) in table.iter().enumerate() {
+            for (prediction, rows) in row.iter().enumerate().filter(|(_, rows)| **rows > 0) {
+                let weight = *rows as f64;
+                cells.push(Cell { slice: 0, label, prediction, rows: *rows, weight, squares: weight });
+            }
+        }
+        Confusion { classes: classes.iter().map(ToString::to_string).collect(), slices: vec![String::new()], cells }
+    }
+
+    fn value(metric: Metric, counts: &Confusion) -> Result<f64, String> {
+        let asked = Asked { metric, average: None, positive: None };
+        compute(asked, counts).map(|computed| computed.value).map_err(|Undefined(why)| why)
+    }
+
+    #[test]
+    fn binary_metrics_by_hand() {
+        let counts = confusion(&["0", "1"], &[&[50, 10], &[5, 35]]);
+        assert_eq!(value(Metric::Accuracy, &counts), Ok(0.85));
+        assert_eq!(value(Metric::Precision, &counts), Ok(35.0 / 45.0));
+        assert_eq!(value(Metric::Recall, &counts), Ok(0.875));
+        assert_eq!(value(Metric::F1, &counts), Ok(70.0 / 85.0));
+    }
+
+    #[test]
+    fn a_class_never_predicted_counts_0_and_is_named() {
+        let counts = confusion(&["0", "1"], &[&[50, 0], &[5, 0]]);
+        let asked = Asked { metric: Metric::Precision, average: None, positive: None };
+        let computed = compute(asked, &counts).unwrap();
+        assert_eq!((computed.value, computed.is_convention), (0.0, true));
+        assert_eq!(computed.notes, ["class `1` never predicted"]);
+        let counts = confusion(&["0", "1"], &[&[50, 5], &[0, 0]]);
+        assert_eq!(value(Metric::Recall, &counts), Err("no row has the label `1`".into()));
+        let counts = confusion(&["a", "b", "c"], &[&[5, 0, 1], &[1, 0, 0], &[0, 0, 0]]);
+        let asked = Asked { metric: Metric::Recall, average: None, positive: None };
+        let notes = compute(asked, &counts).unwrap().notes;
+        assert_eq!(notes, ["class `b` never predicted", "class `c` predicted, and never a label"]);
+    }
+
+    #[test]
+    fn a_positive_of_three_is_no_binary() {
+        let counts = confusion(&["0", "1", "2"], &[&[5, 0, 1], &[1, 0, 0], &[0, 0, 3]]);
+        let asked = Asked { metric: Metric::F1, average: None, positive: Some("1") };
+        assert!(compute(asked, &counts).unwrap_err().0.starts_with("there are 3 classes"));
+    }
+
+    #[test]
+    fn no_interval_where_nothing_varies() {
+        let counts = confusion(&["0", "1"], &[&[50, 0], &[0, 50]]);
+        let asked = Asked { metric: Metric::F1, average: None, positive: None };
+        assert_eq!(estimate(asked, &counts, 0.95), Ok(None));
+    }
+}
