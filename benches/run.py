@@ -19,7 +19,7 @@ MLGATE = Path(
     os.environ.get("MLGATE") or ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "release/mlgate"
 ).resolve()
 
-CASES = ["gate", "growth", "footer", "credit"]
+CASES = ["gate", "growth", "footer", "credit", "model", "bootstrap"]
 ROW_GROUP = 250_000
 FOOTER_GROUPS, FOOTER_ROW_GROUP = 1_000, 10_000
 SHORT_RUNS = 21  # of cases that take milliseconds
@@ -29,6 +29,9 @@ MAX_DECODES = 1.5
 MAX_ANONYMOUS = 0.3e9
 MAX_BYTES_A_ROW = 16
 MAX_SHORT = 0.050
+MAX_MODEL_ANONYMOUS = 0.6e9
+MAX_BOOTSTRAP = 2.0
+BOOTSTRAP_ROWS = 100_000
 
 
 @dataclass
@@ -47,6 +50,12 @@ RIVALS = {
     "great_expectations": Rival("great_expectations", "great_expectations_gate.py", "", 40),
     "evidently": Rival("evidently", "evidently_gate.py", "", 40),
     "deepchecks": Rival("deepchecks", "deepchecks_gate.py", "", 40),
+}
+
+
+MODEL_RIVALS = {
+    "polars": Rival("polars", "polars_model.py", "by hand", 1 / 1.2),
+    "scikit_learn": Rival("scikit_learn", "scikit_learn_model.py", "with Fairlearn", 58),
 }
 
 
@@ -70,7 +79,7 @@ def main():
     print(f"{machine()}. Medians; page cache warm.\n")
     targets, runs = [], {}
     for case in cases:
-        measured, missed_or_met = {"gate": gate, "growth": growth, "footer": footer, "credit": credit}[case](options)
+        measured, missed_or_met = MEASURED[case](options)
         runs[case] = {name: [asdict(run) for run in of] for name, of in measured.items()}
         targets += missed_or_met
     print_targets(targets)
@@ -92,7 +101,8 @@ def parse():
         return parse_names
 
     parser = argparse.ArgumentParser(prog="benches/run.sh", description=__doc__)
-    parser.add_argument("--only", type=names(RIVALS), default=list(RIVALS), metavar="A,B", help=", ".join(RIVALS))
+    rivals = {**RIVALS, **MODEL_RIVALS}
+    parser.add_argument("--only", type=names(rivals), default=list(rivals), metavar="A,B", help=", ".join(rivals))
     parser.add_argument("--cases", type=names(CASES), default=CASES, metavar="A,B", help=", ".join(CASES))
     parser.add_argument("--rows", type=rows, default=10_000_000, help="of the table: 1M, 10M (default)")
     parser.add_argument("--runs", type=int, default=5, help="of each program after its warm-up (5)")
@@ -107,13 +117,13 @@ def rows(text):
     return int(plain[:-1]) * 1_000_000 if plain.endswith(("M", "m")) else int(plain)
 
 
-# The four cases: each prints its table and returns its runs and its targets.
+# The cases: each prints its table and returns its runs and its targets.
 
 
 def gate(options):
     table = make_table(options.rows, ROW_GROUP)
     commands = {"mlgate": mlgate("gate.yml", table)} if MLGATE.is_file() else {}
-    for name in options.only:
+    for name in (name for name in options.only if name in RIVALS):
         commands[name] = [python(RIVALS[name].venv), BENCHES / "rivals" / RIVALS[name].script, table]
     runs = round_robin(commands, options.runs, options.once_over)
 
@@ -211,6 +221,70 @@ def short(case, title, command, cwd):
     ]
 
 
+def model(options):
+    table = make_predictions(options.rows)
+    commands = {"mlgate": [*mlgate("model.yml", None), "--predictions", table]}
+    for name in (name for name in options.only if name in MODEL_RIVALS):
+        commands[name] = [python(MODEL_RIVALS[name].venv), BENCHES / "rivals" / MODEL_RIVALS[name].script, table]
+    runs = round_robin(commands, options.runs, options.once_over)
+
+    print(f"## Nine numbers of {options.rows:,} predictions ({table.stat().st_size / 1e6:.0f} MB of Parquet)\n")
+    print("| program | wall | × mlgate | user + sys | peak anonymous | runs | same numbers |")
+    print("|---|--:|--:|--:|--:|--:|---|")
+    ours, fine = seconds(runs["mlgate"]), sound(runs["mlgate"])
+    targets = [
+        Target(
+            f"peak anonymous memory, {options.rows:,} predictions",
+            f"< {MAX_MODEL_ANONYMOUS / 1e9} GB",
+            f"{anonymous(runs['mlgate']) / 1e9:.3f} GB",
+            fine and anonymous(runs["mlgate"]) < MAX_MODEL_ANONYMOUS,
+        )
+    ]
+    for name, of in runs.items():
+        agree = same_numbers(runs["mlgate"], of)
+        cpu = median(run.cpu_seconds for run in of)
+        ratio = seconds(of) / ours
+        print(
+            f"| {title(name, MODEL_RIVALS)} | {seconds(of):.2f} s | {ratio:.2f} | {cpu:.2f} s"
+            f" | {anonymous(of) / 1e9:.2f} GB | {len(of)} | {'yes' if agree else '**no**'} |"
+        )
+        if name != "mlgate":
+            wanted = MODEL_RIVALS[name].slower
+            claim = f"the model's numbers against {title(name, MODEL_RIVALS)}"
+            targets.append(Target(claim, f"≥ {wanted:.2f} ×", f"{ratio:.2f} ×", fine and agree and ratio >= wanted))
+    print()
+    return runs, targets
+
+
+def same_numbers(ours, theirs):
+    """To 1e-9: a program that computes something else is not comparable."""
+    told = [json.loads(runs[-1].said("NUMBERS") or "[]") for runs in (ours, theirs)]
+    return bool(told[0]) and len(told[0]) == len(told[1]) and all(abs(a - b) < 1e-9 for a, b in zip(*told))
+
+
+def bootstrap(options):
+    candidate, production = make_predictions(BOOTSTRAP_ROWS), make_predictions(BOOTSTRAP_ROWS, "-production")
+    commands = {}
+    for metric in ("f1", "roc_auc", "log_loss"):
+        entry = {"improvement": {"metric": metric, "min": -1, "confidence": 0.95}}
+        config = HOME / f"bootstrap-{metric}.json"
+        config.write_text(json.dumps({"model": {"checks": [entry]}}))
+        commands[metric] = [*mlgate(config, None), "--predictions", candidate, "--baseline", production]
+    runs = round_robin(commands, options.runs, options.once_over)
+
+    print(f"## Paired bootstrap of 2,000 resamples on {BOOTSTRAP_ROWS:,} rows\n\n| metric | wall | user + sys |\n|---|--:|--:|")
+    targets = []
+    for metric, of in runs.items():
+        print(f"| {metric} | {seconds(of):.2f} s | {median(run.cpu_seconds for run in of):.2f} s |")
+        met = sound(of) and seconds(of) < MAX_BOOTSTRAP
+        targets.append(Target(f"paired bootstrap of {metric}", f"< {MAX_BOOTSTRAP} s", f"{seconds(of):.2f} s", met))
+    print()
+    return runs, targets
+
+
+MEASURED = {"gate": gate, "growth": growth, "footer": footer, "credit": credit, "model": model, "bootstrap": bootstrap}
+
+
 def print_targets(targets):
     if not targets:
         return
@@ -253,13 +327,16 @@ def run(command, cwd):
     report.unlink(missing_ok=True)
     measured = measure([str(part) for part in command], env=env, cwd=cwd, timeout=TIMEOUT)
     if command[0] == MLGATE:
-        result = json.loads(report.read_text())["result"] if report.is_file() else "no report"
-        measured.output += f"\nVERDICT {'pass' if result == 'passed' else result}\n"
+        told = json.loads(report.read_text()) if report.is_file() else {"result": "no report", "gates": []}
+        result = "pass" if told["result"] == "passed" else told["result"]
+        numbers = [check["observed"] for gate in told["gates"] if gate["gate"] == "model" for check in gate["checks"]]
+        measured.output += f"\nNUMBERS {json.dumps(numbers)}\nVERDICT {result}\n"
     return measured
 
 
 def mlgate(config, table):
-    return [MLGATE, "check", "--config", BENCHES / config, "--data", table, "--report-dir", HOME / "report"]
+    data = ["--data", table] if table else []
+    return [MLGATE, "check", "--config", BENCHES / config, *data, "--report-dir", HOME / "report"]
 
 
 def seconds(runs):
@@ -275,12 +352,12 @@ def sound(runs):
     return bool(runs) and all(run.exit_code == 0 and run.said("VERDICT") in ("pass", "none") for run in runs)
 
 
-def title(name):
+def title(name, rivals=RIVALS):
     if name == "mlgate":
         return "mlgate"
-    rival = RIVALS[name]
+    rival = rivals[name]
     pins = (BENCHES / "requirements" / f"{rival.venv}.txt").read_text().splitlines()
-    version = next(pin.split("==")[1] for pin in pins if pin.startswith(f"{rival.venv}=="))
+    version = next(pin.split("==")[1] for pin in pins if pin.replace("-", "_").startswith(f"{rival.venv}=="))
     shown = rival.venv.replace("_", " ")
     return f"{shown} {version}" + (f", {rival.what}" if rival.what else "")
 
@@ -321,6 +398,17 @@ def make_table(count, row_group):
         part = table.with_suffix(".part")
         command = [python("pandas"), BENCHES / "table.py", str(count), str(row_group), part]
         subprocess.run(command, check=True)
+        part.rename(table)
+    return table
+
+
+def make_predictions(count, which=""):
+    table = HOME / "data" / f"predictions-{count}{which}.parquet"
+    if not table.is_file():
+        note(f"making {table.name}")
+        table.parent.mkdir(parents=True, exist_ok=True)
+        part = table.with_suffix(".part")
+        subprocess.run([python("pandas"), BENCHES / "predictions.py", str(count), part], check=True)
         part.rename(table)
     return table
 

@@ -83,7 +83,8 @@ impl Asked<'_> {
         let bytes = body.to_bytes().to_vec();
         match status {
             200 => Ok(bytes),
-            // 404 is also what GitHub says of a repository that the token may not see; 422 of a ref that is none.
+            // 404 is also what GitHub says of a repository that the token may not see; 409 of an empty one, 422 of
+            // a ref that is none.
             404 | 422 => {
                 Err(Wrong::Missing(format!("{} has no {what}, or the token may not read it", self.repository)))
             }

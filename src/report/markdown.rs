@@ -119,7 +119,7 @@ impl<'a> Page<'a> {
             opening,
             if needy.is_empty() { String::new() } else { parts::needy_table(&needy) },
             notes.join("\n"),
-            parts::comparisons(&everything),
+            parts::comparisons(&everything, self.needy.is_empty()),
             if shown.tails { slices.join("\n\n") } else { String::new() },
             parts::waivers(&self.needy),
             if shown.passed && !self.skipped.is_empty() { parts::skipped(&self.skipped) } else { String::new() },

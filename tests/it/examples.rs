@@ -1,6 +1,7 @@
 //! Every example says what its folder says it says.
 //!
-//! `expected/arguments` holds further arguments, one a line; `UPDATE_EXPECTED=1` writes `expected/report.json` anew.
+//! `mlgate.yml` gives `expected/report.json`, and another config, `wrong.yml`, gives `expected/wrong.json`.
+//! `expected/arguments` holds further arguments, one a line; `UPDATE_EXPECTED=1` writes what is expected anew.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,15 +21,19 @@ pub fn folders() -> Vec<PathBuf> {
 #[test]
 fn every_example_gives_the_report_it_shows() {
     let folders = folders();
-    assert!(folders.len() >= 2, "{folders:?}");
-    let wrong: Vec<String> = folders.iter().filter_map(|folder| check(folder)).collect();
+    assert!(folders.len() >= 3, "{folders:?}");
+    let both = |folder: &PathBuf| [check(folder, "mlgate.yml", "report.json"), check(folder, "wrong.yml", "wrong.json")];
+    let wrong: Vec<String> = folders.iter().flat_map(both).flatten().collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// What differs, if anything does.
-fn check(folder: &Path) -> Option<String> {
-    let expected = folder.join("expected/report.json");
-    let report = run(folder);
+fn check(folder: &Path, config: &str, expected: &str) -> Option<String> {
+    if !folder.join(config).is_file() {
+        return None;
+    }
+    let expected = folder.join("expected").join(expected);
+    let report = run(folder, config);
     let text = format!("{report:#}\n");
     if std::env::var_os("UPDATE_EXPECTED").is_some_and(|value| value == "1") {
         fs::create_dir_all(folder.join("expected")).unwrap();
@@ -44,10 +49,10 @@ fn check(folder: &Path) -> Option<String> {
 }
 
 /// The report of a run from the repository's root, without what changes from run to run.
-fn run(folder: &Path) -> Value {
+fn run(folder: &Path, config: &str) -> Value {
     let world = World::new();
     let inside = folder.strip_prefix(root()).unwrap();
-    let config = inside.join("mlgate.yml").to_string_lossy().into_owned();
+    let config = inside.join(config).to_string_lossy().into_owned();
     let reports = world.path("mlgate-report").to_string_lossy().into_owned();
     let more = fs::read_to_string(folder.join("expected/arguments")).unwrap_or_default();
     let mut arguments = vec!["check", "--config", &config, "--report-dir", &reports];

@@ -7,6 +7,7 @@ mod bad_input;
 mod config;
 mod documents;
 mod examples;
+mod git;
 mod hostile;
 mod meanings;
 mod memory;

@@ -76,8 +76,8 @@ fn observed(verdict: &Verdict) -> String {
     [words::sparkline(&shares), number].join(" ").trim().to_owned()
 }
 
-/// The candidate beside the model in production, metric by metric.
-pub fn comparisons(verdicts: &[&Verdict]) -> String {
+/// The candidate beside the model in production, metric by metric; folded where passing is to be quiet.
+pub fn comparisons(verdicts: &[&Verdict], quiet: bool) -> String {
     const LISTED: usize = 20;
     let compared: Vec<_> = verdicts
         .iter()
@@ -116,7 +116,8 @@ pub fn comparisons(verdicts: &[&Verdict]) -> String {
         head += " McNemar's p | adjusted |";
         line += "--:|--:|";
     }
-    table(&(head + &line), rows)
+    let inside = table(&(head + &line), rows);
+    if quiet { folded("beside the model in production", &inside) } else { inside }
 }
 
 /// Its slices or groups, the worst first; nothing where it has none.
