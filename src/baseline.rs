@@ -60,10 +60,10 @@ pub fn open(section: &BaselineSection, model: Option<&str>, world: &World) -> Re
     };
     Ok(match (opened, section.missing) {
         (Ok(opened), _) => opened,
-        (Err(Wrong::Missing(_)), Missing::Skip) => Opened::none(Baseline::First),
+        (Err(Wrong::Missing(what)), Missing::Skip) => Opened::none(Baseline::First(what)),
         (Err(Wrong::Missing(what)), Missing::Error) => Opened::none(Baseline::Broken(
             Problem::new(format!("no baseline was found: {what}"))
-                .hint("if this is the first model, say so: `model.baseline.missing: skip`"),
+                .hint("is its name right? If this is the first model, say so: `model.baseline.missing: skip`"),
         )),
         (Err(Wrong::Problem(problem)), _) => Opened::none(Baseline::Broken(problem)),
     })

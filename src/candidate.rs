@@ -25,8 +25,8 @@ pub enum Baseline {
     /// The config names none.
     #[default]
     Unnamed,
-    /// There is none yet, and the config says that this is the first model.
-    First,
+    /// There is none yet, and the config says that this is the first model; what was not found.
+    First(String),
     Broken(Problem),
     Found(Found),
 }
@@ -49,7 +49,7 @@ impl Baseline {
     pub fn reported(&self) -> Option<Value> {
         match self {
             Self::Unnamed => None,
-            Self::First => Some(serde_json::json!({ "title": null, "version": null, "first": true })),
+            Self::First(_) => Some(serde_json::json!({ "title": null, "version": null, "first": true })),
             Self::Broken(problem) => {
                 Some(serde_json::json!({ "title": null, "version": null, "problem": problem.message }))
             }

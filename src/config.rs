@@ -30,6 +30,8 @@ pub struct Config {
     pub entries: Vec<Entry>,
     /// Thresholds that a flat file leaves out, by its own keys.
     pub not_configured: Vec<String>,
+    /// Whether a section could not be read, so that what it names seems not to be there.
+    pub is_partial: bool,
 }
 
 /// `data:` but for its checks.
@@ -139,6 +141,7 @@ impl Config {
                 None => self.entries.push(entry),
             }
         }
+        self.is_partial |= later.is_partial;
         for key in later.not_configured {
             if !self.not_configured.contains(&key) {
                 self.not_configured.push(key);
@@ -166,6 +169,7 @@ impl Config {
         let checks = section.remove("checks");
         let read = read_with::<T>(Value::Mapping(section), &["checks"]);
         let read = read.map_err(|wrong| locate(document, name, wrong, problems)).ok();
+        self.is_partial |= read.is_none();
         let path = join(name, "checks");
         match checks {
             None | Some(Value::Null) => {}
@@ -244,6 +248,8 @@ fn in_plain_words(message: &str) -> String {
         ("unit value", "null"),
         ("a sequence", "a list"),
         ("unknown variant", "unknown value"),
+        ("expected struct MlflowSection", "expected a map such as { alias: champion }"),
+        ("expected struct GitSection", "expected a map such as { ref: main, path: out/metrics.json }"),
     ];
     pairs.iter().fold(message.to_owned(), |said, (rust, plain)| said.replace(rust, plain))
 }

@@ -7,6 +7,7 @@ mod classes;
 mod footer;
 mod partitions;
 mod predictions;
+mod profile;
 mod repeats;
 mod rowhash;
 mod scale;

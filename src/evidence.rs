@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::check::{Collect, Tables};
 use crate::inference::Estimate;
-use crate::metric::counts::{self, Asked, Computed, Undefined};
+use crate::metric::counts::{self, Asked, Computed, How, Undefined};
 use crate::metric::{Average, From, Metric, rowwise};
 use crate::predictions::{Confusion, Rows, Slicer};
 use crate::problem::Problem;
@@ -73,13 +73,17 @@ impl Evidence {
 
     fn recorded(name: &str, by: &[Slicer], confidence: Option<f64>, tables: &Tables) -> Result<Self, Problem> {
         let Some(recorded) = &tables.model.recorded else {
+            if tables.all.contains_key(&Role::Predictions) {
+                return Err(Problem::new(format!("{} cannot be computed from predictions", code(name)))
+                    .hint("set `model.metrics`, or the input `metrics`, to the file that records it"));
+            }
             return Err(Problem::new(format!("nothing says what {} is", code(name)))
                 .hint("set `model.predictions` or `model.metrics`, or the inputs of those names"));
         };
         let found = recorded.as_ref().map_err(Clone::clone)?.find(name)?;
         if !by.is_empty() || confidence.is_some() {
-            let what = if by.is_empty() { "an interval" } else { "slices" };
-            return Err(Problem::new(format!("{} is a recorded number, and {what} needs predictions", code(name)))
+            let what = if by.is_empty() { "an interval needs" } else { "slices need" };
+            return Err(Problem::new(format!("{} is a recorded number, and {what} predictions", code(name)))
                 .hint("set `model.predictions`, or the input `predictions`"));
         }
         Ok(Self::Recorded(found))
@@ -165,6 +169,21 @@ impl Piece {
                 }
             }
         }
+    }
+
+    /// How its classes became one number: `macro`, `of yes`.
+    pub fn average(&self, asked: Asked) -> Option<String> {
+        let classes = match &self.of {
+            Seen::Counts(counts) => counts.classes.clone(),
+            Seen::Rows(rows) => rows.classes.to_vec(),
+            Seen::Recorded(_) => return None,
+        };
+        Some(match counts::how(asked, &classes).ok()? {
+            How::Class(class) => format!("of {}", classes[class]),
+            How::Micro => "micro".into(),
+            How::Macro => "macro".into(),
+            How::Weighted => "weighted".into(),
+        })
     }
 
     /// The name in the metrics file, where it is from one.

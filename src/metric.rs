@@ -2,6 +2,7 @@
 
 pub mod counts;
 pub mod dummy;
+pub mod parity;
 pub mod ranking;
 pub mod rowwise;
 pub mod score;
@@ -141,16 +142,36 @@ pub fn direction(name: &str, said: Option<Better>) -> Result<Better, String> {
         }
         (Some(known), _) => Ok(known),
         (None, Some(said)) => Ok(said),
-        (None, None) => {
-            let near = nearest(name, ALL.iter().map(|(_, name)| *name));
-            let near = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
-            Err(format!(
-                "{} is no metric that mlgate computes; {near}For a number of a metrics file, say which way is better: \
-                 `better: higher` or `better: lower`",
-                code(name)
-            ))
-        }
+        (None, None) => Err(format!(
+            "{}; for a number of a metrics file, say which way is better: `better: higher` or `better: lower`",
+            unknown(name)
+        )),
     }
+}
+
+/// Other names of metrics that people look for.
+const ALIASES: [(&str, &str); 10] = [
+    ("auc", "roc_auc"),
+    ("roc_auc_score", "roc_auc"),
+    ("accuracy_score", "accuracy"),
+    ("f1_score", "f1"),
+    ("f1_macro", "f1` with `average: macro"),
+    ("f1_weighted", "f1` with `average: weighted"),
+    ("pr_auc", "average_precision"),
+    ("brier_score", "brier"),
+    ("matthews_corrcoef", "mcc"),
+    ("mse", "rmse"),
+];
+
+/// That a name is no metric, and which is meant.
+pub fn unknown(name: &str) -> String {
+    let alias = ALIASES.iter().find(|(alias, _)| *alias == name).map(|(_, meant)| *meant);
+    let near = alias.or_else(|| nearest(name, ALL.iter().map(|(_, name)| *name)));
+    let near = near.map_or_else(
+        || format!("there are {}", ALL.iter().map(|(_, name)| *name).collect::<Vec<_>>().join(", ")),
+        |near| format!("did you mean `{near}`?"),
+    );
+    format!("{} is no metric that mlgate computes: {near}", code(name))
 }
 
 /// The binary classes that need no `positive`: the second is it.

@@ -146,12 +146,12 @@ pub fn plan(config: Config, args: &CheckArgs, clock: i64) -> Result<Plan, Vec<Pr
         if let Err(message) = check.validate() {
             problems.push(problem(message));
         }
-        for part in entry.check.parts.iter().filter(|part| !has(**part)) {
+        for part in entry.check.parts.iter().filter(|part| !config.is_partial && !has(**part)) {
             let (message, hint) = part.missing();
             problems.push(problem(message.into()).hint(hint));
         }
         let is_named = named.iter().any(|(role, _, path)| *role == entry.on && path.is_some());
-        if entry.check.gate == Gate::Data && !is_named {
+        if entry.check.gate == Gate::Data && !is_named && !config.is_partial {
             problems.push(problem(format!("there is no {} table", entry.on)).hint(entry.on.hint()));
         }
         wanted.insert(entry.on);

@@ -1,6 +1,8 @@
 //! A table of predictions as the model gate sees it: which columns are what, how rows are sliced, and the
 //! two shapes in which it is measured: counts of label and prediction, and rows in short.
 
+pub mod join;
+
 use std::sync::Arc;
 
 use crate::statistic::Total;

@@ -211,6 +211,18 @@ impl Finding {
         self
     }
 
+    /// What should be known also where it passes; nothing of an empty text.
+    #[must_use]
+    pub fn note(mut self, text: &str) -> Self {
+        if !text.is_empty() {
+            let notes = self.values.entry("notes").or_insert_with(|| Value::Array(Vec::new()));
+            if let Value::Array(notes) = notes {
+                notes.push(text.into());
+            }
+        }
+        self
+    }
+
     /// Rows that broke the rule: how many, the first, a few of their values.
     #[must_use]
     pub fn breaches(mut self, breaches: Breaches) -> Self {
@@ -288,6 +300,26 @@ impl Verdict {
     /// A number among what else was measured: `candidate`, `baseline`, `difference`, `p`, `p_adjusted`.
     pub fn number(&self, name: &str) -> Option<f64> {
         self.values.get(name)?.as_f64()
+    }
+
+    /// What should be known also where it passes.
+    pub fn notes(&self) -> Vec<&str> {
+        let notes = self.values.get("notes").and_then(Value::as_array);
+        notes.map(|notes| notes.iter().filter_map(Value::as_str).collect()).unwrap_or_default()
+    }
+
+    /// How several classes became one number, where they did.
+    pub fn average(&self) -> Option<&str> {
+        self.values.get("average")?.as_str()
+    }
+
+    /// The confidence of each slice's or group's interval.
+    pub fn level(&self) -> Option<f64> {
+        let all = self.values.get("slices").or_else(|| self.values.get("groups"))?.as_array()?;
+        let fields = all.iter().filter_map(Value::as_object).flatten();
+        fields
+            .filter(|(key, _)| key.ends_with("interval"))
+            .find_map(|(_, interval)| interval.get("confidence")?.as_f64())
     }
 
     /// The columns that make its slices, as a sentence has them.

@@ -220,13 +220,31 @@ pub fn observed(value: f64, limit: Option<&Limit>, unit: Option<Unit>) -> String
 /// `≤ 5 %`, `≥ 1,000 rows`, `1 % to 99 %`.
 pub fn limit(limit: &Limit, unit: Option<Unit>) -> String {
     match (limit.min, limit.max) {
-        (Some(min), Some(max)) => format!("{} to {}", with_unit(min, &[], unit), with_unit(max, &[], unit)),
-        (Some(min), None) if limit.exclusive => format!("> {}", with_unit(min, &[], unit)),
-        (Some(min), None) => format!("≥ {}", with_unit(min, &[], unit)),
-        (None, Some(max)) if limit.exclusive => format!("< {}", with_unit(max, &[], unit)),
-        (None, Some(max)) => format!("≤ {}", with_unit(max, &[], unit)),
+        (Some(min), Some(max)) => format!("{} to {}", written(min, unit), written(max, unit)),
+        (Some(min), None) if limit.exclusive => format!("> {}", written(min, unit)),
+        (Some(min), None) => format!("≥ {}", written(min, unit)),
+        (None, Some(max)) if limit.exclusive => format!("< {}", written(max, unit)),
+        (None, Some(max)) => format!("≤ {}", written(max, unit)),
         (None, None) => String::new(),
     }
+}
+
+/// A limit as it was written, with its unit: a limit that is rounded is another limit.
+fn written(limit: f64, unit: Option<Unit>) -> String {
+    // The limit keeps its digits, as a value beside another that rounds to the same would.
+    match unit {
+        Some(Unit::Rows) => with_unit(limit, &[], unit),
+        Some(Unit::Percent) => format!("{} %", exact(limit)),
+        Some(Unit::Days) => format!("{} {}", exact(limit), if limit == 1.0 { "day" } else { "days" }),
+        Some(Unit::Milliseconds) => format!("{} ms", exact(limit)),
+        Some(Unit::Megabytes) => format!("{} MB", exact(limit)),
+        None => exact(limit),
+    }
+}
+
+/// A number with all its digits.
+pub fn exact(value: f64) -> String {
+    if value.abs() >= HUGE || value != 0.0 && value.abs() < 1e-12 { format!("{value:e}") } else { format!("{value}") }
 }
 
 /// How long a run took: `41 ms`, `2.4 s`, `3 min 5 s`.

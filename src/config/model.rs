@@ -49,7 +49,7 @@ pub struct PredictionsSection {
     pub latency: Option<String>,
 }
 
-/// Where the baseline is: one of `mlflow`, `git`, `path`, `metrics`, `predictions`.
+/// Where the baseline is: one of `mlflow`, `git`, `path`.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BaselineSection {

@@ -9,15 +9,16 @@ use regex::Regex;
 use super::cells::{self, Cells};
 use super::classes::Counter;
 use super::predictions::{Collected, Met, Sorted};
+use super::profile::Profiled;
 use super::repeats::{Conflicts, Hashes, Repeats};
 use super::top::Top;
 use crate::checks::data::pattern::whole;
 use crate::problem::Problem;
-use crate::statistic::{Breaches, Classes, End, Profile, Statistic, Value};
+use crate::statistic::{Breaches, Classes, End, Statistic, Value};
 use crate::words::code;
 
 /// The most classes a class column may have.
-const MOST_CLASSES: usize = 1000;
+pub const MOST_CLASSES: usize = 1000;
 /// How many offending values are kept for `show-values`.
 const EXAMPLES: usize = 3;
 
@@ -132,11 +133,7 @@ pub fn of(statistic: &Statistic, conditions: &[String], means: Means) -> Result<
         Statistic::Conflicts { features, label } => {
             Box::new(Hashes::<Conflicts>::new(features, Some(label), means.memory))
         }
-        Statistic::Profile { column } => Box::new(Profiled {
-            column: column.clone(),
-            profile: Profile::default(),
-            counter: Counter::new(MOST_CLASSES),
-        }),
+        Statistic::Profile { column } => Box::new(Profiled::new(column)),
         Statistic::Confusion { label, prediction, weight, by } => {
             Box::new(Met::new(label, prediction, weight.as_deref(), by))
         }
@@ -369,48 +366,5 @@ impl Accumulator for Newest {
                 .hint("times look like 2026-11-24T12:00:00Z")),
             None => Ok(Value::Instant(self.newest)),
         })
-    }
-}
-
-struct Profiled {
-    column: String,
-    profile: Profile,
-    counter: Counter,
-}
-
-impl Accumulator for Profiled {
-    fn twin(&self) -> Box<dyn Accumulator> {
-        Box::new(Self { column: self.column.clone(), profile: Profile::default(), counter: Counter::new(MOST_CLASSES) })
-    }
-
-    fn fold(&mut self, batch: &Batch) -> PolarsResult<()> {
-        let column = batch.frame.column(&self.column)?.as_materialized_series();
-        self.profile.missing += cells::missing(column)?;
-        let (extent, infinite) = Cells::of(column)?.extent();
-        self.profile.infinite += infinite;
-        self.widen(extent);
-        self.counter.fold(column)
-    }
-
-    fn merge(&mut self, twin: Box<dyn Accumulator>) {
-        let twin = same::<Self>(twin);
-        self.profile.missing += twin.profile.missing;
-        self.profile.infinite += twin.profile.infinite;
-        self.widen(twin.profile.min.zip(twin.profile.max));
-        self.counter.merge(twin.counter);
-    }
-
-    fn finish(mut self: Box<Self>) -> Step {
-        self.profile.classes = self.counter.finish();
-        Step::Done(Ok(Value::Profile(self.profile)))
-    }
-}
-
-impl Profiled {
-    fn widen(&mut self, extent: Option<(f64, f64)>) {
-        if let Some((min, max)) = extent {
-            self.profile.min = Some(self.profile.min.map_or(min, |other| other.min(min)));
-            self.profile.max = Some(self.profile.max.map_or(max, |other| other.max(max)));
-        }
     }
 }

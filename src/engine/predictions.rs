@@ -42,7 +42,14 @@ impl Wrong {
     /// There is such a row.
     fn check(self) -> Result<(), Problem> {
         match self.0 {
-            Some((row, what)) => Err(Problem::new(format!("{what} in row {}", count(row + 1)))),
+            Some((row, what)) => {
+                let problem = Problem::new(format!("{what} in row {}", count(row + 1)));
+                Err(if what.contains("a fraction") {
+                    problem.hint("probabilities belong into `score`; of numbers there are `rmse`, `mae`, `mape`, `median_ae`, `r2`")
+                } else {
+                    problem
+                })
+            }
             None => Ok(()),
         }
     }

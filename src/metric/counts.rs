@@ -145,7 +145,7 @@ pub fn how(asked: Asked, classes: &[String]) -> Result<How, Undefined> {
 pub fn binary(positive: &str, classes: &[String]) -> Result<usize, Undefined> {
     if classes.len() > 2 {
         return Err(Undefined(format!(
-            "there are {} classes, and {} is called the positive of two: set `average`, or leave `positive` out",
+            "there are {} classes, and {} is called the positive of two: leave `positive` out",
             classes.len(),
             code(positive)
         )));

@@ -33,6 +33,7 @@ pub fn render(report: &Report, width: usize) -> String {
                 out.push('\n');
             }
             columns.row(&mut out, verdict);
+            verdict.notes().iter().for_each(|note| columns.sentence(&mut out, note));
             continue;
         }
         columns.row(&mut out, verdict);
@@ -181,6 +182,7 @@ impl Columns {
             parts.extend(measured);
             parts.extend(slice.rows.map(words::rows));
             parts.extend(slice.status.filter(|status| *status != Status::Pass).map(|status| status.word().to_owned()));
+            parts.extend(slice.why.map(ToOwned::to_owned));
             self.sentence(out, &parts.join("  "));
         }
         if slices.len() > OFFENDERS {
@@ -231,6 +233,9 @@ fn label(verdict: &Verdict) -> String {
     let mut label = words::visible(&verdict.check);
     if let Some(subject) = &verdict.subject {
         let _ = write!(label, " · {}", words::visible(subject));
+    }
+    if let Some(average) = verdict.average() {
+        let _ = write!(label, " ({})", words::visible(average));
     }
     if let Some(by) = verdict.by() {
         let _ = write!(label, " by {}", words::visible(by));

@@ -22,7 +22,8 @@ pub fn folders() -> Vec<PathBuf> {
 fn every_example_gives_the_report_it_shows() {
     let folders = folders();
     assert!(folders.len() >= 3, "{folders:?}");
-    let both = |folder: &PathBuf| [check(folder, "mlgate.yml", "report.json"), check(folder, "wrong.yml", "wrong.json")];
+    let both =
+        |folder: &PathBuf| [check(folder, "mlgate.yml", "report.json"), check(folder, "wrong.yml", "wrong.json")];
     let wrong: Vec<String> = folders.iter().flat_map(both).flatten().collect();
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }

@@ -45,20 +45,26 @@ fn serve(mut stream: TcpStream, described: &Value, answers: &Answers, heard: &Mu
     let (method, target) = (first.next().unwrap(), first.next().unwrap());
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let header = |name: &str| {
-        let named = head[1..].iter().find_map(|line| line.split_once(": ").filter(|(key, _)| key.eq_ignore_ascii_case(name)));
+        let named =
+            head[1..].iter().find_map(|line| line.split_once(": ").filter(|(key, _)| key.eq_ignore_ascii_case(name)));
         named.map(|(_, value)| value.to_owned()).unwrap_or_default()
     };
     let (status, body) = answers(target);
     let mut heard = heard.lock().unwrap();
     heard.asked.push(format!("{method} {target} {}", header("authorization")));
     let operations = described.as_array().unwrap().iter();
-    let operation = operations.into_iter().find(|one| one["method"] == method && fits(one["path"].as_str().unwrap(), path));
+    let operation =
+        operations.into_iter().find(|one| one["method"] == method && fits(one["path"].as_str().unwrap(), path));
     let Some(operation) = operation else {
         heard.wrong.push(format!("{method} {path} is not described"));
         return;
     };
-    let known = |name: &str| operation["parameters"].as_array().unwrap().iter().any(|one| one["name"] == name && one["in"] == "query");
-    for name in query.split('&').filter_map(|pair| pair.split('=').next()).filter(|name| !name.is_empty() && !known(name)) {
+    let known = |name: &str| {
+        operation["parameters"].as_array().unwrap().iter().any(|one| one["name"] == name && one["in"] == "query")
+    };
+    for name in
+        query.split('&').filter_map(|pair| pair.split('=').next()).filter(|name| !name.is_empty() && !known(name))
+    {
         heard.wrong.push(format!("{path} has no parameter {name}"));
     }
     let accept = header("accept");
@@ -81,7 +87,9 @@ fn fits(template: &str, path: &str) -> bool {
     let (fixed, _) = template.rsplit_once('{').unwrap();
     let parts = fixed.split('/').zip(path.split('/'));
     path.split('/').count() >= fixed.split('/').count()
-        && parts.filter(|(wanted, _)| !wanted.is_empty()).all(|(wanted, found)| wanted.starts_with('{') || wanted == found)
+        && parts
+            .filter(|(wanted, _)| !wanted.is_empty())
+            .all(|(wanted, found)| wanted.starts_with('{') || wanted == found)
 }
 
 fn world(uri: &str, baseline: &str) -> World {
@@ -101,7 +109,9 @@ fn world(uri: &str, baseline: &str) -> World {
 fn a_file_at_a_ref_is_read_at_the_commit_that_it_is_now() {
     let (uri, heard) = github(Arc::new(|target: &str| match target {
         "/repos/octo/risk/commits/release%2Fv1" | "/repos/octo/risk/commits/release/v1" => (200, SHA.into()),
-        path if path.starts_with("/repos/octo/risk/contents/out/metrics.json?ref=") => (200, r#"{"accuracy": 0.87}"#.into()),
+        path if path.starts_with("/repos/octo/risk/contents/out/metrics.json?ref=") => {
+            (200, r#"{"accuracy": 0.87}"#.into())
+        }
         path if path.starts_with("/repos/octo/risk/contents/out/p%20of%20v1.csv?ref=") => (200, predictions(5)),
         _ => (404, r#"{"message": "Not Found"}"#.into()),
     }));
@@ -114,7 +124,10 @@ fn a_file_at_a_ref_is_read_at_the_commit_that_it_is_now() {
     assert_eq!(table.verdicts()[0]["values"]["baseline"], 0.8);
     assert_eq!(table.report["tables"]["baseline"]["rows"], 200);
     // What is not there may be the first model, if the config says so.
-    world(&uri, "git:main:out/metrics.json").check(&[]).exits(3).saying("has no ref `main`, or the token may not read it");
+    world(&uri, "git:main:out/metrics.json")
+        .check(&[])
+        .exits(3)
+        .saying("has no ref `main`, or the token may not read it");
     world(&uri, "git:release/v1:nowhere.json").check(&[]).exits(3).saying("has no file `nowhere.json` at `release/v1`");
     let first = world(&uri, "{ git: { ref: main, path: m.json }, missing: skip }").check(&[]).exits(0);
     assert_eq!(first.statuses(), "skipped");
@@ -143,6 +156,8 @@ fn what_github_refuses_is_named_with_what_to_write() {
     let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     world(&format!("http://{free}"), "git:main:m.json").check(&[]).exits(3).saying("does not answer");
     let nameless = World::new();
-    nameless.write("p.csv", predictions(10)).write("mlgate.yml", "model: { predictions: p.csv, baseline: 'git:main:m.json', checks: [improvement: {}] }");
+    nameless
+        .write("p.csv", predictions(10))
+        .write("mlgate.yml", "model: { predictions: p.csv, baseline: 'git:main:m.json', checks: [improvement: {}] }");
     nameless.check(&[]).exits(2).saying("GITHUB_REPOSITORY");
 }

@@ -357,3 +357,36 @@ fn two_runs_say_the_same() {
     let first = world.check(&[]).exits(1);
     assert_eq!(first.verdicts(), world.check(&[]).exits(1).verdicts());
 }
+
+#[test]
+fn slices_of_many_batches_count_every_row_once() {
+    const ROWS: usize = 300_000;
+    let mut csv = String::from("label,prediction,score,region,band\n");
+    let mut expected = std::collections::BTreeMap::<String, (u64, u64)>::new();
+    for row in 0..ROWS {
+        // New values keep coming, so that every thread numbers them in another order.
+        let (region, band) = (row / 1_000 % 23, (row * 7) % 3);
+        let (label, hit) = (row % 2, row % (5 + region) != 0);
+        csv.push_str(&format!(
+            "{label},{},0.{},region {region},b{band}\n",
+            if hit { label } else { 1 - label },
+            row % 10
+        ));
+        let slice = expected.entry(format!("region=region {region}, band=b{band}")).or_default();
+        *slice = (slice.0 + 1, slice.1 + u64::from(hit));
+    }
+    let checks = "- metric: { name: accuracy, min: 0, by: [region, band] }\n- metric: { name: brier, max: 1, by: [region, band] }";
+    let ran = world(HERE, checks).write("p.csv", csv).check(&[]).exits(0);
+    for verdict in ran.verdicts() {
+        let slices = verdict["values"]["slices"].as_array().unwrap();
+        assert_eq!(slices.len(), expected.len());
+        for slice in slices {
+            let (rows, hits) = expected[slice["slice"].as_str().unwrap()];
+            assert_eq!(slice["rows"], rows, "{slice}");
+            if verdict["subject"] == "accuracy" {
+                // Reading JSON may cost the last digit.
+                assert!((slice["value"].as_f64().unwrap() - hits as f64 / rows as f64).abs() < 1e-15, "{slice}");
+            }
+        }
+    }
+}

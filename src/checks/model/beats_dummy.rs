@@ -8,12 +8,12 @@ use crate::evidence::{self, Evidence, Seen};
 use crate::inference::estimate::TOLERANCE;
 use crate::limit::Finite;
 use crate::metric::counts::{self, Asked, Undefined};
-use crate::metric::{Average, Metric as Known, direction, dummy, positive, rowwise};
+use crate::metric::{Average, From, Metric as Known, dummy, positive, rowwise, unknown};
 use crate::problem::Problem;
 use crate::statistic::Given;
 use crate::table::Role;
 use crate::verdict::{Finding, Held, Limit};
-use crate::words::{code, metric as number};
+use crate::words::{code, exact, metric as number};
 
 /// By `metric` the model is better, by more than `min_gain`, than always saying the most common label.
 ///
@@ -26,7 +26,7 @@ use crate::words::{code, metric as number};
 /// - beats_dummy: { metric: log_loss, min_gain: 0.05 }
 /// ```
 ///
-/// The gain counts in the metric's own direction, and the limit itself is not enough.
+/// For a regression `metric: rmse` or `metric: r2`. The gain counts in the metric's own direction, and the limit itself is not enough.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BeatsDummy {
@@ -54,13 +54,7 @@ impl Check for BeatsDummy {
     type Needs = (Evidence, Given<Option<String>>);
 
     fn validate(&self) -> Result<(), String> {
-        let metric = Known::named(&self.metric).ok_or_else(|| {
-            let known = direction(&self.metric, None).err().unwrap_or_default();
-            let near = known.split("; ").nth(1).and_then(|rest| rest.split("For a").next()).unwrap_or_default();
-            format!("{} is no metric that can be computed for a dummy; {near}", code(&self.metric))
-                .trim_end_matches([' ', ';'])
-                .to_owned()
-        })?;
+        let metric = Known::named(&self.metric).ok_or_else(|| unknown(&self.metric))?;
         if self.average.is_some() && !metric.averages() {
             return Err(format!("{} is no average: leave `average` out", code(&self.metric)));
         }
@@ -105,10 +99,14 @@ impl Check for BeatsDummy {
             "{} is {}, and always saying {} has {}: a gain of {}, more than {} needed",
             code(&self.metric),
             number(model.value, &[dummy]),
-            if metric.from() == crate::metric::From::Numbers { "the mean" } else { "the most common class" },
+            match metric.from() {
+                From::Numbers => "the mean",
+                From::Scores => "the classes' shares",
+                From::Counts => "the most common class",
+            },
             number(dummy, &[model.value]),
             number(gain, &[min]),
-            number(min, &[])
+            exact(min)
         );
         for note in &model.notes {
             said += &format!("; {note}");

@@ -10,19 +10,20 @@ use crate::check::{Check, Named, Part, Tables};
 use crate::evidence::{self, By, Confidence};
 use crate::inference::estimate::{Narrows, TOLERANCE};
 use crate::inference::proportion::{spread, wilson};
-use crate::inference::{Estimate, Held, Interval, Method, kish, widened};
+use crate::inference::{Estimate, Held, Interval, Method, widened};
 use crate::limit::Finite;
 use crate::metric::counts::{Undefined, binary};
+use crate::metric::parity::{Among, Rates};
 use crate::metric::positive;
 use crate::predictions::{Confusion, Slicer};
 use crate::problem::Problem;
 use crate::statistic::{Given, Typed};
 use crate::table::Role;
 use crate::verdict::{Finding, Held as Limited, Limit, Outcome, sides};
-use crate::words::{code, interval, list, metric as number, more_rows, rows as rows_of};
+use crate::words::{code, exact, interval, list, metric as number, more_rows, rows as rows_of};
 
-/// Across the groups of `columns`, the smallest rate is at least `min` times the largest, or their
-/// difference at most `max`.
+/// Between the groups of `columns` no rate of positive predictions is less than `min` times another, or
+/// differs from it by more than `max`.
 ///
 /// - `demographic_parity_ratio`, `demographic_parity_difference`: how often each group is predicted positive.
 /// - `equal_opportunity_ratio`, `equal_opportunity_difference`: how often among those whose label is positive.
@@ -34,8 +35,8 @@ use crate::words::{code, interval, list, metric as number, more_rows, rows as ro
 /// - fairness: { metric: equalized_odds_difference, columns: [sex, age_band], max: 0.1, confidence: 0.95 }
 /// ```
 ///
-/// The definitions are Fairlearn's; ratios have a `min` of 0.8 unless a limit is set. Several columns mean
-/// the groups of their intersections. A group of fewer than `min_group_rows` is left out and named, and if
+/// The definitions are Fairlearn's, for two classes. Ratios have a `min` of 0.8 unless a limit is set,
+/// differences need a `max`. Several columns mean the groups of their intersections. A group of fewer than `min_group_rows` is left out and named, and if
 /// fewer than two remain the verdict is inconclusive. So it is where a group has no row to divide by, unless
 /// the others already fail.
 ///
@@ -44,7 +45,7 @@ use crate::words::{code, interval, list, metric as number, more_rows, rows as ro
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Fairness {
-    /// What is compared.
+    /// What is compared; `demographic_parity_ratio` without it.
     #[serde(default)]
     metric: Parity,
     /// The columns whose values, and their intersections, are the groups.
@@ -77,29 +78,6 @@ pub enum Parity {
     EqualOpportunityDifference,
 }
 
-/// Who among a group is asked about: all, those whose label is positive, those whose label is not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Among {
-    All,
-    Positives,
-    Negatives,
-}
-
-/// How often a group is predicted positive among some of its rows.
-#[derive(Debug, Clone, Copy)]
-struct Rate {
-    share: f64,
-    rows: u64,
-    effective: f64,
-}
-
-/// The groups' rates among the same rows.
-struct Rates {
-    among: Among,
-    /// By group; none where the group has no such row.
-    rates: Vec<Option<Rate>>,
-}
-
 impl Parity {
     fn is_ratio(self) -> bool {
         matches!(self, Self::DemographicParityRatio | Self::EqualizedOddsRatio | Self::EqualOpportunityRatio)
@@ -124,42 +102,6 @@ impl fmt::Display for Parity {
             Self::EqualOpportunityRatio => "equal_opportunity_ratio",
             Self::EqualOpportunityDifference => "equal_opportunity_difference",
         })
-    }
-}
-
-impl Among {
-    fn contains(self, is_positive: bool) -> bool {
-        match self {
-            Self::All => true,
-            Self::Positives => is_positive,
-            Self::Negatives => !is_positive,
-        }
-    }
-
-    /// What the rate is called in reports.
-    fn name(self) -> &'static str {
-        match self {
-            Self::All => "selection_rate",
-            Self::Positives => "true_positive_rate",
-            Self::Negatives => "false_positive_rate",
-        }
-    }
-
-    /// What a group with this rate is.
-    fn said(self) -> &'static str {
-        match self {
-            Self::All => "is predicted positive",
-            Self::Positives => "is rightly predicted positive",
-            Self::Negatives => "is wrongly predicted positive",
-        }
-    }
-
-    fn missing(self) -> &'static str {
-        match self {
-            Self::All => "no row",
-            Self::Positives => "no positive label",
-            Self::Negatives => "no negative label",
-        }
     }
 }
 
@@ -192,11 +134,16 @@ impl Check for Fairness {
     }
 
     fn judge(&self, (counts, named): (Confusion, Option<String>)) -> Result<Finding, Problem> {
-        let Some(class) = positive(named.as_deref(), &counts.classes) else {
-            return Err(Problem::new(format!("which of {} is the positive class?", list(counts.classes.iter().map(String::as_str))))
-                .hint("set `model.predictions.positive`"));
+        let classes = &counts.classes;
+        if classes.len() > 2 {
+            let said = format!("fairness is about two classes, and there are {}", classes.len());
+            return Err(Problem::new(said).hint("write a predictions table of one class against the others"));
+        }
+        let Some(class) = positive(named.as_deref(), classes) else {
+            let said = format!("which of {} is the positive class?", list(classes.iter().map(String::as_str)));
+            return Err(Problem::new(said).hint("set `model.predictions.positive`"));
         };
-        let class = binary(class, &counts.classes).map_err(|Undefined(why)| Problem::new(why))?;
+        let class = binary(class, classes).map_err(|Undefined(why)| Problem::new(why))?;
         let sizes: Vec<u64> = (0..counts.slices.len()).map(|slice| counts.slice(slice).rows()).collect();
         let (groups, small): (Vec<usize>, Vec<usize>) =
             (0..sizes.len()).partition(|group| sizes[*group] >= self.min_group_rows);
@@ -209,7 +156,7 @@ impl Check for Fairness {
             let said = format!("fewer than two groups of {} have {}{left_out}", self.by(), rows_of(self.min_group_rows));
             return Ok(Finding::of(Outcome::Inconclusive, said).value("groups", values(&counts, &sizes, &groups, &[], None)));
         }
-        let all: Vec<Rates> = self.metric.among().iter().map(|among| rates(*among, &counts, &groups, class)).collect();
+        let all: Vec<Rates> = self.metric.among().iter().map(|among| Rates::of(*among, &counts, &groups, class)).collect();
         let compared: Vec<(&Rates, f64, [usize; 2])> =
             all.iter().filter_map(|rates| self.compare(rates).map(|(value, ends)| (rates, value, ends))).collect();
         let worse = |a: f64, b: f64| if self.metric.is_ratio() { a < b } else { a > b };
@@ -218,30 +165,22 @@ impl Check for Fairness {
             return Err(Problem::new("no group is ever predicted positive, or none has a row to divide by: there is nothing to compare"));
         };
         let estimate = self.confidence.map(|confidence| self.estimate(&all, *value, confidence.0, counts.rows()));
-        let (outcome, mut why) = self.outcome(*value, estimate.as_ref());
-        let unknown: Vec<&str> =
-            all.iter().flat_map(|r| r.rates.iter().zip(&groups).filter(|(rate, _)| rate.is_none()).map(|(_, g)| name(g))).collect();
-        let open = if outcome == Outcome::Pass && !unknown.is_empty() { Outcome::Inconclusive } else { outcome };
-        if !unknown.is_empty() {
-            why += &format!("; {} of {}", all[0].among.missing(), list(unknown.iter().copied()));
+        let (mut outcome, mut why) = self.outcome(*value, estimate.as_ref());
+        for rates in &all {
+            let unknown: Vec<&str> =
+                rates.rates.iter().zip(&groups).filter(|(rate, _)| rate.is_none()).map(|(_, group)| name(group)).collect();
+            if !unknown.is_empty() {
+                why += &format!("; {} of {}", rates.among.missing(), list(unknown));
+                // What fails without them fails with them: a further group only widens the gap.
+                outcome = if outcome == Outcome::Pass { Outcome::Inconclusive } else { outcome };
+            }
         }
-        let range = estimate.map(|e| format!(" ({})", interval(e.interval.low, e.interval.high, e.confidence)));
-        let rate = |group: usize| worst.rates[group].map_or(0.0, |rate| rate.share);
-        let said = format!(
-            "{} {} {} of the time and {} {}: {} is {}{}, {}{why}{left_out}",
-            code(name(&groups[*low])),
-            worst.among.said(),
-            number(rate(*low), &[rate(*high)]),
-            code(name(&groups[*high])),
-            number(rate(*high), &[rate(*low)]),
-            self.metric,
-            number(*value, &self.limit()),
-            range.unwrap_or_default(),
-            self.wanted(),
-        );
+        let said = self.sentence(worst, [(name(&groups[*low]), *low), (name(&groups[*high]), *high)], *value, estimate.as_ref());
         let widths = self.confidence.map(|confidence| self.each(confidence.0, groups.len()));
-        let mut finding = Finding::of(open, said).value("groups", values(&counts, &sizes, &groups, &all, widths));
-        finding = finding.value("left_out", small.iter().map(|group| json!(name(group))).collect::<Vec<_>>());
+        let mut finding = Finding::of(outcome, said + &why + &left_out)
+            .value("groups", values(&counts, &sizes, &groups, &all, widths))
+            .value("left_out", small.iter().map(|group| json!(name(group))).collect::<Vec<_>>())
+            .note(left_out.trim_start_matches("; "));
         if let Some(estimate) = &estimate {
             finding = finding.value("interval", evidence::interval(estimate));
             if let Held::Open(Some(rows)) = estimate.against(self.min(), self.max.map(|max| max.0)) {
@@ -254,6 +193,25 @@ impl Check for Fairness {
 }
 
 impl Fairness {
+    /// Who is treated how, what that makes, and what is wanted; `ends` are the groups with the lowest and the
+    /// highest rate.
+    fn sentence(&self, rates: &Rates, ends: [(&str, usize); 2], value: f64, estimate: Option<&Estimate>) -> String {
+        let [low, high] = ends.map(|(_, group)| rates.rates[group].map_or(0.0, |rate| rate.share));
+        let range = estimate.map(|e| format!(" ({})", interval(e.interval.low, e.interval.high, e.confidence)));
+        format!(
+            "{} {} {} of the time and {} {}: {} is {}{}, {}",
+            code(ends[0].0),
+            rates.among.said(),
+            number(low, &[high]),
+            code(ends[1].0),
+            number(high, &[low]),
+            self.metric,
+            number(value, &self.limit()),
+            range.unwrap_or_default(),
+            self.wanted(),
+        )
+    }
+
     fn by(&self) -> String {
         self.columns.iter().map(|column| code(column)).collect::<Vec<_>>().join(" and ")
     }
@@ -269,9 +227,9 @@ impl Fairness {
 
     fn wanted(&self) -> String {
         match (self.min(), self.max) {
-            (Some(min), Some(max)) => format!("{} to {} allowed", number(min, &[]), number(max.0, &[])),
-            (Some(min), None) => format!("at least {} needed", number(min, &[])),
-            (None, Some(max)) => format!("at most {} allowed", number(max.0, &[])),
+            (Some(min), Some(max)) => format!("{} to {} allowed", exact(min), exact(max.0)),
+            (Some(min), None) => format!("at least {} needed", exact(min)),
+            (None, Some(max)) => format!("at most {} allowed", exact(max.0)),
             (None, None) => String::new(),
         }
     }
@@ -286,24 +244,15 @@ impl Fairness {
     /// The ratio or difference of the smallest and largest rate, and whose they are; none where fewer than
     /// two groups have one, or a ratio would be of nothing by nothing.
     fn compare(&self, rates: &Rates) -> Option<(f64, [usize; 2])> {
-        let known = rates.rates.iter().enumerate().filter_map(|(group, rate)| Some((group, rate.as_ref()?.share)));
-        let (mut low, mut high, mut count) = ((0, f64::INFINITY), (0, f64::NEG_INFINITY), 0);
-        for (group, share) in known {
-            count += 1;
-            if share < low.1 {
-                low = (group, share);
-            }
-            if share > high.1 {
-                high = (group, share);
-            }
-        }
-        if count < 2 {
+        let [low, high] = rates.extremes()?;
+        let value = if !self.metric.is_ratio() {
+            high.1 - low.1
+        } else if high.1 > 0.0 {
+            low.1 / high.1
+        } else {
             return None;
-        }
-        if !self.metric.is_ratio() {
-            return Some((high.1 - low.1, [low.0, high.0]));
-        }
-        (high.1 > 0.0).then(|| (low.1 / high.1, [low.0, high.0]))
+        };
+        Some((value, [low.0, high.0]))
     }
 
     /// The confidence of each group's interval.
@@ -385,23 +334,6 @@ impl Fairness {
             Held::Open(None) => (Outcome::Inconclusive, String::new()),
         }
     }
-}
-
-fn rates(among: Among, counts: &Confusion, groups: &[usize], class: usize) -> Rates {
-    let rate = |group: &usize| {
-        let cells = counts.cells.iter().filter(|cell| cell.slice == *group && among.contains(cell.label == class));
-        let (mut rows, mut weight, mut squares, mut said) = (0, 0.0, 0.0, 0.0);
-        for cell in cells {
-            rows += cell.rows;
-            weight += cell.weight;
-            squares += cell.squares;
-            if cell.prediction == class {
-                said += cell.weight;
-            }
-        }
-        (weight > 0.0).then(|| Rate { share: said / weight, rows, effective: kish(weight, squares) })
-    };
-    Rates { among, rates: groups.iter().map(rate).collect() }
 }
 
 /// The groups as the report has them, the lowest first rate first; those left out at the end.

@@ -1,6 +1,5 @@
 //! `improvement`: the candidate is better than the model in production, or not much worse.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -11,22 +10,24 @@ use crate::check::{Check, Named, Part, Tables};
 use crate::evidence::{self, Confidence, Evidence, Seen};
 use crate::inference::bootstrap::{self, Units};
 use crate::inference::estimate::TOLERANCE;
-use crate::inference::{Estimate, Held, kish, paired};
+use crate::inference::{Estimate, Held, Interval, kish, paired};
 use crate::limit::Finite;
 use crate::metric::counts::{Asked, Undefined};
 use crate::metric::rowwise::{self, Prepared};
 use crate::metric::{Average, Better, Metric as Known, direction};
-use crate::predictions::{Column, Rows};
+use crate::predictions::Rows;
+use crate::predictions::join::join;
 use crate::problem::Problem;
 use crate::statistic::{Given, Typed};
 use crate::table::Role;
 use crate::verdict::{Finding, Held as Limited, Limit, Outcome};
-use crate::words::{code, interval, metric as number, more_rows, percent, rows as rows_of, signed};
+use crate::words::{code, interval, metric as number, more_rows, percent, signed};
 
 /// The candidate's `metric` is better than the baseline's by at least `min`.
 ///
 /// Better counts in the metric's own direction: a log loss that falls by 0.01 is an improvement of 0.01. A
-/// negative `min` is the regression that is tolerated, `relative: true` measures by the baseline's value.
+/// negative `min` is the regression that is tolerated; with `relative: true` a `min` of 0.05 is 5 % of the
+/// baseline's value.
 ///
 /// ```yaml
 /// - improvement: { metric: accuracy, min: 0.005 }
@@ -34,8 +35,10 @@ use crate::words::{code, interval, metric as number, more_rows, percent, rows as
 /// ```
 ///
 /// The baseline is what `model.baseline` names: a registered model, a metrics file, a file at a git ref, or
-/// the predictions of the model in production. No baseline is an error, unless `missing: skip` says that
-/// this is the first model; so is a baseline without the metric, and predictions for other rows.
+/// the predictions of the model in production. No baseline is an error, unless `baseline: { …, missing:
+/// skip }` says that this is the first model; so is a baseline without the metric, and predictions for other
+/// rows. Where both models' predictions are there, both are computed from them; a number of a metrics file is
+/// found by the metric's name, `macro avg.f1-score` if need be.
 ///
 /// With `confidence` the interval of the difference on the same rows decides: Tango's for accuracy, with
 /// McNemar's exact p beside it, and a seeded paired percentile bootstrap for the others. Rows are joined by
@@ -74,8 +77,8 @@ type Both = (Option<Typed<Arc<Rows>>>, Option<Typed<Arc<Rows>>>, Option<Evidence
 /// The baseline, as far as it is no table.
 #[derive(Debug, Default)]
 pub struct Other {
-    /// There is none yet.
-    is_first: bool,
+    /// There is none yet; what was not found.
+    first: Option<String>,
     recorded: Option<f64>,
     title: String,
     positive: Option<String>,
@@ -101,8 +104,8 @@ impl Check for Improvement {
     fn needs(&self, tables: &Tables) -> Result<Self::Needs, Problem> {
         let names = &tables.model.names;
         let found = match &tables.model.baseline {
-            Baseline::First => {
-                return Ok((None, None, None, Given(Other { is_first: true, ..Other::default() })));
+            Baseline::First(what) => {
+                return Ok((None, None, None, Given(Other { first: Some(what.clone()), ..Other::default() })));
             }
             Baseline::Unnamed => {
                 return Err(Problem::new("no baseline is named").hint(Role::Baseline.hint()));
@@ -145,9 +148,8 @@ impl Check for Improvement {
         &self,
         (mine, theirs, seen, other): (Option<Arc<Rows>>, Option<Arc<Rows>>, Option<Seen>, Other),
     ) -> Result<Finding, Problem> {
-        if other.is_first {
-            let said = "there is no baseline yet, and the config says that this is the first model";
-            return Ok(Finding::of(Outcome::Skipped, said));
+        if let Some(what) = other.first {
+            return Ok(Finding::of(Outcome::Skipped, format!("the first model: {what}, and `missing: skip` accepts that")));
         }
         let better = direction(&self.metric, self.better).map_err(Problem::new)?;
         let positive = other.positive.as_deref();
@@ -156,7 +158,7 @@ impl Check for Improvement {
             Problem::new(format!("{} of the {whose} has no value: {why}", code(&self.metric)))
         };
         if let (Some(mine), Some(theirs), Some(asked)) = (mine, theirs, asked) {
-            let theirs = joined(&mine, &theirs)?;
+            let theirs = join(&mine, &theirs)?;
             let candidate = rowwise::prepare(asked, &mine).map_err(|why| nameless(why, "candidate"))?;
             let baseline = rowwise::prepare(asked, &theirs).map_err(|why| nameless(why, "baseline"))?;
             let values = (candidate.computed().value, baseline.computed().value);
@@ -247,8 +249,10 @@ impl Improvement {
             },
         };
         let shown = |value: f64| if self.relative { percent(100.0 * value, &[100.0 * min]) } else { signed(value, &[min]) };
-        let range = estimate.map(|estimate| {
-            format!(", {}", interval(estimate.interval.low, estimate.interval.high, estimate.confidence))
+        let range = estimate.map(|Estimate { interval: Interval { low, high }, confidence, .. }| {
+            let factor = if self.relative { 100.0 } else { 1.0 };
+            let unit = if self.relative { " %" } else { "" };
+            format!(", {}{unit}", interval(factor * low, factor * high, confidence))
         });
         let said = format!(
             "{} is {} against {} in {}: {} {}{}, at least {} needed{why}{notes}",
@@ -262,7 +266,7 @@ impl Improvement {
             shown(min),
         );
         let mut finding =
-            Finding::of(outcome, said).value("candidate", candidate).value("baseline", baseline).value("difference", candidate - baseline);
+            Finding::of(outcome, said).value("candidate", candidate).value("baseline", baseline).value("difference", candidate - baseline).value("gain", better.gain(candidate, baseline)).value("relative", self.relative);
         finding.limits =
             vec![Limited { setting: "min", observed: gain, limit: Limit::min(min), unit: None, breached }];
         if let Some(estimate) = estimate {
@@ -327,93 +331,10 @@ fn shared(tables: &Tables, said: &[&String]) -> Result<Vec<String>, Problem> {
     Ok(names.filter(|name| !said.contains(&name) && !is_score(name)).collect())
 }
 
-/// The baseline's rows in the order of the candidate's.
-fn joined(mine: &Rows, theirs: &Rows) -> Result<Rows, Problem> {
-    let other = |what: String| {
-        Problem::new(format!("the baseline's predictions are for other rows: {what}"))
-            .hint("compare both models on the same rows, or give the baseline as a metrics file")
-    };
-    let order: Vec<usize> = match (&mine.key, &theirs.key) {
-        (Some(mine), Some(theirs)) => {
-            let places = places(theirs, "baseline")?;
-            self::places(mine, "candidate")?;
-            let unmet = mine.iter().filter(|key| !places.contains_key(key)).count() as u64;
-            if unmet > 0 || mine.len() != theirs.len() {
-                return Err(other(format!(
-                    "the keys of {} of the candidate are not in it, and it has {}",
-                    rows_of(unmet),
-                    rows_of(theirs.len() as u64)
-                )));
-            }
-            mine.iter().filter_map(|key| places.get(key).copied()).collect()
-        }
-        _ if mine.len() != theirs.len() => {
-            let (mine, theirs) = (rows_of(mine.len() as u64), rows_of(theirs.len() as u64));
-            return Err(other(format!("{theirs}, where the candidate has {mine}")));
-        }
-        _ => {
-            if let Some(row) = mine.about.iter().zip(&theirs.about).position(|(a, b)| a != b) {
-                return Err(other(format!("row {} differs in a column that both have", row + 1))
-                    .hint("set `model.predictions.key` to the column that tells rows apart"));
-            }
-            (0..mine.len()).collect()
-        }
-    };
-    let mut rows = theirs.take(&order);
-    align(&mut rows, mine);
-    let differs = match (&mine.label, &rows.label) {
-        (Column::Classes(a), Column::Classes(b)) => a.iter().zip(b).position(|(a, b)| a != b),
-        (Column::Numbers(a), Column::Numbers(b)) => a.iter().zip(b).position(|(a, b)| a != b),
-        _ => Some(0),
-    };
-    match differs {
-        Some(row) => Err(other(format!("row {} has another label there", row + 1))),
-        // The candidate's weights are the weights.
-        None => Ok(Rows { weight: mine.weight.clone(), ..rows }),
-    }
-}
-
-/// Makes the classes' numbers those of the candidate; a class that the candidate never met comes after.
-fn align(theirs: &mut Rows, mine: &Rows) {
-    let mut classes = mine.classes.to_vec();
-    let map: Vec<u16> = theirs
-        .classes
-        .iter()
-        .map(|class| {
-            let at = classes.iter().position(|known| known == class).unwrap_or_else(|| {
-                classes.push(class.clone());
-                classes.len() - 1
-            });
-            at as u16
-        })
-        .collect();
-    for column in [&mut theirs.label, &mut theirs.prediction] {
-        if let Column::Classes(values) = column {
-            values.iter_mut().for_each(|value| *value = map[usize::from(*value)]);
-        }
-    }
-    theirs.classes = Arc::new(classes);
-}
-
-/// Where each key stands.
-fn places(keys: &[u128], whose: &str) -> Result<HashMap<u128, usize>, Problem> {
-    let mut places = HashMap::with_capacity(keys.len());
-    for (row, key) in keys.iter().enumerate() {
-        if let Some(first) = places.insert(*key, row) {
-            return Err(Problem::new(format!(
-                "rows {} and {} of the {whose}'s predictions have the same key",
-                first + 1,
-                row + 1
-            ))
-            .hint("a key tells rows apart: name another column, or several joined into one"));
-        }
-    }
-    Ok(places)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::predictions::Column;
 
     fn rows(labels: &[u16], predictions: &[u16]) -> Arc<Rows> {
         Arc::new(Rows {

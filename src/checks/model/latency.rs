@@ -13,7 +13,7 @@ use crate::problem::Problem;
 use crate::statistic::{Given, Typed};
 use crate::table::Role;
 use crate::verdict::{Finding, Held as Limited, Limit, Outcome, Unit};
-use crate::words::{code, interval, more_rows, number, rows};
+use crate::words::{code, exact, interval, more_rows, number, rows};
 
 /// Half of the predictions take at most `p50_ms`, 95 % at most `p95_ms`, 99 % at most `p99_ms`.
 ///
@@ -82,7 +82,7 @@ impl Check for Latency {
                 "{name} is {} ms ({}), at most {} ms allowed{why}",
                 number(estimate.value, &[max]),
                 interval(estimate.interval.low, estimate.interval.high, confidence),
-                number(max, &[])
+                exact(max)
             ));
             outcomes.push(outcome);
             finding.limits.push(Limited {

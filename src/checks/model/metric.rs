@@ -14,30 +14,35 @@ use crate::metric::{Average, Better, Metric as Known, direction};
 use crate::problem::Problem;
 use crate::statistic::Given;
 use crate::verdict::{Finding, Held as Limited, Limit, Outcome, sides};
-use crate::words::{code, count, interval, metric as number, rows as rows_of};
+use crate::words::{code, count, exact, interval, metric as number, rows as rows_of};
 
 /// The metric `name` is at least `min` and at most `max`, in every slice that `by` makes.
 ///
 /// Computed from the predictions, by scikit-learn's definitions: `accuracy`, `balanced_accuracy`,
 /// `precision`, `recall`, `f1`, `mcc`, `roc_auc`, `average_precision`, `log_loss`, `brier`, `ece`; of numbers
 /// `rmse`, `mae`, `mape`, `median_ae`, `r2`. Any other name is looked up in the metrics file, and says with
-/// `better` which way is good.
+/// `better` which way is good; there `accuracy` also finds `test.accuracy`, if that is the only one.
 ///
 /// ```yaml
 /// - metric: { name: accuracy, min: 0.92 }
 /// - metric: { name: recall, min: 0.6, by: region }
-/// - metric: { name: recall, min: 0.6, by: { age: [25, 40, 60] } }
+/// - metric: { name: recall, min: 0.6, by: [region, { age: [25, 40, 60] }] }
+/// - metric: { name: f1, average: macro, min: 0.7 }
 /// - metric: { name: roc_auc, min: 0.8, confidence: 0.95 }
 /// ```
 ///
 /// An average can hide that a model fails for some: `by` holds every slice to the limit, those of one
-/// column, of several columns together, or of bins of a number. A slice of fewer than `min_rows`, or in
-/// which there is nothing to divide by, is inconclusive.
+/// column, of several columns together, or of bins of a number (an edge belongs to the bin above it). A
+/// slice of fewer than `min_rows`, or in which there is nothing to divide by, is inconclusive.
+///
+/// `average` is for `precision`, `recall` and `f1`: of the positive class, or over the classes that the rows
+/// at hand have as labels or predictions. Of several classes `roc_auc` and `average_precision` are
+/// the mean of each class against the rest, `brier` the sum over classes, as in scikit-learn.
 ///
 /// With `confidence` the interval decides: all of it on the right side passes, all of it on the wrong side
 /// fails, anything else is inconclusive, with the number of rows that would decide. Intervals are Wilson's
-/// for proportions, DeLong's for `roc_auc`, and a seeded percentile bootstrap for the others; over k slices
-/// each is at 1 − (1 − c)/k.
+/// for proportions, DeLong's for `roc_auc`, and a seeded percentile bootstrap for the others. So that all
+/// hold together, over k slices that are judged each is at 1 − (1 − c)/k: 95 % over three is 98.33 % each.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Metric {
@@ -115,11 +120,15 @@ impl Check for Metric {
             if let Err(Undefined(why)) = &piece.computed {
                 return Err(Problem::new(format!("{} has no value: {why}", code(&self.name))));
             }
-            return Ok(self.whole(self.decide(piece, asked, 1, 0)));
+            let average = average(&piece, asked);
+            return Ok(average.iter().fold(self.whole(self.decide(piece, asked, 1, 0)), |finding, average| {
+                finding.value("average", average.as_str())
+            }));
         }
+        let average = pieces.first().and_then(|piece| average(piece, asked));
         let judged = pieces.iter().filter(|piece| self.is_large(piece) && piece.computed.is_ok()).count();
         let pieces = pieces.into_iter().map(|piece| self.decide(piece, asked, judged, self.min_rows)).collect();
-        Ok(self.sliced(pieces))
+        Ok(average.iter().fold(self.sliced(pieces), |finding, average| finding.value("average", average.as_str())))
     }
 }
 
@@ -194,9 +203,9 @@ impl Metric {
     /// `at least 0.92 needed`.
     fn wanted(&self) -> String {
         match (self.min, self.max) {
-            (Some(min), Some(max)) => format!("{} to {} allowed", number(min.0, &[]), number(max.0, &[])),
-            (Some(min), None) => format!("at least {} needed", number(min.0, &[])),
-            (None, Some(max)) => format!("at most {} allowed", number(max.0, &[])),
+            (Some(min), Some(max)) => format!("{} to {} allowed", exact(min.0), exact(max.0)),
+            (Some(min), None) => format!("at least {} needed", exact(min.0)),
+            (None, Some(max)) => format!("at most {} allowed", exact(max.0)),
             (None, None) => String::new(),
         }
     }
@@ -212,10 +221,11 @@ impl Metric {
             said += &format!("; recorded as {}", code(name));
         }
         said += &reason(&judged);
-        for note in judged.piece.computed.iter().flat_map(|computed| &computed.notes) {
-            said += &format!("; {note}");
+        let notes = judged.piece.computed.as_ref().map(|computed| computed.notes.join("; ")).unwrap_or_default();
+        if !notes.is_empty() {
+            said += &format!("; {notes}");
         }
-        let mut finding = Finding::of(judged.outcome, said);
+        let mut finding = Finding::of(judged.outcome, said).note(&notes);
         finding.limits = self.limits(value);
         if let Some(rows) = judged.piece.rows {
             finding = finding.value("rows", rows);
@@ -299,6 +309,11 @@ impl Metric {
     }
 }
 
+/// How classes become one number: `macro`, `of yes`; nothing where the metric is no average.
+fn average(piece: &Piece, asked: Option<Asked>) -> Option<String> {
+    asked.filter(|asked| asked.metric.averages()).and_then(|asked| piece.average(asked))
+}
+
 /// Why it is open, as the end of a sentence.
 fn reason(judged: &Judged) -> String {
     match (&judged.why, judged.outcome, judged.rows_to_decide) {
@@ -332,6 +347,9 @@ fn slice_value(judged: &Judged) -> Value {
     }
     if let Some(rows) = judged.rows_to_decide {
         slice["rows_to_decide"] = json!(rows);
+    }
+    if let Some(computed) = judged.piece.computed.as_ref().ok().filter(|computed| !computed.notes.is_empty()) {
+        slice["note"] = json!(computed.notes.join("; "));
     }
     slice
 }

@@ -8,7 +8,7 @@ use crate::limit::Finite;
 use crate::problem::Problem;
 use crate::statistic::Given;
 use crate::verdict::{Finding, Limit, Unit};
-use crate::words::{count, number};
+use crate::words::{count, exact, number};
 
 /// The file or folder of the model is at most `max_mb` large.
 ///
@@ -49,7 +49,7 @@ impl Check for ModelSize {
         let passed = bytes as f64 <= max * 1e6;
         let megabytes = bytes as f64 / 1e6;
         let said =
-            format!("the model has {} MB ({} bytes), at most {} MB allowed", number(megabytes, &[max]), count(bytes), number(max, &[]));
+            format!("the model has {} MB ({} bytes), at most {} MB allowed", number(megabytes, &[max]), count(bytes), exact(max));
         Ok(Finding::new(passed, said).held(megabytes, Limit::max(max), Unit::Megabytes).value("bytes", bytes))
     }
 }

@@ -14,7 +14,7 @@ use crate::words::{code, first_row, percent, rows};
 /// Every score lies in `min` to `max`; without scores, every prediction that is a number.
 ///
 /// A probability of 1.3 or a price below zero means that something upstream broke, however good the
-/// averages are. NaN, a missing value and ±inf are outside.
+/// averages are. NaN, a missing value and ±inf are outside, and no share of them is allowed.
 ///
 /// ```yaml
 /// - prediction_range: { min: 0, max: 1 }

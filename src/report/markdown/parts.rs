@@ -56,6 +56,9 @@ fn title(verdict: &Verdict) -> String {
     if let Some(subject) = &verdict.subject {
         let _ = write!(title, " · {}", code(&words::visible(subject)));
     }
+    if let Some(average) = verdict.average() {
+        let _ = write!(title, " ({})", short(average));
+    }
     if let Some(by) = verdict.by() {
         let _ = write!(title, " by {}", short(by));
     }
@@ -95,10 +98,16 @@ pub fn comparisons(verdicts: &[&Verdict], quiet: bool) -> String {
             code(&words::visible(subject)),
             words::metric(*candidate, &[*baseline]),
             words::metric(*baseline, &[*candidate]),
-            words::signed(candidate - baseline, &[])
+            words::signed(verdict.number("gain").unwrap_or(candidate - baseline), &[])
         );
         if has_interval {
-            let _ = write!(row, " {} |", verdict.interval().map(words::range).unwrap_or_default());
+            // A relative gain is shown in percent.
+            let relative = verdict.values.get("relative").is_some_and(|relative| relative == true);
+            let range = verdict.interval().map(|(low, high)| match relative {
+                true => format!("{} %", words::range((100.0 * low, 100.0 * high))),
+                false => words::range((low, high)),
+            });
+            let _ = write!(row, " {} |", range.unwrap_or_default());
         }
         if has_p {
             let p = |name: &str| verdict.number(name).map(words::p_value).unwrap_or_default();
@@ -106,14 +115,14 @@ pub fn comparisons(verdicts: &[&Verdict], quiet: bool) -> String {
         }
         row
     });
-    let mut head = String::from("| Metric | Candidate | Production | Difference |");
+    let mut head = String::from("| Metric | Candidate | Production | Difference (+ is better) |");
     let mut line = String::from("\n|---|--:|--:|--:|");
     if has_interval {
-        head += " Interval of the gain |";
+        head += " Its interval |";
         line += "--:|";
     }
     if has_p {
-        head += " McNemar's p | adjusted |";
+        head += " McNemar's p | p, adjusted over the run |";
         line += "--:|--:|";
     }
     let inside = table(&(head + &line), rows);
@@ -147,6 +156,9 @@ pub fn slices(verdict: &Verdict) -> Option<String> {
         row
     });
     let what = if has_status { "Slice" } else { "Group" };
+    let level = verdict.level().map(|level| format!(" ({} interval)", words::percent(100.0 * level, &[])));
+    let titles: Vec<String> =
+        titles.iter().map(|title| format!("{title}{}", level.as_deref().unwrap_or_default())).collect();
     let head = format!("| {what} | {} | Rows |{}", titles.join(" | "), if has_status { " |" } else { "" });
     let line = format!("|---|{}--:|{}", "--:|".repeat(titles.len()), if has_status { "---|" } else { "" });
     let inside = table(&format!("{head}\n{line}"), rows);
@@ -184,10 +196,13 @@ pub fn passed(verdicts: &[&Verdict]) -> String {
         };
         format!("| {} | {observed} | {} |", title(verdict), limit(verdict))
     });
-    folded(
-        &format!("{} passed", words::count(verdicts.len() as u64)),
-        &table("| Check | Observed | Limit |\n|---|--:|--:|", rows),
-    )
+    let noted = verdicts.iter().flat_map(|verdict| verdict.notes().into_iter().map(move |note| (verdict, note)));
+    let notes =
+        noted.take(FOLDED).map(|(verdict, note)| format!("\n- **{}**: {}", title(verdict), sentence(note, LONGEST)));
+    let notes: String = notes.collect();
+    let inside = table("| Check | Observed | Limit |\n|---|--:|--:|", rows);
+    let separator = if notes.is_empty() { "" } else { "\n" };
+    folded(&format!("{} passed", words::count(verdicts.len() as u64)), &format!("{inside}{separator}{notes}"))
 }
 
 /// What was skipped and why, folded.

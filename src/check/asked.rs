@@ -1,0 +1,262 @@
+//! Tables and columns to ask: keys are made here, and only for columns that exist.
+
+use std::sync::Arc;
+
+use crate::predictions::{Confusion, Names, Reading, Rows, Slicer};
+use crate::problem::{Problem, nearest};
+use crate::statistic::{Breaches, Classes, End, Statistic, Typed, Wanted};
+use crate::table::{Column, Kind, Role, TableInfo};
+use crate::words::code;
+
+/// Which columns of a predictions table a metric wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Collect {
+    /// Labels and predictions that are classes.
+    Counts,
+    /// Labels that are classes, and scores.
+    Scores,
+    /// Labels and predictions that are numbers.
+    Numbers,
+}
+
+/// A table to ask: makes keys, and only for columns that exist.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    pub role: Role,
+    pub table: &'a TableInfo,
+}
+
+/// A column to ask.
+#[derive(Debug, Clone, Copy)]
+pub struct AskedColumn<'a> {
+    pub(super) role: Role,
+    pub column: &'a Column,
+}
+
+impl<'a> Asked<'a> {
+    /// # Errors
+    /// The table lacks the column.
+    pub fn column(self, name: &str) -> Result<AskedColumn<'a>, Problem> {
+        self.table.column(name).map(|column| AskedColumn { role: self.role, column }).ok_or_else(|| {
+            let problem = Problem::new(format!("the {} table has no column {}", self.role, code(name)));
+            match nearest(name, self.table.columns.iter().map(|column| column.name.as_str())) {
+                Some(near) => problem.hint(format!("did you mean {}?", code(near))),
+                None => {
+                    let names = self.table.columns.iter().map(|column| column.name.as_str());
+                    problem.hint(format!("it has {}", crate::words::list(names)))
+                }
+            }
+        })
+    }
+
+    /// The named columns, or all.
+    ///
+    /// # Errors
+    /// The table lacks one of them.
+    pub fn columns(self, names: Option<&[String]>) -> Result<Vec<AskedColumn<'a>>, Problem> {
+        match names {
+            Some(names) => names.iter().map(|name| self.column(name)).collect(),
+            None => Ok(self.table.columns.iter().map(|column| AskedColumn { role: self.role, column }).collect()),
+        }
+    }
+
+    pub fn row_count(self) -> Typed<u64> {
+        Typed::new(self.role, Statistic::RowCount)
+    }
+
+    pub fn violations(self, sql: &str) -> Typed<Breaches> {
+        Typed::new(self.role, Statistic::Violations { sql: sql.to_owned() })
+    }
+
+    pub fn repeats(self, columns: &[AskedColumn]) -> Typed<Breaches> {
+        Typed::new(self.role, Statistic::Repeats { columns: names(columns) })
+    }
+
+    pub fn conflicts(self, features: &[AskedColumn], label: AskedColumn) -> Typed<Breaches> {
+        let label = label.name().to_owned();
+        Typed::new(self.role, Statistic::Conflicts { features: names(features), label })
+    }
+
+    /// How often each label met each prediction, in each slice.
+    ///
+    /// # Errors
+    /// The table lacks a column, or it holds something else.
+    pub fn confusion(self, names: &Names, by: &[Slicer]) -> Result<Typed<Confusion>, Problem> {
+        let (label, prediction) = self.label_and_prediction(names, Reading::Classes)?;
+        let weight = self.weight(names)?;
+        Ok(Typed::new(self.role, Statistic::Confusion { label, prediction, weight, by: by.to_vec() }))
+    }
+
+    /// The columns that a metric is computed from, row by row.
+    ///
+    /// # Errors
+    /// The table lacks one, or it holds something else.
+    pub fn rows(self, names: &Names, collect: Collect, by: &[Slicer]) -> Result<Typed<Arc<Rows>>, Problem> {
+        let reading = if collect == Collect::Numbers { Reading::Numbers } else { Reading::Classes };
+        let (label, prediction) = match collect {
+            Collect::Scores => (self.target(&names.label, reading)?.named(), None),
+            Collect::Counts | Collect::Numbers => {
+                let (label, prediction) = self.label_and_prediction(names, reading)?;
+                (label, Some(prediction))
+            }
+        };
+        let scores = if collect == Collect::Scores { self.scores(names)? } else { Vec::new() };
+        let wanted = Wanted {
+            reading,
+            label,
+            prediction,
+            scores,
+            weight: self.weight(names)?,
+            by: by.to_vec(),
+            key: None,
+            about: Vec::new(),
+        };
+        Ok(Typed::new(self.role, Statistic::Rows(Box::new(wanted))))
+    }
+
+    /// As [`Asked::rows`], with what tells rows apart: the key, else all columns that `about` names.
+    ///
+    /// # Errors
+    /// The table lacks one, or it holds something else.
+    pub fn rows_to_join(self, names: &Names, collect: Collect, about: &[String]) -> Result<Typed<Arc<Rows>>, Problem> {
+        let mut typed = self.rows(names, collect, &[])?;
+        if let Statistic::Rows(wanted) = typed.statistic() {
+            match &names.key {
+                Some(key) => wanted.key = Some(self.column(key)?.named()),
+                None => wanted.about = about.to_vec(),
+            }
+        }
+        Ok(typed)
+    }
+
+    /// The score columns: the one that is named, else `score`, else one `score_<class>` a class.
+    ///
+    /// # Errors
+    /// The named one is not there, or one of them holds no numbers.
+    pub fn scores(self, names: &Names) -> Result<Vec<(Option<String>, String)>, Problem> {
+        let numeric = |column: AskedColumn| match column.kind() {
+            Kind::Integer | Kind::Float | Kind::Number => Ok(column.named()),
+            _ => Err(column.unfit("scores: numbers")),
+        };
+        let lone = names.score.as_deref().or_else(|| self.table.column("score").map(|_| "score"));
+        if let Some(name) = lone {
+            return Ok(vec![(None, numeric(self.column(name)?)?)]);
+        }
+        let columns =
+            self.table.columns.iter().filter_map(|column| Some((column.name.strip_prefix("score_")?, column)));
+        columns
+            .map(|(class, column)| Ok((Some(class.to_owned()), numeric(AskedColumn { role: self.role, column })?)))
+            .collect()
+    }
+
+    fn weight(self, names: &Names) -> Result<Option<String>, Problem> {
+        let Some(name) = &names.weight else { return Ok(None) };
+        let column = self.column(name)?;
+        match column.kind() {
+            Kind::Integer | Kind::Float | Kind::Number => Ok(Some(column.named())),
+            _ => Err(column.unfit("weights: numbers")),
+        }
+    }
+
+    fn target(self, name: &str, reading: Reading) -> Result<AskedColumn<'a>, Problem> {
+        let column = self.column(name)?;
+        match (column.kind(), reading) {
+            (Kind::Integer | Kind::Float | Kind::Number, _) | (Kind::Text | Kind::Boolean, Reading::Classes) => {
+                Ok(column)
+            }
+            (_, Reading::Classes) => Err(column.unfit("classes: text, whole numbers, booleans")),
+            (_, Reading::Numbers) => Err(column.unfit("numbers")),
+        }
+    }
+
+    fn label_and_prediction(self, names: &Names, reading: Reading) -> Result<(String, String), Problem> {
+        let (label, prediction) = (self.target(&names.label, reading)?, self.target(&names.prediction, reading)?);
+        let family = |column: AskedColumn| match column.kind() {
+            Kind::Text => 0,
+            Kind::Boolean => 1,
+            _ => 2,
+        };
+        if family(label) != family(prediction) {
+            return Err(Problem::new(format!(
+                "{} holds {} and {} holds {}: no prediction could ever be right",
+                code(label.name()),
+                label.column.described(),
+                code(prediction.name()),
+                prediction.column.described()
+            ))
+            .hint("write both columns with one type"));
+        }
+        Ok((label.named(), prediction.named()))
+    }
+
+    pub fn modified(self) -> Typed<Option<i64>> {
+        Typed::new(self.role, Statistic::Modified)
+    }
+}
+
+impl<'a> AskedColumn<'a> {
+    pub fn name(self) -> &'a str {
+        &self.column.name
+    }
+
+    pub fn kind(self) -> &'a Kind {
+        &self.column.kind
+    }
+
+    /// The problem of a check that cannot judge this column's type.
+    pub fn unfit(self, wanted: &str) -> Problem {
+        let holds = self.column.described();
+        Problem::new(format!("{} holds {holds}, and this check needs {wanted}", code(self.name())))
+    }
+
+    pub fn null_count(self, also: &[String]) -> Typed<u64> {
+        self.key(Statistic::NullCount { column: self.named(), also: also.to_vec() })
+    }
+
+    pub fn outside(self, min: Option<End>, max: Option<End>) -> Typed<Breaches> {
+        self.key(Statistic::Outside { column: self.named(), min, max })
+    }
+
+    pub fn others(self, allowed: Vec<String>) -> Typed<Breaches> {
+        self.key(Statistic::Others { column: self.named(), allowed })
+    }
+
+    pub fn mismatches(self, regex: &str) -> Typed<Breaches> {
+        self.key(Statistic::Mismatches { column: self.named(), regex: regex.to_owned() })
+    }
+
+    pub fn class_counts(self) -> Typed<Classes> {
+        self.key(Statistic::ClassCounts { column: self.named() })
+    }
+
+    pub fn top_count(self) -> Typed<u64> {
+        self.key(Statistic::TopCount { column: self.named() })
+    }
+
+    pub fn newest(self) -> Typed<Option<i64>> {
+        self.key(Statistic::Newest { column: self.named() })
+    }
+
+    /// The values of a column of numbers, ascending.
+    ///
+    /// # Errors
+    /// It holds something else.
+    pub fn sorted(self) -> Result<Typed<Arc<Vec<f64>>>, Problem> {
+        match self.kind() {
+            Kind::Integer | Kind::Float | Kind::Number => Ok(self.key(Statistic::Sorted { column: self.named() })),
+            _ => Err(self.unfit("numbers")),
+        }
+    }
+
+    fn named(self) -> String {
+        self.column.name.clone()
+    }
+
+    fn key<T>(self, statistic: Statistic) -> Typed<T> {
+        Typed::new(self.role, statistic)
+    }
+}
+
+fn names(columns: &[AskedColumn]) -> Vec<String> {
+    columns.iter().map(|column| column.name().to_owned()).collect()
+}

@@ -1,0 +1,96 @@
+//! The rows of two tables of predictions, put side by side.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::{Column, Rows};
+use crate::problem::Problem;
+use crate::words::rows as rows_of;
+
+/// The baseline's rows in the order of the candidate's, its classes numbered as theirs: found by key, or
+/// else row by row.
+///
+/// # Errors
+/// Keys that are not unique, other rows, other labels.
+pub fn join(mine: &Rows, theirs: &Rows) -> Result<Rows, Problem> {
+    let other = |what: String| {
+        Problem::new(format!("the baseline's predictions are for other rows: {what}"))
+            .hint("compare both models on the same rows, or give the baseline as a metrics file")
+    };
+    let order: Vec<usize> = match (&mine.key, &theirs.key) {
+        (Some(mine), Some(theirs)) => {
+            let places = places(theirs, "baseline")?;
+            self::places(mine, "candidate")?;
+            let unmet = mine.iter().filter(|key| !places.contains_key(key)).count() as u64;
+            if unmet > 0 || mine.len() != theirs.len() {
+                return Err(other(format!(
+                    "the keys of {} of the candidate are not in it, and it has {}",
+                    rows_of(unmet),
+                    rows_of(theirs.len() as u64)
+                )));
+            }
+            mine.iter().filter_map(|key| places.get(key).copied()).collect()
+        }
+        _ if mine.len() != theirs.len() => {
+            let (mine, theirs) = (rows_of(mine.len() as u64), rows_of(theirs.len() as u64));
+            return Err(other(format!("{theirs}, where the candidate has {mine}")));
+        }
+        _ => {
+            if let Some(row) = mine.about.iter().zip(&theirs.about).position(|(a, b)| a != b) {
+                return Err(other(format!("row {} differs in a column that both have", row + 1))
+                    .hint("set `model.predictions.key` to the column that tells rows apart"));
+            }
+            (0..mine.len()).collect()
+        }
+    };
+    let mut rows = theirs.take(&order);
+    align(&mut rows, mine);
+    let differs = match (&mine.label, &rows.label) {
+        (Column::Classes(a), Column::Classes(b)) => a.iter().zip(b).position(|(a, b)| a != b),
+        (Column::Numbers(a), Column::Numbers(b)) => a.iter().zip(b).position(|(a, b)| a != b),
+        _ => Some(0),
+    };
+    match differs {
+        Some(row) => Err(other(format!("row {} has another label there", row + 1))),
+        // The candidate's weights are the weights.
+        None => Ok(Rows { weight: mine.weight.clone(), ..rows }),
+    }
+}
+
+/// Makes the classes' numbers those of the candidate; a class that the candidate never met comes after.
+fn align(theirs: &mut Rows, mine: &Rows) {
+    let mut classes = mine.classes.to_vec();
+    let map: Vec<u16> = theirs
+        .classes
+        .iter()
+        .map(|class| {
+            let at = classes.iter().position(|known| known == class).unwrap_or_else(|| {
+                classes.push(class.clone());
+                classes.len() - 1
+            });
+            at as u16
+        })
+        .collect();
+    for column in [&mut theirs.label, &mut theirs.prediction] {
+        if let Column::Classes(values) = column {
+            values.iter_mut().for_each(|value| *value = map[usize::from(*value)]);
+        }
+    }
+    theirs.classes = Arc::new(classes);
+}
+
+/// Where each key stands.
+fn places(keys: &[u128], whose: &str) -> Result<HashMap<u128, usize>, Problem> {
+    let mut places = HashMap::with_capacity(keys.len());
+    for (row, key) in keys.iter().enumerate() {
+        if let Some(first) = places.insert(*key, row) {
+            return Err(Problem::new(format!(
+                "rows {} and {} of the {whose}'s predictions have the same key",
+                first + 1,
+                row + 1
+            ))
+            .hint("a key tells rows apart: name another column, or several joined into one"));
+        }
+    }
+    Ok(places)
+}
