@@ -103,10 +103,8 @@ pub fn comparisons(verdicts: &[&Verdict], quiet: bool) -> String {
         if has_interval {
             // A relative gain is shown in percent.
             let relative = verdict.values.get("relative").is_some_and(|relative| relative == true);
-            let range = verdict.interval().map(|(low, high)| match relative {
-                true => format!("{} %", words::range((100.0 * low, 100.0 * high))),
-                false => words::range((low, high)),
-            });
+            let (factor, unit) = if relative { (100.0, " %") } else { (1.0, "") };
+            let range = verdict.interval().map(|(low, high)| words::range((factor * low, factor * high)) + unit);
             let _ = write!(row, " {} |", range.unwrap_or_default());
         }
         if has_p {
