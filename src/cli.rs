@@ -120,7 +120,7 @@ pub struct CheckArgs {
     #[arg(long, value_name = "SHARE", help_heading = "Thresholds")]
     pub min_accuracy: Option<String>,
     /// The smallest gain in accuracy over the baseline (`improvement`).
-    #[arg(long, value_name = "GAIN", help_heading = "Thresholds")]
+    #[arg(long, value_name = "GAIN", allow_negative_numbers = true, help_heading = "Thresholds")]
     pub min_improvement: Option<String>,
     /// The smallest ratio of the rates at which groups are predicted positive (`fairness`).
     #[arg(long, value_name = "RATIO", help_heading = "Thresholds")]

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::check::{Collect, Tables};
 use crate::inference::Estimate;
 use crate::metric::counts::{self, Asked, Computed, How, Undefined};
-use crate::metric::{Average, From, Metric, rowwise};
+use crate::metric::{Average, From, Metric, rowwise, score};
 use crate::predictions::{Confusion, Rows, Slicer};
 use crate::problem::Problem;
 use crate::recorded::Found;
@@ -86,8 +86,22 @@ impl Evidence {
             return Err(Problem::new(format!("{} is a recorded number, and {what} predictions", code(name)))
                 .hint("set `model.predictions`, or the input `predictions`"));
         }
+        plausible(name, &found)?;
         Ok(Self::Recorded(found))
     }
+}
+
+/// The recorded number, if the metric can have it.
+///
+/// # Errors
+/// It cannot: a percent where a share was meant, perhaps.
+pub fn plausible(name: &str, found: &Found) -> Result<f64, Problem> {
+    let (min, max) = Metric::named(name).map_or((None, None), Metric::bounds);
+    if min.is_some_and(|min| found.value < min) || max.is_some_and(|max| found.value > max) {
+        let said = format!("{} is recorded as {}, which it cannot be", code(name), found.value);
+        return Err(Problem::new(said).hint("a percent? write it as a share of 1"));
+    }
+    Ok(found.value)
 }
 
 /// The columns that a metric is computed from.
@@ -124,7 +138,7 @@ impl Seen {
     ///
     /// `asked` is none for a number that is only ever recorded.
     pub fn pieces(self, asked: Option<Asked>) -> Vec<Piece> {
-        let unknown = || Err(Undefined("this is a bug in mlgate: nobody knows the metric".into()));
+        let unknown = || Err(Undefined::Unfit("this is a bug in mlgate: nobody knows the metric".into()));
         match self {
             Self::Recorded(found) => {
                 let computed = Computed { value: found.value, notes: Vec::new(), is_convention: false };
@@ -138,6 +152,18 @@ impl Seen {
                 })
                 .collect(),
             Self::Rows(rows) => {
+                // Of the whole table first: there a row has its own number.
+                let fit = asked.filter(|asked| asked.metric.from() == From::Scores && !rows.is_empty());
+                let fit = fit.map_or(Ok(()), |asked| score::check(asked.metric, asked.positive, &rows));
+                if let Err(unfit) = fit {
+                    let name = String::new();
+                    return vec![Piece {
+                        name,
+                        rows: Some(rows.len() as u64),
+                        computed: Err(unfit),
+                        of: Self::Rows(rows),
+                    }];
+                }
                 let pieces = if rows.slice.is_empty() { vec![(String::new(), rows)] } else { split(&rows) };
                 let piece = |(name, rows): (String, Arc<Rows>)| {
                     let computed = asked.map_or_else(unknown, |asked| {
@@ -270,10 +296,7 @@ impl By {
     /// The predictions lack a column, or bins are asked of one that holds no numbers.
     pub fn check(&self, tables: &Tables) -> Result<(), Problem> {
         for slicer in &self.0 {
-            let column = tables.table(Role::Predictions)?.column(&slicer.column)?;
-            if !slicer.edges.is_empty() {
-                column.sorted()?;
-            }
+            tables.table(Role::Predictions)?.column(&slicer.column)?.slices(!slicer.edges.is_empty())?;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, NaiveDate};
 
 use crate::candidate::{Baseline, Candidate};
-use crate::check::{Check, Gate, Judge, Named, Tables};
+use crate::check::{Check, Gate, Judge, Named, Part, Tables};
 use crate::checks::model::{improvement::Improvement, metric::Metric, model_size::ModelSize};
 use crate::cli::FailOn;
 use crate::config::Entry;
@@ -43,13 +43,19 @@ pub fn judge(
         let judge = if entry.check.gate == Gate::Data && is_empty(entry.on) && !JUDGE_EMPTY.contains(&entry.check.id) {
             Ok(None)
         } else {
-            planned.check.plan(&view).map(|(wanted, judge)| {
-                if entry.check.gate == Gate::Model && wanted.iter().any(|key| is_empty(key.table)) {
-                    return None;
+            let reads = [Part::Predictions, Part::Numbers].iter().any(|part| entry.check.parts.contains(part));
+            match planned.check.plan(&view) {
+                // Without a row a text file does not even say the types of its columns.
+                Err(_) if entry.check.gate == Gate::Model && reads && is_empty(Role::Predictions) => Ok(None),
+                Ok((wanted, _)) if entry.check.gate == Gate::Model && wanted.iter().any(|key| is_empty(key.table)) => {
+                    Ok(None)
                 }
-                keys.extend(wanted);
-                Some(judge)
-            })
+                Ok((wanted, judge)) => {
+                    keys.extend(wanted);
+                    Ok(Some(judge))
+                }
+                Err(problem) => Err(problem),
+            }
         };
         asked.push((entry, subject, judge));
     }
@@ -65,11 +71,22 @@ pub fn judge(
         .collect();
     // A table that is configured counts, also where no entry looks at it.
     let said: BTreeSet<String> = verdicts.iter().map(|(_, verdict)| verdict.message.clone()).collect();
-    let tables = tables.iter().filter_map(|(role, table)| match table {
-        Ok(info) if info.rows == 0 => Some((gate_of(*role), empty_table(*role))),
-        Err(problem) if !said.contains(&problem.message) => Some((gate_of(*role), unread_table(*role, problem))),
-        _ => None,
-    });
+    // Predictions that only the data gate looks at are the data gate's.
+    let has_model = verdicts.iter().any(|(gate, _)| *gate == Gate::Model);
+    let has_data = verdicts.iter().any(|(gate, _)| *gate == Gate::Data);
+    let gate_of = |role: Role| match role {
+        Role::Training | Role::Test | Role::Reference => Gate::Data,
+        Role::Predictions if has_data && !has_model => Gate::Data,
+        Role::Predictions | Role::Baseline => Gate::Model,
+    };
+    let tables: Vec<(Gate, Verdict)> = tables
+        .iter()
+        .filter_map(|(role, table)| match table {
+            Ok(info) if info.rows == 0 => Some((gate_of(*role), empty_table(*role))),
+            Err(problem) if !said.contains(&problem.message) => Some((gate_of(*role), unread_table(*role, problem))),
+            _ => None,
+        })
+        .collect();
     verdicts.extend(tables);
     // So does what the model gate was given beside them.
     let recorded = model.recorded.as_ref().and_then(|recorded| recorded.as_ref().err());
@@ -199,14 +216,6 @@ fn unread_table(role: Role, problem: &Problem) -> Verdict {
         message: problem.message.clone(),
         hint: problem.hint.clone(),
         ..empty_table(role)
-    }
-}
-
-/// The gate that a table belongs to.
-fn gate_of(role: Role) -> Gate {
-    match role {
-        Role::Training | Role::Test | Role::Reference => Gate::Data,
-        Role::Predictions | Role::Baseline => Gate::Model,
     }
 }
 

@@ -114,6 +114,17 @@ impl Metric {
         }
     }
 
+    /// The smallest and largest value that it can have.
+    pub fn bounds(self) -> (Option<f64>, Option<f64>) {
+        match self {
+            Self::Mcc => (Some(-1.0), Some(1.0)),
+            Self::Brier => (Some(0.0), Some(2.0)),
+            Self::R2 => (None, Some(1.0)),
+            Self::LogLoss | Self::Rmse | Self::Mae | Self::Mape | Self::MedianAe => (Some(0.0), None),
+            _ => (Some(0.0), Some(1.0)),
+        }
+    }
+
     /// Whether classes are averaged, so that a way to do it can be asked for.
     pub fn averages(self) -> bool {
         matches!(self, Self::Precision | Self::Recall | Self::F1)
@@ -175,7 +186,7 @@ pub fn unknown(name: &str) -> String {
 }
 
 /// The binary classes that need no `positive`: the second is it.
-const BINARY: [[&str; 2]; 2] = [["0", "1"], ["false", "true"]];
+pub const BINARY: [[&str; 2]; 2] = [["0", "1"], ["false", "true"]];
 
 /// The positive class: the one that is named, or of 0 and 1, false and true the latter, also where only
 /// one of them occurs.

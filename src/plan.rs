@@ -134,36 +134,18 @@ pub fn plan(config: Config, args: &CheckArgs, clock: i64) -> Result<Plan, Vec<Pr
         if entry.broken {
             continue;
         }
-        let problem =
-            |message: String| Problem::new(format!("{}{message}", prefix(&entry.path))).at(entry.place.clone());
-        let check = match (entry.check.read)(Value::Mapping(entry.settings.clone())) {
-            Ok(check) => check,
-            Err(wrong) => {
-                problems.extend(wrong.into_iter().map(|(_, message)| problem(message)));
-                continue;
-            }
-        };
-        if let Err(message) = check.validate() {
-            problems.push(problem(message));
-        }
-        for part in entry.check.parts.iter().filter(|part| !config.is_partial && !has(**part)) {
-            let (message, hint) = part.missing();
-            problems.push(problem(message.into()).hint(hint));
-        }
-        let is_named = named.iter().any(|(role, _, path)| *role == entry.on && path.is_some());
-        if entry.check.gate == Gate::Data && !is_named && !config.is_partial {
-            problems.push(problem(format!("there is no {} table", entry.on)).hint(entry.on.hint()));
-        }
         wanted.insert(entry.on);
-        if let Some(waiver) = &entry.waiver
-            && NaiveDate::parse_from_str(&waiver.until, "%Y-%m-%d").is_err()
-        {
-            problems.push(
-                problem(format!("the waiver's `until` {} is no date", code(&waiver.until)))
-                    .hint("write it as 2026-12-31"),
-            );
-        }
-        entries.push(PlannedEntry { entry, check });
+        let is_named = named.iter().any(|(role, _, path)| *role == entry.on && path.is_some());
+        let lacks_table = entry.check.gate == Gate::Data && !is_named;
+        let lacks: Vec<Part> = entry.check.parts.iter().copied().filter(|part| !has(*part)).collect();
+        // What a section that cannot be read names seems not to be there.
+        let lacks = if config.is_partial { (false, Vec::new()) } else { (lacks_table, lacks) };
+        entries.extend(planned(entry, lacks, &mut problems));
+    }
+    // With some entries picked, a baseline that none of them needs is not looked for.
+    let mut model = model;
+    if !only.is_empty() && !entries.iter().any(|planned| planned.entry.check.parts.contains(&Part::Baseline)) {
+        model.baseline = None;
     }
     problems.dedup();
     if !problems.is_empty() {
@@ -184,6 +166,36 @@ pub fn plan(config: Config, args: &CheckArgs, clock: i64) -> Result<Plan, Vec<Pr
         show_values: args.show_values.unwrap_or(false),
         not_configured: config.not_configured,
     })
+}
+
+/// An entry with its check read; `lacks` says whether its table and which parts are not there.
+fn planned(entry: Entry, lacks: (bool, Vec<Part>), problems: &mut Vec<Problem>) -> Option<PlannedEntry> {
+    let problem = |message: String| Problem::new(format!("{}{message}", prefix(&entry.path))).at(entry.place.clone());
+    let check = match (entry.check.read)(Value::Mapping(entry.settings.clone())) {
+        Ok(check) => check,
+        Err(wrong) => {
+            problems.extend(wrong.into_iter().map(|(_, message)| problem(message)));
+            return None;
+        }
+    };
+    if let Err(message) = check.validate() {
+        problems.push(problem(message));
+    }
+    let (lacks_table, lacks_parts) = lacks;
+    for part in lacks_parts {
+        let (message, hint) = part.missing();
+        problems.push(problem(message.into()).hint(hint));
+    }
+    if lacks_table {
+        problems.push(problem(format!("there is no {} table", entry.on)).hint(entry.on.hint()));
+    }
+    if let Some(waiver) = &entry.waiver
+        && NaiveDate::parse_from_str(&waiver.until, "%Y-%m-%d").is_err()
+    {
+        let said = format!("the waiver's `until` {} is no date", code(&waiver.until));
+        problems.push(problem(said).hint("write it as 2026-12-31"));
+    }
+    Some(PlannedEntry { entry, check })
 }
 
 fn model_plan(section: &ModelSection, predictions: PredictionsSection, problems: &mut Vec<Problem>) -> ModelPlan {

@@ -147,6 +147,14 @@ impl Column {
         self.len() == 0
     }
 
+    /// Makes room for so many rows.
+    pub fn reserve(&mut self, rows: usize) {
+        match self {
+            Self::Classes(values) => values.reserve_exact(rows),
+            Self::Numbers(values) => values.reserve_exact(rows),
+        }
+    }
+
     pub fn classes(&self) -> &[u16] {
         match self {
             Self::Classes(values) => values,

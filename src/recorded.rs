@@ -75,7 +75,14 @@ impl Recorded {
     /// Adds what stands under a name; a number that is none is remembered as such.
     pub fn add(&mut self, name: &str, value: &serde_json::Value) {
         let value = serde_yaml::to_value(value).unwrap_or_default();
-        self.numbers.insert(name.to_owned(), number(&value));
+        self.insert(name.to_owned(), number(&value));
+    }
+
+    /// A name that stands for two numbers stands for none.
+    fn insert(&mut self, name: String, number: Number) {
+        let twice = self.numbers.get(&name).is_some_and(|known| *known != number);
+        let number = if twice { Number::Other("given twice, with different values,".into()) } else { number };
+        self.numbers.insert(name, number);
     }
 
     /// The number of that name: exactly that, or the last part of one path.
@@ -115,6 +122,7 @@ impl Recorded {
 
     fn read(&mut self, value: &Value, path: &str, depth: usize) {
         if depth > DEEPEST {
+            self.insert(path.to_owned(), Number::Other("nested too deep".into()));
             return;
         }
         let join = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
@@ -122,7 +130,7 @@ impl Recorded {
             Value::Mapping(map) => {
                 // MLflow's `{"key": "accuracy", "value": 0.9, "step": 0}`.
                 if let (Some(key), Some(value)) = (map.get("key").and_then(Value::as_str), map.get("value")) {
-                    self.numbers.insert(key.to_owned(), number(value));
+                    self.insert(key.to_owned(), number(value));
                     return;
                 }
                 for (name, value) in map {
@@ -134,15 +142,32 @@ impl Recorded {
                 }
             }
             Value::Sequence(list) => {
-                for (at, value) in list.iter().enumerate() {
+                let list = latest(list);
+                for (at, value) in list.into_iter().enumerate() {
                     self.read(value, &join(&at.to_string()), depth + 1);
                 }
             }
             other => {
-                self.numbers.insert(path.to_owned(), number(other));
+                self.insert(path.to_owned(), number(other));
             }
         }
     }
+}
+
+/// Of MLflow's `{key, value, step, timestamp}` entries the latest of each key; of a tie all.
+fn latest(list: &[Value]) -> Vec<&Value> {
+    let when = |value: &Value| {
+        let number = |name: &str| value.get(name).and_then(Value::as_i64);
+        (number("step"), number("timestamp"))
+    };
+    let key = |value: &Value| value.get("key").and_then(Value::as_str).map(ToOwned::to_owned);
+    let is_latest = |value: &&Value| {
+        key(value).is_none_or(|name| {
+            list.iter().all(|other| key(other).as_ref() != Some(&name) || when(other) <= when(value))
+        })
+    };
+    // Histories are short; a long list is no metrics file.
+    if list.len() > 2_000 { list.iter().collect() } else { list.iter().filter(is_latest).collect() }
 }
 
 fn number(value: &Value) -> Number {
@@ -178,6 +203,18 @@ mod tests {
         assert_eq!(find(r#"[{"key": "accuracy", "value": 0.93, "step": 0}]"#, "accuracy"), Ok(0.93));
         let run = r#"{"run": {"info": {"run_id": "x"}, "data": {"metrics": [{"key": "accuracy", "value": 0.93}]}}}"#;
         assert_eq!(find(run, "accuracy"), Ok(0.93));
+    }
+
+    #[test]
+    fn a_name_with_two_numbers_has_none() {
+        let dotted = r#"{"test.accuracy": 0.5, "test": {"accuracy": 0.95}}"#;
+        assert!(find(dotted, "accuracy").unwrap_err().contains("given twice"));
+        let keyed = r#"{"a": {"key": "accuracy", "value": 0.5}, "b": {"key": "accuracy", "value": 0.95}}"#;
+        assert!(find(keyed, "accuracy").unwrap_err().contains("given twice"));
+        let history =
+            r#"[{"key": "accuracy", "value": 0.5, "step": 2}, {"key": "accuracy", "value": 0.95, "step": 0}]"#;
+        assert_eq!(find(history, "accuracy"), Ok(0.5));
+        assert!(find(&"{a: ".repeat(30), "a").is_err());
     }
 
     #[test]

@@ -162,7 +162,7 @@ pub fn metric(value: f64, limits: &[f64]) -> String {
 
 /// `95 % interval 0.912 to 0.934`.
 pub fn interval(low: f64, high: f64, confidence: f64) -> String {
-    format!("{} interval {}", percent(100.0 * confidence, &[]), range((low, high)))
+    format!("{} interval {}", percent(100.0 * confidence, &[100.0]), range((low, high)))
 }
 
 /// `0.912 to 0.934`.

@@ -237,6 +237,21 @@ impl<'a> AskedColumn<'a> {
         self.key(Statistic::Newest { column: self.named() })
     }
 
+    /// Whether its values, or with `edges` bins of its numbers, make slices.
+    ///
+    /// # Errors
+    /// It holds something else.
+    pub fn slices(self, has_edges: bool) -> Result<(), Problem> {
+        match self.kind() {
+            Kind::Integer | Kind::Float | Kind::Number => Ok(()),
+            Kind::Text | Kind::Boolean | Kind::Date | Kind::Datetime if !has_edges => Ok(()),
+            _ if has_edges => Err(self.unfit("numbers, to be cut into bins")),
+            Kind::Text | Kind::Boolean | Kind::Date | Kind::Datetime | Kind::Other(_) => {
+                Err(self.unfit("values that make slices: text, numbers, booleans, dates"))
+            }
+        }
+    }
+
     /// The values of a column of numbers, ascending.
     ///
     /// # Errors

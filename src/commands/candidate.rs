@@ -21,6 +21,10 @@ use crate::workspace::Workspace;
 /// Files of a model's folder; more are a mistake, or an attack.
 const MOST_FILES: usize = 100_000;
 
+/// How a Git LFS pointer begins, and what to do about one.
+const POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
+const PULL: &str = "check out with `lfs: true`, or run `git lfs pull`";
+
 /// The candidate, what the report says of it, and where the baseline's predictions are.
 pub struct Known {
     pub candidate: Candidate,
@@ -71,9 +75,8 @@ fn weigh(shown: &str, path: &Path, workspace: &Workspace) -> Result<Weighed, Fai
     };
     if !metadata.is_dir() {
         return Ok(digest(path).map_err(broken).and_then(|(bytes, sha256, head)| {
-            if head.starts_with(b"version https://git-lfs.github.com/spec/") {
-                return Err(Problem::new(format!("the model {} is a Git LFS pointer", code(shown)))
-                    .hint("check out with `lfs: true`, or run `git lfs pull`"));
+            if head.starts_with(POINTER) {
+                return Err(Problem::new(format!("the model {} is a Git LFS pointer", code(shown))).hint(PULL));
             }
             Ok((bytes, Some(sha256)))
         }));
@@ -107,7 +110,16 @@ fn weigh(shown: &str, path: &Path, workspace: &Workspace) -> Result<Weighed, Fai
                         Problem::new(format!("{link} is a link to a folder")).hint("store the files themselves")
                     ));
                 }
-                Ok(metadata) => bytes += metadata.len(),
+                Ok(metadata) => {
+                    bytes += metadata.len();
+                    // A pointer is short.
+                    let is_pointer =
+                        metadata.len() < 1_024 && std::fs::read(&file).is_ok_and(|text| text.starts_with(POINTER));
+                    if is_pointer {
+                        let file = code(&file.to_string_lossy());
+                        return Ok(Err(Problem::new(format!("{file} of the model is a Git LFS pointer")).hint(PULL)));
+                    }
+                }
                 Err(error) => return Ok(Err(broken(error))),
             }
         }

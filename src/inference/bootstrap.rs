@@ -61,7 +61,7 @@ pub fn interval(
         method: Method::Bootstrap,
         confidence,
         rows,
-        narrows: Narrows::Root,
+        narrows: Narrows::Root { low: value - interval.low, high: interval.high - value },
     })
 }
 

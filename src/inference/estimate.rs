@@ -43,8 +43,8 @@ pub struct Estimate {
 pub enum Narrows {
     /// The limit is outside once `n > factor(limit) / (value − limit)²`, a row counting `effective / rows`.
     Score { z: f64, effective: f64, only: Option<(f64, f64)> },
-    /// Width as `1 / √n`.
-    Root,
+    /// Width as `1 / √n`, from these distances of the ends, uncut.
+    Root { low: f64, high: f64 },
     /// By search, for the limits at hand; none where no number of rows decides.
     Known(Option<u64>),
 }
@@ -100,9 +100,8 @@ impl Estimate {
                 // Rows of unequal weight count for less than one.
                 (needed.floor() + 1.0) * (self.rows as f64 / effective)
             }
-            Narrows::Root => {
-                let side =
-                    if limit < self.value { self.value - self.interval.low } else { self.interval.high - self.value };
+            Narrows::Root { low, high } => {
+                let side = if limit < self.value { low } else { high };
                 let ratio = side / distance;
                 (self.rows as f64 * ratio * ratio).floor() + 1.0
             }
@@ -137,7 +136,7 @@ mod tests {
             method: Method::Bootstrap,
             confidence: 0.95,
             rows: 100,
-            narrows: Narrows::Root,
+            narrows: Narrows::Root { low: 0.05, high: 0.05 },
         };
         // 0.05 above the limit needs a quarter of the width, so sixteen times the rows, and one.
         assert_eq!(estimate.rows_to_decide(0.8375), Some(1601));

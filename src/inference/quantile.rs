@@ -24,7 +24,8 @@ pub fn interval(sorted: &[f64], q: f64, confidence: f64) -> Option<Estimate> {
         method: Method::OrderStatistics,
         confidence,
         rows: sorted.len() as u64,
-        narrows: if lower.is_some() && upper.is_some() { Narrows::Root } else { Narrows::Known(None) },
+        // Ranks move in steps, and ties with them.
+        narrows: Narrows::Known(None),
     })
 }
 

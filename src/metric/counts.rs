@@ -29,7 +29,20 @@ pub struct Computed {
 
 /// Why a metric has no value on these rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Undefined(pub String);
+pub enum Undefined {
+    /// There is nothing to divide by; other rows may have something.
+    Empty(String),
+    /// What was asked does not fit the columns, or a value is none: no rows would help.
+    Unfit(String),
+}
+
+impl Undefined {
+    pub fn why(self) -> String {
+        match self {
+            Self::Empty(why) | Self::Unfit(why) => why,
+        }
+    }
+}
 
 /// Weights by class: what met, what was there, what was said.
 #[derive(Debug, Default)]
@@ -94,13 +107,18 @@ impl Totals {
         }
     }
 
+    /// Whether there are several labels and several predictions: told by what there is, since sums of
+    /// weights that are fractions need not cancel exactly.
+    fn varies(&self) -> bool {
+        let varies = |side: &[f64]| side.iter().filter(|weight| **weight > 0.0).count() > 1;
+        varies(&self.label) && varies(&self.predicted)
+    }
+
     /// Matthews' correlation coefficient of any number of classes (J. Gorodkin, 2004); 0 where one side
     /// does not vary.
     fn mcc(&self) -> f64 {
         let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
-        // Told by what there is: the differences below need not be exactly 0 where weights are fractions.
-        let varies = |side: &[f64]| side.iter().filter(|weight| **weight > 0.0).count() > 1;
-        if !varies(&self.label) || !varies(&self.predicted) {
+        if !self.varies() {
             return 0.0;
         }
         let all = self.all * self.all;
@@ -132,7 +150,7 @@ pub fn how(asked: Asked, classes: &[String]) -> Result<How, Undefined> {
         (Some(Average::Micro), _) => Ok(How::Micro),
         (Some(Average::Weighted), _) => Ok(How::Weighted),
         (Some(Average::Binary), None) => {
-            Err(Undefined("`average: binary` needs a positive class: set `model.predictions.positive`".into()))
+            Err(Undefined::Unfit("`average: binary` needs a positive class: set `model.predictions.positive`".into()))
         }
         (Some(Average::Binary) | None, Some(positive)) => binary(positive, classes).map(How::Class),
     }
@@ -144,7 +162,7 @@ pub fn how(asked: Asked, classes: &[String]) -> Result<How, Undefined> {
 /// There are more, or it is not among them.
 pub fn binary(positive: &str, classes: &[String]) -> Result<usize, Undefined> {
     if classes.len() > 2 {
-        return Err(Undefined(format!(
+        return Err(Undefined::Unfit(format!(
             "there are {} classes, and {} is called the positive of two: leave `positive` out",
             classes.len(),
             code(positive)
@@ -152,7 +170,7 @@ pub fn binary(positive: &str, classes: &[String]) -> Result<usize, Undefined> {
     }
     match classes.iter().position(|class| class == positive) {
         Some(at) => Ok(at),
-        None => Err(Undefined(format!("no row has the positive class {}", code(positive)))),
+        None => Err(Undefined::Unfit(format!("no row has the positive class {}", code(positive)))),
     }
 }
 
@@ -164,9 +182,16 @@ pub fn compute(asked: Asked, counts: &Confusion) -> Result<Computed, Undefined> 
     let how = how(asked, &counts.classes)?;
     let totals = totals(counts);
     let value = totals.value(asked.metric, how).ok_or_else(|| missing(asked.metric, how, &counts.classes))?;
-    let is_convention =
-        matches!(how, How::Class(class) if asked.metric == Metric::Precision && totals.predicted[class] == 0.0);
-    Ok(Computed { value, notes: notes(asked.metric, &totals, &counts.classes), is_convention })
+    let mut notes = notes(asked.metric, &totals, &counts.classes);
+    let is_convention = match (asked.metric, how) {
+        (Metric::Precision, How::Class(class)) => totals.predicted[class] == 0.0,
+        (Metric::Mcc, _) => !totals.varies(),
+        _ => false,
+    };
+    if asked.metric == Metric::Mcc && is_convention {
+        notes.push("labels or predictions are all of one class".into());
+    }
+    Ok(Computed { value, notes, is_convention })
 }
 
 /// The metric with its interval; none where the counts do not tell.
@@ -179,9 +204,9 @@ pub fn estimate(asked: Asked, counts: &Confusion, confidence: f64) -> Result<Opt
     if could_be_right(asked.metric, how, 0, 0).is_some() {
         let could = |label, prediction| could_be_right(asked.metric, how, label, prediction) == Some(true);
         let base = counts.cells.iter().filter(|cell| could(cell.label, cell.prediction));
-        let (rows, weight, squares) =
-            base.fold((0, 0.0, 0.0), |(n, w, s), cell| (n + cell.rows, w + cell.weight, s + cell.squares));
-        return Ok((rows > 0).then(|| wilson(value, kish(weight, squares), rows, confidence)));
+        let (weight, squares) = base.fold((0.0, 0.0), |(w, s), cell| (w + cell.weight, s + cell.squares));
+        // Of more rows like these as many more could have been right.
+        return Ok((weight > 0.0).then(|| wilson(value, kish(weight, squares), counts.rows(), confidence)));
     }
     let rows: Vec<u64> = counts.cells.iter().map(|cell| cell.rows).collect();
     Ok(bootstrap::interval(value, Units::Alike(&rows), confidence, |times| {
@@ -215,7 +240,7 @@ fn totals(counts: &Confusion) -> Totals {
 }
 
 pub fn missing(metric: Metric, how: How, classes: &[String]) -> Undefined {
-    Undefined(match (metric, how) {
+    Undefined::Empty(match (metric, how) {
         (Metric::Recall, How::Class(class)) => format!("no row has the label {}", code(&classes[class])),
         (Metric::F1, How::Class(class)) => format!("no row has {} as label or prediction", code(&classes[class])),
         _ => "no row has any weight".into(),
@@ -263,7 +288,7 @@ mod tests {
 
     fn value(metric: Metric, counts: &Confusion) -> Result<f64, String> {
         let asked = Asked { metric, average: None, positive: None };
-        compute(asked, counts).map(|computed| computed.value).map_err(|Undefined(why)| why)
+        compute(asked, counts).map(|computed| computed.value).map_err(Undefined::why)
     }
 
     #[test]
@@ -294,7 +319,7 @@ mod tests {
     fn a_positive_of_three_is_no_binary() {
         let counts = confusion(&["0", "1", "2"], &[&[5, 0, 1], &[1, 0, 0], &[0, 0, 3]]);
         let asked = Asked { metric: Metric::F1, average: None, positive: Some("1") };
-        assert!(compute(asked, &counts).unwrap_err().0.starts_with("there are 3 classes"));
+        assert!(compute(asked, &counts).unwrap_err().why().starts_with("there are 3 classes"));
     }
 
     #[test]

@@ -75,7 +75,7 @@ pub fn prepare(asked: Asked, rows: &Rows) -> Result<Prepared, Undefined> {
     let prepared = Prepared { shape, weight: rows.weight.clone(), rows: rows.len(), notes, is_convention };
     match prepared.value(|_| 1.0) {
         Some(value) if value.is_finite() => Ok(prepared),
-        Some(value) => Err(Undefined(format!("{} is {value} on these rows", asked.metric.name()))),
+        Some(value) => Err(Undefined::Unfit(format!("{} is {value} on these rows", asked.metric.name()))),
         None => Err(undefined(asked, rows)),
     }
 }
@@ -132,6 +132,13 @@ impl Prepared {
                 (all > 0.0).then(|| if *root { (sum / all).sqrt() } else { sum / all })
             }
             Shape::Explained { errors, labels } => {
+                let mut weighed =
+                    labels.iter().enumerate().filter(|(row, _)| weight(*row) > 0.0).map(|(_, label)| label);
+                let first = weighed.next()?;
+                // Told by the labels: what rounding leaves of equal ones is no spread.
+                if weighed.all(|label| label == first) {
+                    return None;
+                }
                 let ((label, all), (error, _)) = (sums(labels, &weight), sums(errors, &weight));
                 let middle = label / all;
                 let spread: f64 =
@@ -183,11 +190,7 @@ fn median(errors: &[f64], order: &[u32], weight: &impl Fn(usize) -> f64) -> Opti
 
 fn scored(asked: Asked, rows: &Rows) -> Result<Shape, Undefined> {
     let about = score::about(asked.metric, asked.positive, rows)?;
-    let is_ranking = matches!(asked.metric, Metric::RocAuc | Metric::AveragePrecision);
-    // A ranking of one column asks for order alone.
-    if !(is_ranking && matches!(about, About::Positive(..))) {
-        score::are_probabilities(about)?;
-    }
+    score::check(asked.metric, asked.positive, rows)?;
     let labels = rows.label.classes();
     let one_against_rest =
         |class: u16, scores: &[f64]| Ranked::new(scores, labels.iter().map(|label| *label == class).collect());
@@ -296,7 +299,7 @@ fn numeric(metric: Metric, rows: &Rows, notes: &mut Vec<String>) -> Shape {
 fn undefined(asked: Asked, rows: &Rows) -> Undefined {
     let labels = rows.label.classes();
     let of = |class: usize| labels.iter().filter(|label| usize::from(**label) == class).count();
-    Undefined(match asked.metric.from() {
+    Undefined::Empty(match asked.metric.from() {
         _ if rows.is_empty() => "there are no rows".into(),
         From::Scores => {
             let lonely = rows.classes.iter().enumerate().find(|(class, _)| of(*class) == labels.len());
@@ -345,7 +348,7 @@ mod tests {
     fn equal_labels_explain_nothing() {
         let rows = regression(vec![2.0, 2.0], vec![1.0, 3.0]);
         let asked = Asked { metric: Metric::R2, average: None, positive: None };
-        assert!(prepare(asked, &rows).unwrap_err().0.starts_with("all labels are equal"));
+        assert!(prepare(asked, &rows).unwrap_err().why().starts_with("all labels are equal"));
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub enum About<'a> {
 pub fn about<'a>(metric: Metric, named: Option<&str>, rows: &'a Rows) -> Result<About<'a>, Undefined> {
     let classes = &rows.classes;
     if rows.scores.is_empty() {
-        return Err(Undefined(
+        return Err(Undefined::Unfit(
             "the predictions have no scores: a column `score`, or one `score_<class>` a class, is needed".into(),
         ));
     }
@@ -31,12 +31,12 @@ pub fn about<'a>(metric: Metric, named: Option<&str>, rows: &'a Rows) -> Result<
         let class = binary(positive, classes)?;
         let of_class = rows.scores.iter().find(|scores| scores.class.as_deref() == Some(positive));
         let scores = lone.or(of_class).ok_or_else(|| {
-            Undefined(format!("there is no column `score`, nor {}", code(&format!("score_{positive}"))))
+            Undefined::Unfit(format!("there is no column `score`, nor {}", code(&format!("score_{positive}"))))
         })?;
         return Ok(About::Positive(class as u16, scores));
     }
     if let Some(scores) = lone {
-        return Err(Undefined(if classes.len() > 2 {
+        return Err(Undefined::Unfit(if classes.len() > 2 {
             format!(
                 "there are {} classes and one column of scores: one `score_<class>` a class is needed",
                 classes.len()
@@ -47,28 +47,44 @@ pub fn about<'a>(metric: Metric, named: Option<&str>, rows: &'a Rows) -> Result<
     }
     let without = classes.iter().find(|class| !rows.scores.iter().any(|s| s.class.as_ref() == Some(*class)));
     if let Some(class) = without {
-        return Err(Undefined(format!("class {} has no column {}", code(class), code(&format!("score_{class}")))));
+        return Err(Undefined::Unfit(format!(
+            "class {} has no column {}",
+            code(class),
+            code(&format!("score_{class}"))
+        )));
     }
     let needs_all = matches!(metric, Metric::RocAuc | Metric::AveragePrecision);
     let unseen = rows.scores.iter().find(|s| !s.class.as_ref().is_some_and(|class| classes.contains(class)));
     match unseen {
         Some(scores) if needs_all => {
-            Err(Undefined(format!("{} is of a class that never occurs", code(&scores.column))))
+            Err(Undefined::Unfit(format!("{} is of a class that never occurs", code(&scores.column))))
         }
         _ => Ok(About::Classes(rows)),
     }
 }
 
+/// Whether the scores are what the metric needs: of the right classes, and probabilities unless only
+/// their order counts.
+///
+/// # Errors
+/// They are not.
+pub fn check(metric: Metric, named: Option<&str>, rows: &Rows) -> Result<(), Undefined> {
+    let about = about(metric, named, rows)?;
+    let is_ranking = matches!(metric, Metric::RocAuc | Metric::AveragePrecision);
+    // A ranking of one column asks for order alone.
+    if is_ranking && matches!(about, About::Positive(..)) { Ok(()) } else { are_probabilities(about) }
+}
+
 /// # Errors
 /// The first score that is no probability, or row whose scores do not add up to 1.
-pub fn are_probabilities(about: About) -> Result<(), Undefined> {
+fn are_probabilities(about: About) -> Result<(), Undefined> {
     let columns = match about {
         About::Positive(_, scores) => std::slice::from_ref(scores),
         About::Classes(rows) => &rows.scores[..],
     };
     for scores in columns {
         if let Some(row) = scores.values.iter().position(|value| !(0.0..=1.0).contains(value)) {
-            return Err(Undefined(format!(
+            return Err(Undefined::Unfit(format!(
                 "{} is {} in row {}, and a probability lies in 0 to 1",
                 code(&scores.column),
                 number(scores.values[row], &[0.0, 1.0]),
@@ -79,7 +95,7 @@ pub fn are_probabilities(about: About) -> Result<(), Undefined> {
     if let About::Classes(rows) = about {
         let sum = |row: usize| columns.iter().map(|scores| scores.values[row]).sum::<f64>();
         if let Some(row) = (0..rows.len()).find(|row| (sum(*row) - 1.0).abs() > ADDS_UP) {
-            return Err(Undefined(format!(
+            return Err(Undefined::Unfit(format!(
                 "the scores of row {} add up to {}, and probabilities add up to 1",
                 row + 1,
                 number(sum(row), &[1.0])

@@ -150,7 +150,7 @@ impl<'a> Page<'a> {
             parts.push(format!("the messages of {} more", words::count((rows - shown.notes) as u64)));
         }
         if !shown.tails && self.needy.iter().any(|verdict| parts::has_tail(verdict)) {
-            parts.push("further columns and examples".into());
+            parts.push("further columns, slices and examples".into());
         }
         if parts.is_empty() {
             String::new()

@@ -390,3 +390,122 @@ fn slices_of_many_batches_count_every_row_once() {
         }
     }
 }
+
+#[test]
+fn a_column_whose_values_cannot_be_told_apart_makes_no_slices() {
+    let lines: String = (0..60)
+        .map(|row| format!("{{\"label\": 1, \"prediction\": {}, \"region\": [{}]}}\n", row % 2, row % 2))
+        .collect();
+    let checks = "- metric: { name: accuracy, min: 0.4, by: region }\n- fairness: { columns: [region] }";
+    let world = world("  predictions: p.ndjson\n", checks);
+    let ran = world.write("p.ndjson", lines).check(&[]).exits(3).saying("values that make slices");
+    assert_eq!(ran.statuses(), "error error");
+}
+
+#[test]
+fn a_class_that_only_the_baseline_says_makes_both_macro() {
+    let base = predictions(10).replacen("\n2,0,0,", "\n2,0,2,", 1);
+    let ran = world("  predictions: p.csv\n  baseline: base.csv\n", "- improvement: { metric: f1, min: -1 }")
+        .write("base.csv", base)
+        .check(&[])
+        .exits(0);
+    let values = &verdict(&ran)["values"];
+    // Both over three classes: the candidate's is no longer that of class 1 alone.
+    let (mine, theirs) = (values["candidate"].as_f64().unwrap(), values["baseline"].as_f64().unwrap());
+    assert!(mine - theirs > 0.0 && mine - theirs < 0.32, "{values}");
+    assert!((mine - 0.9).abs() < 0.01, "{values}");
+}
+
+#[test]
+fn what_does_not_fit_is_an_error_in_slices_too_and_has_its_row() {
+    let csv = predictions(10).replacen(",0.707,", ",1.707,", 1);
+    let row = csv.lines().position(|line| line.contains("1.707")).unwrap();
+    let entry = "- metric: { name: log_loss, max: 9, by: region }\n  severity: warn";
+    world(HERE, entry).write("p.csv", &csv).check(&[]).exits(3).saying(&format!("`score` is 1.71 in row {row},"));
+    let text = csv.replace(",0,", ",no,").replace(",1,", ",yes,");
+    let entry = "- metric: { name: f1, min: 0, average: binary, by: region }\n  severity: warn";
+    world(HERE, entry).write("p.csv", text).check(&[]).exits(3).saying("needs a positive class");
+}
+
+#[test]
+fn nothing_to_divide_by_is_open_whatever_the_size_of_slices() {
+    let csv = "label,prediction,region\n".to_owned() + &"1,1,a\n0,0,a\n1,0,b\n0,0,b\n".repeat(20);
+    for metric in ["precision", "mcc"] {
+        let entry = format!("- metric: {{ name: {metric}, min: 0, min_rows: 0, by: region }}");
+        let ran = world(HERE, &entry).write("p.csv", &csv).check(&[]).exits(1);
+        assert_eq!(ran.statuses(), "inconclusive", "{metric}");
+    }
+    let constant = "label,prediction\n0.1,0.1\n0.1,0.1\n0.1,0.1\n";
+    world(HERE, "- metric: { name: r2, min: 0 }")
+        .write("p.csv", constant)
+        .check(&[])
+        .exits(3)
+        .saying("all labels are equal");
+}
+
+#[test]
+fn one_class_alone_is_still_one_of_two() {
+    let csv = "label,prediction,score\n".to_owned() + &"0,0,0.1\n".repeat(40);
+    let ran = world(HERE, "- metric: { name: log_loss, max: 0.2 }\n- metric: { name: recall, min: 0 }")
+        .write("p.csv", csv)
+        .check(&[]);
+    assert_eq!(ran.exits(3).saying("no row has the label `1`").statuses(), "pass error");
+}
+
+#[test]
+fn a_percent_is_no_share() {
+    let world = world("  metrics: m.json\n", "- metric: { name: accuracy, min: 0.92 }");
+    world.write("m.json", r#"{"accuracy": 93.1}"#).check(&[]).exits(3).saying("a percent?");
+}
+
+#[test]
+fn predictions_that_are_empty_block_the_gate_that_looks_at_them() {
+    let world = world(HERE, "- metric: { name: r2, min: 0 }\n- fairness: { columns: [nope] }");
+    let ran = world.write("p.csv", "label,prediction\n").check(&[]).exits(1);
+    assert_eq!(ran.statuses(), "skipped skipped fail");
+    let data = "data:\n  checks:\n    - missing_values: { max_percent: 0 }\n      on: predictions\n";
+    world.write("mlgate.yml", format!("{data}{}", world.read("mlgate.yml")));
+    let ran = world.check(&["--gate=data"]).exits(1);
+    let gates: Vec<String> = ran.report["gates"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|gate| format!("{} {}", gate["gate"], gate["result"]))
+        .collect();
+    assert_eq!(gates, [r#""data" "blocked""#]);
+}
+
+#[test]
+fn a_tolerated_regression_is_a_negative_input() {
+    let world = world(&format!("{HERE}  baseline: b.json\n"), "- beats_dummy");
+    world.write("b.json", r#"{"accuracy": 0.95}"#);
+    world.check(&["--min-improvement", "-0.1"]).exits(0);
+    world.check(&["--min-improvement=-0.01"]).exits(1);
+}
+
+#[test]
+fn a_later_file_replaces_what_it_spells_another_way() {
+    let first = "- improvement: { min: 1 }\n- fairness: { columns: [region], min: 1 }\n- metric: { name: accuracy, min: 1, by: region }";
+    let world = world(&format!("{HERE}  baseline: p.csv\n"), first);
+    world.write("later.yml", "model: { checks: [ improvement: { metric: accuracy, min: 0 }, fairness: { metric: demographic_parity_ratio, columns: [region], min: 0 }, metric: { name: accuracy, min: 0, by: [region] } ] }");
+    let ran = world.check(&["--config=mlgate.yml\nlater.yml"]).exits(0);
+    assert_eq!(ran.statuses(), "pass pass pass");
+}
+
+#[test]
+fn a_pointer_inside_a_models_folder_is_no_model() {
+    let world = world("  artifact: model\n", "- model_size: { max_mb: 1 }");
+    world
+        .write("model/a.bin", "12345")
+        .write("model/b.bin", "version https://git-lfs.github.com/spec/v1\noid sha256:0\n");
+    world.check(&[]).exits(3).saying("Git LFS pointer");
+}
+
+#[test]
+fn a_group_that_is_left_out_is_named_where_it_passes() {
+    let csv = "label,prediction,sex\n".to_owned() + &"1,1,f\n0,0,f\n1,1,m\n0,0,m\n".repeat(40) + &"1,0,x\n".repeat(9);
+    let ran = world(HERE, "- fairness: { columns: [sex] }").write("p.csv", csv).check(&[]).exits(0);
+    for text in [&ran.stdout, &ran.markdown] {
+        assert!(text.contains("left out with fewer than 30 rows") && text.contains("sex=x"), "{text}");
+    }
+}

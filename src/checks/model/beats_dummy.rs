@@ -86,7 +86,8 @@ impl Check for BeatsDummy {
             }
             Seen::Recorded(_) => return Err(Problem::new("a dummy needs predictions")),
         };
-        let undefined = |Undefined(why): Undefined, whose: &str| {
+        let undefined = |undefined: Undefined, whose: &str| {
+            let why = undefined.why();
             Problem::new(format!("{} of {whose} has no value: {why}", code(&self.metric)))
         };
         let model = model.map_err(|why| undefined(why, "the model"))?;

@@ -12,7 +12,7 @@ use crate::inference::estimate::{Narrows, TOLERANCE};
 use crate::inference::proportion::{spread, wilson};
 use crate::inference::{Estimate, Held, Interval, Method, widened};
 use crate::limit::Finite;
-use crate::metric::counts::{Undefined, binary};
+use crate::metric::counts::binary;
 use crate::metric::parity::{Among, Rates};
 use crate::metric::positive;
 use crate::predictions::{Confusion, Slicer};
@@ -114,7 +114,9 @@ impl Check for Fairness {
         if self.columns.is_empty() {
             return Err("`columns` is empty: name the columns whose groups are compared".into());
         }
-        By(self.columns.iter().map(|column| Slicer::values(column)).collect()).validate()?;
+        By(self.columns.iter().map(|column| Slicer::values(column)).collect())
+            .validate()
+            .map_err(|wrong| wrong.replace("`by`", "`columns`"))?;
         if !self.metric.is_ratio() || self.max.is_some() {
             sides(self.min, self.max)?;
         }
@@ -127,7 +129,7 @@ impl Check for Fairness {
 
     fn needs(&self, tables: &Tables) -> Result<Self::Needs, Problem> {
         let table = tables.table(Role::Predictions)?;
-        self.columns.iter().try_for_each(|column| table.column(column).map(drop))?;
+        self.columns.iter().try_for_each(|column| table.column(column)?.slices(false))?;
         let by: Vec<Slicer> = self.columns.iter().map(|column| Slicer::values(column)).collect();
         let names = &tables.model.names;
         Ok((table.confusion(names, &by)?, Given(names.positive.clone())))
@@ -143,7 +145,7 @@ impl Check for Fairness {
             let said = format!("which of {} is the positive class?", list(classes.iter().map(String::as_str)));
             return Err(Problem::new(said).hint("set `model.predictions.positive`"));
         };
-        let class = binary(class, classes).map_err(|Undefined(why)| Problem::new(why))?;
+        let class = binary(class, classes).map_err(|undefined| Problem::new(undefined.why()))?;
         let sizes: Vec<u64> = (0..counts.slices.len()).map(|slice| counts.slice(slice).rows()).collect();
         let (groups, small): (Vec<usize>, Vec<usize>) =
             (0..sizes.len()).partition(|group| sizes[*group] >= self.min_group_rows);
@@ -331,7 +333,7 @@ impl Fairness {
             Held::Inside => (Outcome::Pass, String::new()),
             Held::Outside => (Outcome::Fail, String::new()),
             Held::Open(Some(needed)) => (Outcome::Inconclusive, more_rows(needed, estimate.rows)),
-            Held::Open(None) => (Outcome::Inconclusive, String::new()),
+            Held::Open(None) => (Outcome::Inconclusive, ": no number of rows like these would decide".into()),
         }
     }
 }

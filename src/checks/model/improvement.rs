@@ -15,7 +15,7 @@ use crate::limit::Finite;
 use crate::metric::counts::{Asked, Undefined};
 use crate::metric::rowwise::{self, Prepared};
 use crate::metric::{Average, Better, Metric as Known, direction};
-use crate::predictions::Rows;
+use crate::predictions::{Names, Rows};
 use crate::predictions::join::join;
 use crate::problem::Problem;
 use crate::statistic::{Given, Typed};
@@ -117,10 +117,20 @@ impl Check for Improvement {
         let known = Known::named(&self.metric).filter(|_| found.has_predictions && tables.all.contains_key(&Role::Predictions));
         if let Some(metric) = known {
             let (mine, theirs) = (tables.table(Role::Predictions)?, tables.table(Role::Baseline)?);
-            let about = shared(tables, &[&names.prediction, &names.latency])?;
+            let about = shared(tables, &[&names.label, &names.prediction, &names.latency])?;
             let collect = evidence::collect(metric);
-            let rows = |table: crate::check::Asked| table.rows_to_join(names, collect, &about);
-            return Ok((Some(rows(mine)?), Some(rows(theirs)?), None, Given(other)));
+            if let Some(key) = &names.key {
+                let (ours, other) = (mine.column(key)?, theirs.column(key)?);
+                if ours.kind() != other.kind() {
+                    let (mine, theirs) = (ours.column.described(), other.column.described());
+                    let said = format!("the key {} holds {mine} here and {theirs} in the baseline", code(key));
+                    return Err(Problem::new(said).hint("write both with one type"));
+                }
+            }
+            let ours = mine.rows_to_join(names, collect, &about)?;
+            // The candidate's weights are the weights.
+            let unweighted = Names { weight: None, ..names.clone() };
+            return Ok((Some(ours), Some(theirs.rows_to_join(&unweighted, collect, &about)?), None, Given(other)));
         }
         if self.confidence.is_some() {
             return Err(Problem::new(format!(
@@ -139,7 +149,7 @@ impl Check for Improvement {
                 )));
             }
         };
-        other.recorded = Some(recorded.value);
+        other.recorded = Some(evidence::plausible(&self.metric, &recorded)?);
         let named = evidence::Named { name: &self.metric, average: self.average };
         Ok((None, None, Some(Evidence::of(named, &[], None, tables)?), Given(other)))
     }
@@ -154,11 +164,14 @@ impl Check for Improvement {
         let better = direction(&self.metric, self.better).map_err(Problem::new)?;
         let positive = other.positive.as_deref();
         let asked = Known::named(&self.metric).map(|metric| Asked { metric, average: self.average, positive });
-        let nameless = |Undefined(why): Undefined, whose: &str| {
+        let nameless = |undefined: Undefined, whose: &str| {
+            let why = undefined.why();
             Problem::new(format!("{} of the {whose} has no value: {why}", code(&self.metric)))
         };
         if let (Some(mine), Some(theirs), Some(asked)) = (mine, theirs, asked) {
             let theirs = join(&mine, &theirs)?;
+            // One set of classes: what is binary for one is binary for both.
+            let mine = Rows { classes: Arc::clone(&theirs.classes), ..(*mine).clone() };
             let candidate = rowwise::prepare(asked, &mine).map_err(|why| nameless(why, "candidate"))?;
             let baseline = rowwise::prepare(asked, &theirs).map_err(|why| nameless(why, "baseline"))?;
             let values = (candidate.computed().value, baseline.computed().value);

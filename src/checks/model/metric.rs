@@ -117,13 +117,20 @@ impl Check for Metric {
         if self.by.is_none() {
             // There is one, of all rows.
             let Some(piece) = pieces.pop() else { return Err(Problem::new("there are no rows")) };
-            if let Err(Undefined(why)) = &piece.computed {
-                return Err(Problem::new(format!("{} has no value: {why}", code(&self.name))));
+            if let Err(undefined) = &piece.computed {
+                return Err(Problem::new(format!("{} has no value: {}", code(&self.name), undefined.clone().why())));
             }
             let average = average(&piece, asked);
             return Ok(average.iter().fold(self.whole(self.decide(piece, asked, 1, 0)), |finding, average| {
                 finding.value("average", average.as_str())
             }));
+        }
+        let unfit = pieces.iter().find_map(|piece| match &piece.computed {
+            Err(Undefined::Unfit(why)) => Some(why),
+            _ => None,
+        });
+        if let Some(why) = unfit {
+            return Err(Problem::new(format!("{} has no value: {why}", code(&self.name))));
         }
         let average = pieces.first().and_then(|piece| average(piece, asked));
         let judged = pieces.iter().filter(|piece| self.is_large(piece) && piece.computed.is_ok()).count();
@@ -147,11 +154,11 @@ impl Metric {
             rows_to_decide: None,
         };
         let computed = match &piece.computed {
-            Err(Undefined(why)) => {
-                let why = why.clone();
+            Err(undefined) => {
+                let why = undefined.clone().why();
                 return open(piece, why);
             }
-            Ok(computed) if min_rows > 0 && computed.is_convention => {
+            Ok(computed) if self.by.is_some() && computed.is_convention => {
                 return open(piece, "nothing to divide by".into());
             }
             Ok(computed) => computed,

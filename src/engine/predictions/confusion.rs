@@ -7,6 +7,7 @@ use super::interner::{FRACTION, Fractions, Interner, MISSING};
 use super::slices::Slices;
 use super::{MOST_CLASSES, Wrong, weights};
 use crate::engine::accumulate::{Accumulator, Batch, Step, same};
+use crate::metric::BINARY;
 use crate::predictions::{Cell, Confusion, Slicer};
 use crate::problem::Problem;
 use crate::statistic::Value;
@@ -70,7 +71,15 @@ pub fn classes(interner: &Interner, label: &str) -> Result<(Vec<String>, Vec<u16
         );
         return Err(Problem::new(problem).hint("of numbers there are `rmse`, `mae`, `mape`, `median_ae` and `r2`"));
     }
-    Ok(interner.sorted())
+    let (mut names, mut places) = interner.sorted();
+    // Of 0 and 1, false and true, both are classes, also where only one occurs.
+    if let [only] = names.as_slice()
+        && let Some(pair) = BINARY.iter().find(|pair| pair.contains(&only.as_str()))
+    {
+        places = vec![u16::from(only == pair[1])];
+        names = pair.map(ToOwned::to_owned).to_vec();
+    }
+    Ok((names, places))
 }
 
 /// The numbers of a column's classes; what is missing or not whole is wrong.

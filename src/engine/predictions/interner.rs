@@ -4,6 +4,7 @@ use polars::prelude::*;
 use rustc_hash::FxHashMap;
 
 use crate::engine::cells::{Cells, whole_text};
+use crate::engine::scale::Scale;
 
 /// No value.
 pub const MISSING: u16 = u16::MAX;
@@ -55,6 +56,16 @@ impl Interner {
         let mut ids = Vec::with_capacity(column.len());
         let whole = |this: &mut Self, value: Option<i128>| value.map_or(MISSING, |value| this.whole(value));
         match Cells::of(column)? {
+            // A decimal that is a whole number is that number, whatever its scale.
+            Cells::Wide(values, Scale::Number { digits: digits @ 1.. }) => {
+                let ten = 10_i128.checked_pow(digits).unwrap_or(i128::MAX);
+                ids.extend(values.iter().map(|value| match value {
+                    Some(value) if value % ten == 0 => self.whole(value / ten),
+                    Some(value) if fractions == Fractions::Named => self.text(&whole_text(column.dtype(), value)),
+                    Some(_) => FRACTION,
+                    None => MISSING,
+                }));
+            }
             Cells::Whole(values, _) => {
                 self.dtype = column.dtype().clone();
                 ids.extend(values.iter().map(|value| whole(self, value.map(i128::from))));
@@ -178,4 +189,39 @@ impl Interner {
 pub enum Fractions {
     Named,
     Refused,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_numbers_are_one_value_whatever_their_type() {
+        let mut interner = Interner::new(100);
+        let whole = Series::new("a".into(), [0_i64, 1, 100]);
+        let cents = Series::new("b".into(), [0.0, 1.0, 100.0]).cast(&DataType::Decimal(10, 2)).unwrap();
+        let floats = Series::new("c".into(), [0.0, 1.0, 100.0]);
+        for column in [cents, whole, floats] {
+            assert_eq!(interner.numbers(&column, Fractions::Refused).unwrap(), [0, 1, 2], "{column}");
+        }
+        assert_eq!(interner.sorted().0, ["0", "1", "100"]);
+    }
+
+    #[test]
+    fn fractions_are_no_classes_and_are_slices() {
+        let halves = Series::new("a".into(), [0.5, 1.0]);
+        for column in [halves.cast(&DataType::Decimal(10, 2)).unwrap(), halves] {
+            assert_eq!(Interner::new(9).numbers(&column, Fractions::Refused).unwrap(), [FRACTION, 0]);
+            assert_eq!(Interner::new(9).numbers(&column, Fractions::Named).unwrap(), [0, 1]);
+        }
+    }
+
+    #[test]
+    fn a_twins_numbers_are_translated() {
+        let (mut mine, mut theirs) = (Interner::new(9), Interner::new(9));
+        mine.numbers(&Series::new("a".into(), ["x", "y"]), Fractions::Named).unwrap();
+        theirs.numbers(&Series::new("a".into(), ["z", "y"]), Fractions::Named).unwrap();
+        assert_eq!(mine.merge(theirs), [2, 1]);
+        assert_eq!(mine.sorted(), (vec!["x".into(), "y".into(), "z".into()], vec![0, 1, 2]));
+    }
 }

@@ -74,6 +74,9 @@ impl Collected {
         if self.wanted.reading == Reading::Numbers {
             (rows.label, rows.prediction) = (Column::Numbers(Vec::new()), Column::Numbers(Vec::new()));
         }
+        let total = self.parts.iter().map(|part| part.label.len()).sum();
+        rows.label.reserve(total);
+        rows.scores.iter_mut().for_each(|scores| scores.values.reserve_exact(total));
         for part in self.parts {
             append(&mut rows.label, part.label, &class);
             append(&mut rows.prediction, part.prediction, &class);
@@ -87,6 +90,11 @@ impl Collected {
         rows.key = self.wanted.key.is_some().then_some(key);
         Ok(rows)
     }
+}
+
+/// The column as values that mean the same in another table: decimals of any scale as text.
+fn comparable(column: &Series) -> PolarsResult<Series> {
+    if column.dtype().is_decimal() { column.cast(&DataType::String) } else { rowhash::physical(column) }
 }
 
 fn append(all: &mut Column, part: Column, class: &[u16]) {
@@ -140,15 +148,15 @@ impl Accumulator for Collected {
             }
             // Two hashes of 64 bits, the second of the first and the value.
             let (mut low, mut high) = (Vec::new(), Vec::new());
-            rowhash::hash_rows(&[rowhash::physical(&key_column)?], &mut low)?;
-            let twice = [rowhash::physical(&key_column)?, rowhash::physical(&key_column)?];
-            rowhash::hash_rows(&twice, &mut high)?;
+            let values = comparable(&key_column)?;
+            rowhash::hash_rows(std::slice::from_ref(&values), &mut low)?;
+            rowhash::hash_rows(&[values.clone(), values], &mut high)?;
             key = low.into_iter().zip(high).map(|(low, high)| u128::from(high) << 64 | u128::from(low)).collect();
         }
         let mut about = Vec::new();
         if !wanted.about.is_empty() {
             let columns: Vec<Series> =
-                wanted.about.iter().map(|name| batch.physical(name)).collect::<PolarsResult<_>>()?;
+                wanted.about.iter().map(|name| comparable(column(name)?)).collect::<PolarsResult<_>>()?;
             rowhash::hash_rows(&columns, &mut about)?;
         }
         if self.wrong.0.is_none() {

@@ -8,7 +8,10 @@ use super::interner::{Fractions, Interner, MISSING};
 use crate::engine::cells::Cells;
 use crate::predictions::Slicer;
 use crate::problem::Problem;
-use crate::words::{code, count};
+use crate::words::{code, count, cut};
+
+/// The longest value of a slice that is shown whole, in characters.
+const LONGEST: usize = 200;
 
 /// The slices that occurred, numbered as they came.
 #[derive(Debug, Clone)]
@@ -136,7 +139,13 @@ impl Slices {
         let names = self.by.iter().zip(part).map(|((slicer, interner), part)| match *part {
             MISSING => format!("{} missing", slicer.column),
             bin if !slicer.edges.is_empty() => slicer.bin(bin.into()),
-            id => format!("{}={}", slicer.column, interner.name(id.into())),
+            // A report of long values would be nobody's to read; the number keeps them apart.
+            id => match interner.name(id.into()) {
+                name if name.chars().count() > LONGEST => {
+                    format!("{}={} (value {id})", slicer.column, cut(&name, LONGEST))
+                }
+                name => format!("{}={name}", slicer.column),
+            },
         });
         names.collect::<Vec<_>>().join(", ")
     }

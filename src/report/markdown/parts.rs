@@ -127,6 +127,9 @@ pub fn comparisons(verdicts: &[&Verdict], quiet: bool) -> String {
     if quiet { folded("beside the model in production", &inside) } else { inside }
 }
 
+/// Slices of one verdict that are listed; report.json has the rest.
+const SLICES: usize = 30;
+
 /// Its slices or groups, the worst first; nothing where it has none.
 pub fn slices(verdict: &Verdict) -> Option<String> {
     const SHOWN: usize = 8;
@@ -134,7 +137,7 @@ pub fn slices(verdict: &Verdict) -> Option<String> {
     let widest = all.iter().max_by_key(|slice| slice.measured.len())?;
     let titles: Vec<&str> = widest.measured.iter().map(|(title, ..)| *title).collect();
     let has_status = all.iter().any(|slice| slice.status.is_some());
-    let rows = all.iter().take(SHOWN + FOLDED).map(|slice| {
+    let rows = all.iter().take(SLICES).map(|slice| {
         let mut row = format!("| {} |", code(&words::visible(slice.name)));
         for title in &titles {
             let cell = slice.measured.iter().find(|(known, ..)| known == title).map(|(_, value, interval)| {
@@ -160,7 +163,7 @@ pub fn slices(verdict: &Verdict) -> Option<String> {
     let head = format!("| {what} | {} | Rows |{}", titles.join(" | "), if has_status { " |" } else { "" });
     let line = format!("|---|{}--:|{}", "--:|".repeat(titles.len()), if has_status { "---|" } else { "" });
     let inside = table(&format!("{head}\n{line}"), rows);
-    let more = all.len().saturating_sub(SHOWN + FOLDED);
+    let more = all.len().saturating_sub(SLICES);
     let more =
         if more > 0 { format!("\n\nand {} more in report.json", words::count(more as u64)) } else { String::new() };
     if all.len() <= SHOWN {
@@ -245,7 +248,8 @@ pub fn note<'a>(verdict: &'a Verdict, said: &mut HashSet<&'a str>, tails: bool) 
 
 /// Whether `tails` make a difference to its note.
 pub fn has_tail(verdict: &Verdict) -> bool {
-    verdict.offenders().len().max(verdict.classes().len()) > UNFOLDED || !verdict.examples.is_empty()
+    let listed = verdict.offenders().len().max(verdict.classes().len());
+    listed > UNFOLDED || !verdict.examples.is_empty() || !verdict.slices().is_empty()
 }
 
 /// Some of them, and the others behind "and N more".
