@@ -19,8 +19,8 @@ use crate::predictions::{Confusion, Slicer};
 use crate::problem::Problem;
 use crate::statistic::{Given, Typed};
 use crate::table::Role;
-use crate::verdict::{Finding, Held as Limited, Limit, Outcome, sides};
-use crate::words::{code, exact, interval, list, metric as number, more_rows, rows as rows_of};
+use crate::verdict::{Band, Finding, Outcome};
+use crate::words::{code, interval, list, metric as number, more_rows, rows as rows_of};
 
 /// Between the groups of `columns` no rate of positive predictions is less than `min` times another, or
 /// differs from it by more than `max`.
@@ -117,10 +117,7 @@ impl Check for Fairness {
         By(self.columns.iter().map(|column| Slicer::values(column)).collect())
             .validate()
             .map_err(|wrong| wrong.replace("`by`", "`columns`"))?;
-        if !self.metric.is_ratio() || self.max.is_some() {
-            sides(self.min, self.max)?;
-        }
-        Ok(())
+        self.band().validate()
     }
 
     fn subject(&self, _: Named) -> Option<String> {
@@ -185,11 +182,11 @@ impl Check for Fairness {
             .note(left_out.trim_start_matches("; "));
         if let Some(estimate) = &estimate {
             finding = finding.value("interval", evidence::interval(estimate));
-            if let Held::Open(Some(rows)) = estimate.against(self.min(), self.max.map(|max| max.0)) {
+            if let Held::Open(Some(rows)) = estimate.against(self.band().min, self.band().max) {
                 finding = finding.value("rows_to_decide", rows);
             }
         }
-        finding.limits = self.limits(*value);
+        finding.limits = self.band().held(*value);
         Ok(finding)
     }
 }
@@ -208,9 +205,9 @@ impl Fairness {
             code(ends[1].0),
             number(high, &[low]),
             self.metric,
-            number(value, &self.limit()),
+            number(value, &self.band().ends()),
             range.unwrap_or_default(),
-            self.wanted(),
+            self.band().wanted(),
         )
     }
 
@@ -218,29 +215,9 @@ impl Fairness {
         self.columns.iter().map(|column| code(column)).collect::<Vec<_>>().join(" and ")
     }
 
-    fn min(&self) -> Option<f64> {
-        let usual = (self.metric.is_ratio() && self.max.is_none()).then_some(0.8);
-        self.min.map(|min| min.0).or(usual)
-    }
-
-    fn limit(&self) -> Vec<f64> {
-        self.min().into_iter().chain(self.max.map(|max| max.0)).collect()
-    }
-
-    fn wanted(&self) -> String {
-        match (self.min(), self.max) {
-            (Some(min), Some(max)) => format!("{} to {} allowed", exact(min), exact(max.0)),
-            (Some(min), None) => format!("at least {} needed", exact(min)),
-            (None, Some(max)) => format!("at most {} allowed", exact(max.0)),
-            (None, None) => String::new(),
-        }
-    }
-
-    fn limits(&self, value: f64) -> Vec<Limited> {
-        let held = |setting, limit, breached| Limited { setting, observed: value, limit, unit: None, breached };
-        let min = self.min().map(|min| held("min", Limit::min(min), value < min - TOLERANCE));
-        let max = self.max.map(|max| held("max", Limit::max(max.0), value > max.0 + TOLERANCE));
-        min.into_iter().chain(max).collect()
+    fn band(&self) -> Band {
+        let usual = (self.metric.is_ratio() && self.min.is_none() && self.max.is_none()).then_some(0.8);
+        Band { min: self.min.map(|min| min.0).or(usual), max: self.max.map(|max| max.0) }
     }
 
     /// The ratio or difference of the smallest and largest rate, and whose they are; none where fewer than
@@ -300,14 +277,14 @@ impl Fairness {
 
     /// The fewest rows, in groups of the same shares, at which the interval leaves both limits out.
     fn rows_to_decide(&self, value: f64, rows: u64, interval: impl Fn(f64) -> Interval) -> Option<u64> {
-        let (min, max) = (self.min(), self.max.map(|max| max.0));
-        if [min, max].into_iter().flatten().any(|limit| (limit - value).abs() <= TOLERANCE) {
+        let band = self.band();
+        if band.ends().iter().any(|limit| (limit - value).abs() <= TOLERANCE) {
             return None;
         }
         let decided = |needed: u64| {
             let Interval { low, high } = interval(needed as f64 / rows as f64);
-            let outside = min.is_some_and(|min| high < min) || max.is_some_and(|max| low > max);
-            outside || min.is_none_or(|min| low >= min) && max.is_none_or(|max| high <= max)
+            let outside = band.min.is_some_and(|min| high < min) || band.max.is_some_and(|max| low > max);
+            outside || band.holds(low) && band.holds(high)
         };
         let (mut few, mut many) = (rows, rows.max(1));
         while !decided(many) {
@@ -324,12 +301,11 @@ impl Fairness {
     }
 
     fn outcome(&self, value: f64, estimate: Option<&Estimate>) -> (Outcome, String) {
-        let (min, max) = (self.min(), self.max.map(|max| max.0));
+        let band = self.band();
         let Some(estimate) = estimate else {
-            let passed = min.is_none_or(|min| value >= min - TOLERANCE) && max.is_none_or(|max| value <= max + TOLERANCE);
-            return (if passed { Outcome::Pass } else { Outcome::Fail }, String::new());
+            return (if band.holds(value) { Outcome::Pass } else { Outcome::Fail }, String::new());
         };
-        match estimate.against(min, max) {
+        match estimate.against(band.min, band.max) {
             Held::Inside => (Outcome::Pass, String::new()),
             Held::Outside => (Outcome::Fail, String::new()),
             Held::Open(Some(needed)) => (Outcome::Inconclusive, more_rows(needed, estimate.rows)),

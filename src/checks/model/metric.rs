@@ -6,15 +6,14 @@ use serde_json::{Value, json};
 
 use crate::check::{Check, Named, Part, Tables};
 use crate::evidence::{self, By, Confidence, Evidence, Piece, Seen};
-use crate::inference::estimate::TOLERANCE;
 use crate::inference::{Estimate, Held, widened};
 use crate::limit::Finite;
 use crate::metric::counts::{Asked, Undefined};
 use crate::metric::{Average, Better, Metric as Known, direction};
 use crate::problem::Problem;
 use crate::statistic::Given;
-use crate::verdict::{Finding, Held as Limited, Limit, Outcome, sides};
-use crate::words::{code, count, exact, interval, metric as number, rows as rows_of};
+use crate::verdict::{Band, Finding, Outcome};
+use crate::words::{code, count, interval, metric as number, rows as rows_of};
 
 /// The metric `name` is at least `min` and at most `max`, in every slice that `by` makes.
 ///
@@ -86,7 +85,7 @@ impl Check for Metric {
 
     fn validate(&self) -> Result<(), String> {
         direction(&self.name, self.better)?;
-        sides(self.min, self.max)?;
+        self.band().validate()?;
         if self.average.is_some() && !Known::named(&self.name).is_some_and(Known::averages) {
             return Err(format!("{} is no average: leave `average` out", code(&self.name)));
         }
@@ -167,17 +166,15 @@ impl Metric {
         if piece.rows.is_some_and(|rows| rows < min_rows) {
             return open(piece, format!("fewer than {}", rows_of(min_rows)));
         }
-        let (min, max) = (self.min.map(|min| min.0), self.max.map(|max| max.0));
+        let band = self.band();
         let Some((Confidence(confidence), asked)) = self.confidence.zip(asked) else {
-            let passed = min.is_none_or(|min| value >= min - TOLERANCE)
-                && max.is_none_or(|max| value <= max + TOLERANCE);
-            let outcome = if passed { Outcome::Pass } else { Outcome::Fail };
+            let outcome = if band.holds(value) { Outcome::Pass } else { Outcome::Fail };
             return Judged { piece, estimate: None, outcome, why: None, rows_to_decide: None };
         };
         let Some(estimate) = piece.estimate(asked, widened(confidence, k)) else {
             return open(piece, "its rows do not vary enough to tell how sure it is".into());
         };
-        let (outcome, rows_to_decide) = match estimate.against(min, max) {
+        let (outcome, rows_to_decide) = match estimate.against(band.min, band.max) {
             Held::Inside => (Outcome::Pass, None),
             Held::Outside => (Outcome::Fail, None),
             Held::Open(rows) => (Outcome::Inconclusive, rows),
@@ -185,45 +182,17 @@ impl Metric {
         Judged { piece, estimate: Some(estimate), outcome, why: None, rows_to_decide }
     }
 
-    fn limits(&self, value: f64) -> Vec<Limited> {
-        let min = self.min.map(|min| Limited {
-            setting: "min",
-            observed: value,
-            limit: Limit::min(min.0),
-            unit: None,
-            breached: value < min.0 - TOLERANCE,
-        });
-        let max = self.max.map(|max| Limited {
-            setting: "max",
-            observed: value,
-            limit: Limit::max(max.0),
-            unit: None,
-            breached: value > max.0 + TOLERANCE,
-        });
-        min.into_iter().chain(max).collect()
-    }
-
-    fn numbers(&self) -> Vec<f64> {
-        self.min.iter().chain(&self.max).map(|limit| limit.0).collect()
-    }
-
-    /// `at least 0.92 needed`.
-    fn wanted(&self) -> String {
-        match (self.min, self.max) {
-            (Some(min), Some(max)) => format!("{} to {} allowed", exact(min.0), exact(max.0)),
-            (Some(min), None) => format!("at least {} needed", exact(min.0)),
-            (None, Some(max)) => format!("at most {} allowed", exact(max.0)),
-            (None, None) => String::new(),
-        }
+    fn band(&self) -> Band {
+        Band::new(self.min, self.max)
     }
 
     fn whole(&self, judged: Judged) -> Finding {
         let value = judged.piece.computed.as_ref().map_or(f64::NAN, |computed| computed.value);
-        let mut said = format!("{} is {}", code(&self.name), number(value, &self.numbers()));
+        let mut said = format!("{} is {}", code(&self.name), number(value, &self.band().ends()));
         if let Some(estimate) = &judged.estimate {
             said += &format!(" ({})", interval(estimate.interval.low, estimate.interval.high, estimate.confidence));
         }
-        said += &format!(", {}", self.wanted());
+        said += &format!(", {}", self.band().wanted());
         if let Some(name) = judged.piece.found_as().filter(|name| *name != self.name) {
             said += &format!("; recorded as {}", code(name));
         }
@@ -233,7 +202,7 @@ impl Metric {
             said += &format!("; {notes}");
         }
         let mut finding = Finding::of(judged.outcome, said).note(&notes);
-        finding.limits = self.limits(value);
+        finding.limits = self.band().held(value);
         if let Some(rows) = judged.piece.rows {
             finding = finding.value("rows", rows);
         }
@@ -278,13 +247,13 @@ impl Metric {
                             let range = interval(estimate.interval.low, estimate.interval.high, estimate.confidence);
                             format!(" ({range})")
                         });
-                        format!("is {}{}", number(computed.value, &self.numbers()), range.unwrap_or_default())
+                        format!("is {}{}", number(computed.value, &self.band().ends()), range.unwrap_or_default())
                     }
                     _ => "is not known".into(),
                 };
                 let rows = judged.piece.rows.map(|rows| format!(", {}", rows_of(rows))).unwrap_or_default();
                 let slice = code(&judged.piece.name);
-                format!("{} {what} where {slice}{rows}; {}{}", code(&self.name), self.wanted(), reason(judged))
+                format!("{} {what} where {slice}{rows}; {}{}", code(&self.name), self.band().wanted(), reason(judged))
             }
             None => format!("{} has no slices by {by}", code(&self.name)),
         };
@@ -310,7 +279,7 @@ impl Metric {
         let slices: Vec<Value> = judged.iter().map(slice_value).collect();
         let mut finding = Finding::of(outcome, said).value("by", by.replace('`', "")).value("slices", slices);
         if let Some(Ok(computed)) = worst.map(|worst| &worst.piece.computed) {
-            finding.limits = self.limits(computed.value);
+            finding.limits = self.band().held(computed.value);
         }
         finding
     }

@@ -8,7 +8,7 @@ use crate::limit::{Finite, share};
 use crate::problem::Problem;
 use crate::statistic::{Breaches, End, Given, Total, Typed};
 use crate::table::{Kind, Role};
-use crate::verdict::{Finding, Limit, Unit, sides};
+use crate::verdict::{Band, Finding, Limit, Unit};
 use crate::words::{code, first_row, percent, rows};
 
 /// Every score lies in `min` to `max`; without scores, every prediction that is a number.
@@ -34,7 +34,7 @@ impl Check for PredictionRange {
     type Needs = (Typed<u64>, Vec<(Given<String>, Typed<Breaches>, Typed<u64>)>);
 
     fn validate(&self) -> Result<(), String> {
-        sides(self.min, self.max)
+        Band::new(self.min, self.max).validate()
     }
 
     fn needs(&self, tables: &Tables) -> Result<Self::Needs, Problem> {
@@ -60,12 +60,7 @@ impl Check for PredictionRange {
         let worst = columns.into_iter().max_by_key(|(_, outside, missing)| outside.count + missing);
         let Some((column, outside, missing)) = worst else { return Err(Problem::new("there are no scores")) };
         let bad = outside.count + missing;
-        let bounds = match (self.min, self.max) {
-            (Some(min), Some(max)) => format!("[{}, {}]", min.0, max.0),
-            (Some(min), None) => format!("[{}, ∞)", min.0),
-            (None, Some(max)) => format!("(-∞, {}]", max.0),
-            (None, None) => String::new(),
-        };
+        let bounds = Band::new(self.min, self.max).interval();
         let found = share(bad, total);
         let said = if bad == 0 {
             format!("every value of {} lies in {bounds}", code(&column))
