@@ -5,7 +5,7 @@ pub mod join;
 
 use std::sync::Arc;
 
-use crate::statistic::Total;
+use crate::limit::Total;
 
 /// The names in a predictions table, as the config has them.
 #[derive(Debug, Clone, PartialEq, Eq)]

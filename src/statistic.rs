@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+pub use crate::limit::Total;
 use crate::predictions::{Confusion, Reading, Rows, Slicer};
 use crate::problem::Problem;
 use crate::table::Role;
@@ -104,10 +105,6 @@ impl End {
         }
     }
 }
-
-/// A float with a total order, for keys.
-#[derive(Debug, Clone, Copy)]
-pub struct Total(pub f64);
 
 /// Rows that break a rule.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -286,30 +283,4 @@ from_value! {
     Confusion => Confusion,
     Rows => Arc<Rows>,
     Sorted => Arc<Vec<f64>>,
-}
-
-impl PartialEq for Total {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.total_cmp(&other.0).is_eq()
-    }
-}
-
-impl Eq for Total {}
-
-impl PartialOrd for Total {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Total {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.0.total_cmp(&other.0)
-    }
-}
-
-impl std::hash::Hash for Total {
-    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.0.to_bits().hash(state);
-    }
 }

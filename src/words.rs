@@ -337,6 +337,22 @@ mod tests {
     }
 
     #[test]
+    fn a_metric_has_three_digits_and_a_limit_all_of_its_own() {
+        assert_eq!(
+            [0.92134, 0.0123456, 12.3456, 0.9].map(|value| metric(value, &[])),
+            ["0.921", "0.0123", "12.35", "0.9"]
+        );
+        assert_eq!(metric(0.92049, &[0.92]), "0.9205");
+        assert_eq!(limit(&Limit::min(0.9995), None), "≥ 0.9995");
+        assert_eq!(limit(&Limit { exclusive: true, ..Limit::min(0.0) }, None), "> 0");
+        assert_eq!(limit(&Limit::max(10.9995), Some(Unit::Milliseconds)), "≤ 10.9995 ms");
+        assert_eq!(range((f64::NEG_INFINITY, 0.5)), "-∞ to 0.5");
+        assert_eq!(interval(0.9, 0.95, 0.99995), "99.995 % interval 0.9 to 0.95");
+        assert_eq!([0.0001, 0.03].map(p_value), ["< 0.001", "0.03"]);
+        assert_eq!([0.01, -0.01, 0.0].map(|value| signed(value, &[])), ["+0.01", "-0.01", "0"]);
+    }
+
+    #[test]
     fn durations_have_the_unit_that_suits_them() {
         assert_eq!([41, 2_449, 185_000].map(duration), ["41 ms", "2.4 s", "3 min 5 s"]);
     }

@@ -92,9 +92,7 @@ impl Estimate {
             Narrows::Score { z, effective, only } => {
                 let spread = match only {
                     None => limit * (1.0 - limit),
-                    Some((candidate, baseline)) => {
-                        super::paired::null_variance(candidate, baseline, limit.clamp(-1.0, 1.0))
-                    }
+                    Some((candidate, baseline)) => null_variance(candidate, baseline, limit.clamp(-1.0, 1.0)),
                 };
                 let needed = z * z * spread.max(0.0) / (distance * distance);
                 // Rows of unequal weight count for less than one.
@@ -109,6 +107,15 @@ impl Estimate {
         };
         Some(rows.ceil() as u64)
     }
+}
+
+/// Of two models on the same rows (see [`super::paired`]) the variance of one row's difference were `d` the true one: `2·q + d·(1 − d)`, `q` being the likeliest
+/// share of rows that only the baseline gets right.
+pub fn null_variance(only_candidate: f64, only_baseline: f64, d: f64) -> f64 {
+    let b = (2.0 - only_candidate + only_baseline) * d - only_candidate - only_baseline;
+    let c = -only_baseline * d * (1.0 - d);
+    let q = ((b * b - 8.0 * c).max(0.0).sqrt() - b) / 4.0;
+    (2.0 * q + d * (1.0 - d)).max(0.0)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use statrs::distribution::{Binomial, DiscreteCDF};
 
-use super::estimate::{Estimate, Interval, Method, Narrows};
+use super::estimate::{Estimate, Interval, Method, Narrows, null_variance};
 use super::z;
 
 /// Tango's score interval of the difference of two paired proportions (T. Tango, Statistics in Medicine 17,
@@ -35,15 +35,6 @@ pub fn tango(only_candidate: f64, only_baseline: f64, effective: f64, rows: u64,
     let interval = Interval { low: root(value, -1.0), high: root(value, 1.0) };
     let narrows = Narrows::Score { z, effective, only: Some((only_candidate, only_baseline)) };
     Estimate { value, interval, method: Method::Tango, confidence, rows, narrows }
-}
-
-/// The variance of one row's difference were `d` the true one: `2·q + d·(1 − d)`, `q` being the likeliest
-/// share of rows that only the baseline gets right.
-pub fn null_variance(only_candidate: f64, only_baseline: f64, d: f64) -> f64 {
-    let b = (2.0 - only_candidate + only_baseline) * d - only_candidate - only_baseline;
-    let c = -only_baseline * d * (1.0 - d);
-    let q = ((b * b - 8.0 * c).max(0.0).sqrt() - b) / 4.0;
-    (2.0 * q + d * (1.0 - d)).max(0.0)
 }
 
 /// McNemar's exact two-sided p: under no difference, rows that only one got right fall either way alike.

@@ -238,6 +238,20 @@ Not configured: <code>max_duplicate_percent</code>.
     }
 
     #[test]
+    fn the_candidate_stands_beside_production_and_its_slices_worst_first() {
+        let text = render(&sample::model(), &Options::default());
+        for part in [
+            "| ❌ FAIL | metric · <code>recall</code> (of 1) by region | 0.55 | ≥ 0.6 |",
+            "| <code>recall</code> | 0.71 | 0.7 | +0.01 | 0.002 to 0.018 | < 0.001 | < 0.001 |",
+            "| <code>region=north</code> | 0.55 | 41 | ❌ FAIL |\n| <code>region=&#124;east</code> | 0.9 | 9 | ❔ INCONCLUSIVE: fewer than 30 rows |",
+            "- **fairness · <code>recall</code>**: left out with fewer than 30 rows: <code>sex=x</code>",
+            "credit-risk v8 · production: <code>credit-risk v7 (champion)</code>",
+        ] {
+            assert!(text.contains(part), "{part} is not in {text}");
+        }
+    }
+
+    #[test]
     fn passing_is_quiet() {
         let text = render(&sample::passed(), &Options::default());
         assert!(text.starts_with("### ✅ Passed: 5 checks\n\n<details><summary>5 passed</summary>\n"), "{text}");

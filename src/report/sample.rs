@@ -151,3 +151,36 @@ pub fn blocked() -> Report {
     report.not_configured = vec!["max_duplicate_percent".into()];
     report
 }
+
+/// A model gate that blocks: a slice too few rows decide, and a comparison with production.
+pub fn model() -> Report {
+    let held = |check: &str, status, observed: f64, limit, values: serde_json::Value| Verdict {
+        subject: Some("recall".into()),
+        observed: Some(observed),
+        limit: Some(limit),
+        values: values.as_object().cloned().unwrap_or_default(),
+        ..verdict(check, status)
+    };
+    let slice = |name: &str, rows: u64, value: f64, status: &str, why: Option<&str>| json!({ "slice": name, "rows": rows, "value": value, "status": status, "why": why });
+    let sliced = json!({
+        "by": "region", "average": "of 1",
+        "slices": [slice("region=north", 41, 0.55, "fail", None), slice("region=|east", 9, 0.9, "inconclusive", Some("fewer than 30 rows"))],
+    });
+    let compared = json!({
+        "candidate": 0.71, "baseline": 0.7, "gain": 0.01, "p": 0.0004, "p_adjusted": 0.0008,
+        "interval": { "low": 0.002, "high": 0.018, "confidence": 0.95, "method": "tango" },
+    });
+    let noted = json!({ "notes": ["left out with fewer than 30 rows: `sex=x`"] });
+    let mut report = report(
+        RunResult::Blocked,
+        vec![
+            held("metric", Status::Fail, 0.55, Limit::min(0.6), sliced),
+            held("improvement", Status::Pass, 0.01, Limit::min(0.0), compared),
+            held("fairness", Status::Pass, 0.9, Limit::min(0.8), noted),
+        ],
+    );
+    report.gates[0].gate = "model".into();
+    report.model = super::Model { name: Some("credit-risk".into()), version: Some("8".into()), sha256: None };
+    report.baseline = Some(json!({ "title": "credit-risk v7 (champion)", "version": "7" }));
+    report
+}

@@ -354,6 +354,20 @@ Blocked: 2 of 7 checks failed, 1 warned · 412 ms
     }
 
     #[test]
+    fn slices_have_a_line_each_and_notes_stand_where_it_passes() {
+        let text = plain(&sample::model(), 100);
+        for part in [
+            "metric · recall (of 1) by region",
+            "`region=north`  0.55  41 rows  FAIL",
+            "`region=|east`  0.9  9 rows  INCONCLUSIVE  fewer than 30 rows",
+            "left out with fewer than 30 rows: `sex=x`",
+            "production: credit-risk v7 (champion)",
+        ] {
+            assert!(text.contains(part), "{part} is not in {text}");
+        }
+    }
+
+    #[test]
     fn no_line_is_wider_than_the_terminal() {
         let mut report = sample::blocked();
         report.gates[0].checks[1].message = "列".repeat(200) + &"x".repeat(200);
