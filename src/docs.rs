@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::check::{Gate, Registered};
 use crate::checks;
 use crate::cli::Cli;
+use crate::cli::action::DEFAULTED;
 use crate::config;
 use crate::github::outputs::OUTPUTS;
 use crate::report::Report;
@@ -147,7 +148,7 @@ fn action(now: &str) -> String {
         String::from("inputs:\n  command:\n    description: \"What to do; `check` judges\"\n    default: check\n");
     for (name, help, _) in inputs() {
         let _ = writeln!(part, "  {name}:\n    description: {}", quoted(&help));
-        if name == "github-token" {
+        if name == DEFAULTED {
             part.push_str("    default: ${{ github.token }}\n");
         }
     }

@@ -8,6 +8,9 @@ use super::Cli;
 use crate::problem::{Problem, nearest};
 use crate::words::code;
 
+/// The input, besides `command`, that has a default in action.yml.
+pub const DEFAULTED: &str = "github-token";
+
 /// The command line that the inputs stand for; `inputs` are names and values of `INPUT_*` variables.
 ///
 /// Empty means absent: GitHub passes an omitted input as the empty text.
@@ -46,6 +49,8 @@ pub fn argv(inputs: impl IntoIterator<Item = (String, String)>) -> Result<Vec<Os
             last.extend(["--".into(), value.into()]);
         } else if known.contains(&name.as_str()) {
             argv.push(format!("--{name}={value}").into());
+        } else if name == DEFAULTED {
+            // Every command is given it, and most have no use for it.
         } else {
             let problem = Problem::new(format!("unknown input {}", code(&name)));
             problems.push(match nearest(&name, known.iter().copied()) {
@@ -78,7 +83,9 @@ mod tests {
             check(&[("INPUT_COMMAND", "suggest"), ("INPUT_DATA", "a.csv")]),
             Ok(["mlgate", "suggest", "--", "a.csv"].map(String::from).to_vec())
         );
-        assert_eq!(check(&[("INPUT_COMMAND", "schema")]), Ok(["mlgate", "schema"].map(String::from).to_vec()));
+        let token = ("INPUT_GITHUB-TOKEN", "ghs_1");
+        assert_eq!(check(&[("INPUT_COMMAND", "schema"), token]), Ok(["mlgate", "schema"].map(String::from).to_vec()));
+        assert_eq!(check(&[token]).unwrap()[2], "--github-token=ghs_1");
     }
 
     #[test]

@@ -39,6 +39,22 @@ pub struct Latency {
     p99_ms: Option<Finite>,
     /// Let the interval of this confidence decide.
     confidence: Option<Confidence>,
+    /// Predictions to measure, where mlgate measures itself; a recorded column counts as it is.
+    #[expect(dead_code, reason = "a setting of the measurements that mlgate does not make yet")]
+    #[serde(default = "default_rows")]
+    rows: u64,
+    /// Predictions before those, where mlgate measures itself.
+    #[expect(dead_code, reason = "a setting of the measurements that mlgate does not make yet")]
+    #[serde(default = "default_warmup")]
+    warmup: u64,
+}
+
+fn default_rows() -> u64 {
+    1000
+}
+
+fn default_warmup() -> u64 {
+    100
 }
 
 /// Of the interval that is shown where none decides.
