@@ -20,8 +20,8 @@ use crate::verdict::{Finding, Limit, Severity, Status, Unit, Verdict};
 /// Checks that have something to say of an empty table.
 const JUDGE_EMPTY: [&str; 2] = ["row_count", "schema"];
 
-/// An entry, its subject, and what will be done with its numbers; nothing where the table is empty.
-type Asked = (Entry, Option<String>, Result<Option<Judge>, Problem>);
+/// An entry, its subject, and what will be done with its numbers, or which table is empty.
+type Asked = (Entry, Option<String>, Result<Result<Judge, Role>, Problem>);
 
 /// Judges every entry in written order; `measure` is asked once, for everything.
 pub fn judge(
@@ -41,19 +41,21 @@ pub fn judge(
         let view = Tables { here: entry.on, named, now, all: tables, model };
         // A check of the model may not look at the predictions at all: its keys say.
         let judge = if entry.check.gate == Gate::Data && is_empty(entry.on) && !JUDGE_EMPTY.contains(&entry.check.id) {
-            Ok(None)
+            Ok(Err(entry.on))
         } else {
             let reads = [Part::Predictions, Part::Numbers].iter().any(|part| entry.check.parts.contains(part));
             match planned.check.plan(&view) {
                 // Without a row a text file does not even say the types of its columns.
-                Err(_) if entry.check.gate == Gate::Model && reads && is_empty(Role::Predictions) => Ok(None),
-                Ok((wanted, _)) if entry.check.gate == Gate::Model && wanted.iter().any(|key| is_empty(key.table)) => {
-                    Ok(None)
+                Err(_) if entry.check.gate == Gate::Model && reads && is_empty(Role::Predictions) => {
+                    Ok(Err(Role::Predictions))
                 }
-                Ok((wanted, judge)) => {
-                    keys.extend(wanted);
-                    Ok(Some(judge))
-                }
+                Ok((wanted, judge)) => match wanted.iter().find(|key| is_empty(key.table)) {
+                    Some(key) if entry.check.gate == Gate::Model => Ok(Err(key.table)),
+                    _ => {
+                        keys.extend(wanted);
+                        Ok(Ok(judge))
+                    }
+                },
                 Err(problem) => Err(problem),
             }
         };
@@ -65,7 +67,11 @@ pub fn judge(
     let mut verdicts: Vec<_> = asked
         .into_iter()
         .map(|(entry, subject, judge)| {
-            let finding = judge.and_then(|judge| judge.map(|judge| judge(&measured)).transpose());
+            let finding = match judge {
+                Ok(Ok(judge)) => judge(&measured).map(Ok),
+                Ok(Err(empty)) => Ok(Err(empty)),
+                Err(problem) => Err(problem),
+            };
             (entry.check.gate, verdict(entry, subject, finding, now, show_values))
         })
         .collect();
@@ -116,7 +122,7 @@ fn adjust<'a>(verdicts: impl Iterator<Item = &'a mut Verdict>) {
 fn verdict(
     entry: Entry,
     subject: Option<String>,
-    finding: Result<Option<Finding>, Problem>,
+    finding: Result<Result<Finding, Role>, Problem>,
     now: i64,
     show_values: bool,
 ) -> Verdict {
@@ -143,12 +149,12 @@ fn verdict(
             verdict.hint = problem.hint;
             return verdict;
         }
-        Ok(None) => {
+        Ok(Err(empty)) => {
             verdict.status = Status::Skipped;
-            verdict.message = format!("the {} table is empty", entry.on);
+            verdict.message = format!("the {empty} table is empty");
             return verdict;
         }
-        Ok(Some(finding)) => finding,
+        Ok(Ok(finding)) => finding,
     };
     verdict.status = finding.outcome.status();
     let written: Vec<&str> = entry.settings.keys().filter_map(|key| key.as_str()).collect();

@@ -210,6 +210,16 @@ fn model_plan(section: &ModelSection, predictions: PredictionsSection, problems:
         key,
         latency: latency.unwrap_or(usual.latency),
     };
+    let roles =
+        [("label", Some(&names.label)), ("prediction", Some(&names.prediction)), ("score", names.score.as_ref())];
+    let roles = roles.into_iter().chain([("weight", names.weight.as_ref()), ("key", names.key.as_ref())]);
+    let roles: Vec<(&str, &String)> = roles.filter_map(|(role, column)| Some((role, column?))).collect();
+    for (at, (role, column)) in roles.iter().enumerate() {
+        if let Some((other, _)) = roles[..at].iter().find(|(_, known)| known == column) {
+            let said = format!("model.predictions: {other} and {role} are one column, {}", code(column));
+            problems.push(Problem::new(said).hint("no model is judged by its own answer"));
+        }
+    }
     if let Some(baseline) = &section.baseline {
         match baseline.sources() {
             0 if baseline.missing == Missing::Error => problems.push(

@@ -105,7 +105,8 @@ impl Estimate {
             }
             Narrows::Known(rows) => return rows,
         };
-        Some(rows.ceil() as u64)
+        // A number of rows that nobody could ever have is none.
+        (rows.is_finite() && rows < 1e15).then(|| rows.ceil() as u64)
     }
 }
 

@@ -121,10 +121,11 @@ impl Totals {
         if !self.varies() {
             return 0.0;
         }
-        let all = self.all * self.all;
-        let both = self.hit.iter().sum::<f64>() * self.all - dot(&self.label, &self.predicted);
-        let spread = (all - dot(&self.predicted, &self.predicted)) * (all - dot(&self.label, &self.label));
-        if spread > 0.0 { both / spread.sqrt() } else { 0.0 }
+        // Of shares, since products of sums of weights can leave what a float holds.
+        let share = |side: &[f64]| side.iter().map(|weight| weight / self.all).collect::<Vec<_>>();
+        let (hit, label, predicted) = (share(&self.hit), share(&self.label), share(&self.predicted));
+        let both = hit.iter().sum::<f64>() - dot(&label, &predicted);
+        both / ((1.0 - dot(&predicted, &predicted)) * (1.0 - dot(&label, &label))).sqrt()
     }
 }
 
@@ -182,6 +183,9 @@ pub fn compute(asked: Asked, counts: &Confusion) -> Result<Computed, Undefined> 
     let how = how(asked, &counts.classes)?;
     let totals = totals(counts);
     let value = totals.value(asked.metric, how).ok_or_else(|| missing(asked.metric, how, &counts.classes))?;
+    if !value.is_finite() {
+        return Err(Undefined::Unfit("the weights are too large or too small to be added up".into()));
+    }
     let mut notes = notes(asked.metric, &totals, &counts.classes);
     let is_convention = match (asked.metric, how) {
         (Metric::Precision, How::Class(class)) => totals.predicted[class] == 0.0,

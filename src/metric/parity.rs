@@ -88,7 +88,8 @@ impl Rates {
         let known: Vec<(usize, f64)> = known.collect();
         let (low, high) = (
             known.iter().copied().reduce(|a, b| if b.1 < a.1 { b } else { a })?,
-            known.iter().copied().reduce(|a, b| if b.1 > a.1 { b } else { a })?,
+            // Of equal ones another than the first, so that two groups are named.
+            known.iter().copied().reduce(|a, b| if b.1 >= a.1 { b } else { a })?,
         );
         (known.len() > 1).then_some([low, high])
     }

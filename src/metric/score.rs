@@ -71,6 +71,10 @@ pub fn about<'a>(metric: Metric, named: Option<&str>, rows: &'a Rows) -> Result<
 pub fn check(metric: Metric, named: Option<&str>, rows: &Rows) -> Result<(), Undefined> {
     let about = about(metric, named, rows)?;
     let is_ranking = matches!(metric, Metric::RocAuc | Metric::AveragePrecision);
+    // Where each of two classes has its column, what one says of the other counts as well.
+    if rows.scores.len() > 1 && rows.scores.iter().all(|scores| scores.class.is_some()) {
+        return are_probabilities(About::Classes(rows));
+    }
     // A ranking of one column asks for order alone.
     if is_ranking && matches!(about, About::Positive(..)) { Ok(()) } else { are_probabilities(about) }
 }

@@ -23,10 +23,10 @@ pub fn join(mine: &Rows, theirs: &Rows) -> Result<Rows, Problem> {
             self::places(mine, "candidate")?;
             let unmet = mine.iter().filter(|key| !places.contains_key(key)).count() as u64;
             if unmet > 0 || mine.len() != theirs.len() {
+                let (mine, theirs) = (rows_of(mine.len() as u64), rows_of(theirs.len() as u64));
+                let unmet = rows_of(unmet);
                 return Err(other(format!(
-                    "the keys of {} of the candidate are not in it, and it has {}",
-                    rows_of(unmet),
-                    rows_of(theirs.len() as u64)
+                    "{theirs}, where the candidate has {mine}, and the keys of {unmet} of the candidate are not in it"
                 )));
             }
             mine.iter().filter_map(|key| places.get(key).copied()).collect()

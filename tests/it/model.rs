@@ -453,6 +453,34 @@ fn one_class_alone_is_still_one_of_two() {
 }
 
 #[test]
+fn two_classes_with_a_column_each_must_add_up() {
+    let csv =
+        "label,prediction,score_0,score_1\n".to_owned() + &"0,0,0.9,0.1\n1,1,0.2,0.8\n".repeat(9) + "1,1,-7,0.9\n";
+    for metric in ["roc_auc", "log_loss"] {
+        let entry = format!("- metric: {{ name: {metric}, min: -9 }}");
+        world(HERE, &entry).write("p.csv", &csv).check(&[]).exits(3).saying("`score_0` is -7 in row 19");
+    }
+}
+
+#[test]
+fn a_column_has_one_role() {
+    let checks = "- metric: { name: accuracy, min: 0 }";
+    let ran =
+        world("  predictions: { path: p.csv, prediction: label, score: key, key: key }\n", checks).check(&[]).exits(2);
+    ran.saying("label and prediction are one column, `label`").saying("score and key are one column, `key`");
+}
+
+#[test]
+fn weights_that_do_not_add_up_are_an_error() {
+    for weight in ["1e308", "1e-300"] {
+        let csv = "label,prediction,w\n".to_owned() + &format!("1,1,{weight}\n0,0,{weight}\n0,1,{weight}\n").repeat(20);
+        let checks = "- metric: { name: mcc, max: 0.1 }\n- fairness: { columns: [label], min: 0 }";
+        let ran = world("  predictions: { path: p.csv, weight: w }\n", checks).write("p.csv", csv).check(&[]);
+        assert_ne!(ran.verdicts()[0]["status"], "pass", "{weight}: {ran:#?}");
+    }
+}
+
+#[test]
 fn a_percent_is_no_share() {
     let world = world("  metrics: m.json\n", "- metric: { name: accuracy, min: 0.92 }");
     world.write("m.json", r#"{"accuracy": 93.1}"#).check(&[]).exits(3).saying("a percent?");

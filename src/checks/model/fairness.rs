@@ -156,24 +156,30 @@ impl Check for Fairness {
             return Ok(Finding::of(Outcome::Inconclusive, said).value("groups", values(&counts, &sizes, &groups, &[], None)));
         }
         let all: Vec<Rates> = self.metric.among().iter().map(|among| Rates::of(*among, &counts, &groups, class)).collect();
+        if all.iter().flat_map(|rates| rates.rates.iter().flatten()).any(|rate| !rate.share.is_finite()) {
+            return Err(Problem::new("the weights are too large or too small to be added up"));
+        }
+        // Fewer than two groups have anything to divide by.
+        if all.iter().all(|rates| rates.extremes().is_none()) {
+            let said = format!("fewer than two groups of {} have rows to compare", self.by()) + &unknown(&all, &groups, &counts);
+            let finding = Finding::of(Outcome::Inconclusive, said + &left_out);
+            return Ok(finding.value("groups", values(&counts, &sizes, &groups, &all, None)));
+        }
         let compared: Vec<(&Rates, f64, [usize; 2])> =
             all.iter().filter_map(|rates| self.compare(rates).map(|(value, ends)| (rates, value, ends))).collect();
         let worse = |a: f64, b: f64| if self.metric.is_ratio() { a < b } else { a > b };
         let worst = compared.iter().reduce(|best, next| if worse(next.1, best.1) { next } else { best });
         let Some((worst, value, [low, high])) = worst else {
-            return Err(Problem::new("no group is ever predicted positive, or none has a row to divide by: there is nothing to compare"));
+            return Err(Problem::new("no group is ever predicted positive: there is nothing to compare"));
         };
         let estimate = self.confidence.map(|confidence| self.estimate(&all, *value, confidence.0, counts.rows()));
         let (mut outcome, mut why) = self.outcome(*value, estimate.as_ref());
-        for rates in &all {
-            let unknown: Vec<&str> =
-                rates.rates.iter().zip(&groups).filter(|(rate, _)| rate.is_none()).map(|(_, group)| name(group)).collect();
-            if !unknown.is_empty() {
-                why += &format!("; {} of {}", rates.among.missing(), list(unknown));
-                // What fails without them fails with them: a further group only widens the gap.
-                outcome = if outcome == Outcome::Pass { Outcome::Inconclusive } else { outcome };
-            }
+        let unknown = unknown(&all, &groups, &counts);
+        if !unknown.is_empty() && outcome == Outcome::Pass {
+            // What fails without them fails with them: a further group only widens the gap.
+            outcome = Outcome::Inconclusive;
         }
+        why += &unknown;
         let said = self.sentence(worst, [(name(&groups[*low]), *low), (name(&groups[*high]), *high)], *value, estimate.as_ref());
         let widths = self.confidence.map(|confidence| self.each(confidence.0, groups.len()));
         let mut finding = Finding::of(outcome, said + &why + &left_out)
@@ -314,6 +320,16 @@ impl Fairness {
     }
 }
 
+/// `; no positive label of b`: groups that have nothing to divide by.
+fn unknown(all: &[Rates], groups: &[usize], counts: &Confusion) -> String {
+    let of = |rates: &Rates| {
+        let unknown = rates.rates.iter().zip(groups).filter(|(rate, _)| rate.is_none());
+        let names: Vec<&str> = unknown.map(|(_, group)| counts.slices[*group].as_str()).collect();
+        if names.is_empty() { String::new() } else { format!("; {} of {}", rates.among.missing(), list(names)) }
+    };
+    all.iter().map(of).collect()
+}
+
 /// The groups as the report has them, the lowest first rate first; those left out at the end.
 fn values(counts: &Confusion, sizes: &[u64], groups: &[usize], all: &[Rates], each: Option<f64>) -> Vec<Value> {
     let first = |group: usize| {
@@ -394,6 +410,16 @@ mod tests {
         let scaled = |rows: u64| [("sex=f", rows / 2, rows / 2 * 7 / 10), ("sex=m", rows / 2, rows / 2 * 8 / 10)];
         assert_eq!(check("{columns: [sex], confidence: 0.95}", &scaled(rows / 20 * 20 + 40)).outcome, Outcome::Pass);
         assert_eq!(check("{columns: [sex], confidence: 0.95}", &scaled(rows / 20 * 20 - 40)).outcome, Outcome::Inconclusive);
+    }
+
+    #[test]
+    fn a_group_without_labels_is_open_and_named() {
+        let mut counts = counts(&[("g=a", 100, 50), ("g=b", 100, 50)]);
+        counts.cells.retain(|cell| cell.slice == 0 || cell.label == 0);
+        let settings = "{metric: equal_opportunity_ratio, columns: [g]}";
+        let finding = serde_yaml::from_str::<Fairness>(settings).unwrap().judge((counts, None)).unwrap();
+        assert_eq!(finding.outcome, Outcome::Inconclusive);
+        assert!(finding.message.ends_with("; no positive label of `g=b`"), "{}", finding.message);
     }
 
     #[test]

@@ -210,6 +210,9 @@ impl Check for Improvement {
 impl Improvement {
     fn gain(&self, better: Better, candidate: f64, baseline: f64) -> Result<f64, Problem> {
         let gain = better.gain(candidate, baseline);
+        if !gain.is_finite() {
+            return Err(Problem::new(format!("the difference of {candidate:e} and {baseline:e} is no number")));
+        }
         if !self.relative {
             return Ok(gain);
         }

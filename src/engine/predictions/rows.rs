@@ -92,9 +92,21 @@ impl Collected {
     }
 }
 
-/// The column as values that mean the same in another table: decimals of any scale as text.
+/// The column as values that mean the same in another table: decimals of any scale as text, times of any
+/// unit in nanoseconds.
 fn comparable(column: &Series) -> PolarsResult<Series> {
-    if column.dtype().is_decimal() { column.cast(&DataType::String) } else { rowhash::physical(column) }
+    let unit = match column.dtype() {
+        DataType::Decimal(..) => return column.cast(&DataType::String),
+        DataType::Datetime(unit, _) | DataType::Duration(unit) => unit,
+        _ => return rowhash::physical(column),
+    };
+    let nanoseconds: i128 = match unit {
+        TimeUnit::Milliseconds => 1_000_000,
+        TimeUnit::Microseconds => 1_000,
+        TimeUnit::Nanoseconds => 1,
+    };
+    let values = column.to_physical_repr().cast(&DataType::Int128)?;
+    Ok(values.i128()?.apply_values(|value| value * nanoseconds).into_series())
 }
 
 fn append(all: &mut Column, part: Column, class: &[u16]) {
@@ -182,5 +194,23 @@ impl Accumulator for Collected {
 
     fn finish(self: Box<Self>) -> Step {
         Step::Done(self.rows().map(|rows| Value::Rows(Arc::new(rows))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_instant_is_one_key_in_any_unit_and_no_other_is() {
+        let hashes = |unit: TimeUnit, instant: i64| {
+            let column = Series::new("at".into(), [instant]).cast(&DataType::Datetime(unit, None)).unwrap();
+            let mut hashes = Vec::new();
+            rowhash::hash_rows(&[comparable(&column).unwrap()], &mut hashes).unwrap();
+            hashes
+        };
+        assert_eq!(hashes(TimeUnit::Milliseconds, 5), hashes(TimeUnit::Microseconds, 5_000));
+        assert_eq!(hashes(TimeUnit::Microseconds, 5_000), hashes(TimeUnit::Nanoseconds, 5_000_000));
+        assert_ne!(hashes(TimeUnit::Milliseconds, 5), hashes(TimeUnit::Microseconds, 5));
     }
 }
