@@ -10,7 +10,7 @@ use crate::checks::model::{improvement::Improvement, metric::Metric, model_size:
 use crate::cli::FailOn;
 use crate::config::Entry;
 use crate::inference::adjust::benjamini_hochberg;
-use crate::plan::Plan;
+use crate::plan::{Plan, PlannedEntry};
 use crate::problem::Problem;
 use crate::report::RunResult;
 use crate::statistic::{Key, Measured};
@@ -35,16 +35,15 @@ pub fn judge(
     let is_empty = |role: Role| matches!(tables.get(&role), Some(Ok(info)) if info.rows == 0);
     let mut keys = BTreeSet::new();
     let mut asked: Vec<Asked> = Vec::new();
-    for planned in entries {
-        let entry = planned.entry;
-        let subject = planned.check.subject(named);
+    for PlannedEntry { entry, check } in entries {
+        let subject = check.subject(named);
         let view = Tables { here: entry.on, named, now, all: tables, model };
         // A check of the model may not look at the predictions at all: its keys say.
         let judge = if entry.check.gate == Gate::Data && is_empty(entry.on) && !JUDGE_EMPTY.contains(&entry.check.id) {
             Ok(Err(entry.on))
         } else {
             let reads = [Part::Predictions, Part::Numbers].iter().any(|part| entry.check.parts.contains(part));
-            match planned.check.plan(&view) {
+            match check.plan(&view) {
                 // Without a row a text file does not even say the types of its columns.
                 Err(_) if entry.check.gate == Gate::Model && reads && is_empty(Role::Predictions) => {
                     Ok(Err(Role::Predictions))
@@ -75,8 +74,19 @@ pub fn judge(
             (entry.check.gate, verdict(entry, subject, finding, now, show_values))
         })
         .collect();
-    // A table that is configured counts, also where no entry looks at it.
-    let said: BTreeSet<String> = verdicts.iter().map(|(_, verdict)| verdict.message.clone()).collect();
+    verdicts.extend(unasked(&verdicts, tables, model));
+    adjust(verdicts.iter_mut().map(|(_, verdict)| verdict));
+    verdicts
+}
+
+/// What is wrong with tables, numbers, artifact and baseline that are configured: they count, also where
+/// no entry looks at them, but once.
+fn unasked(
+    verdicts: &[(Gate, Verdict)],
+    tables: &BTreeMap<Role, Result<TableInfo, Problem>>,
+    model: &Candidate,
+) -> Vec<(Gate, Verdict)> {
+    let said: BTreeSet<&str> = verdicts.iter().map(|(_, verdict)| verdict.message.as_str()).collect();
     // Predictions that only the data gate looks at are the data gate's.
     let has_model = verdicts.iter().any(|(gate, _)| *gate == Gate::Model);
     let has_data = verdicts.iter().any(|(gate, _)| *gate == Gate::Data);
@@ -85,27 +95,23 @@ pub fn judge(
         Role::Predictions if has_data && !has_model => Gate::Data,
         Role::Predictions | Role::Baseline => Gate::Model,
     };
-    let tables: Vec<(Gate, Verdict)> = tables
-        .iter()
-        .filter_map(|(role, table)| match table {
-            Ok(info) if info.rows == 0 => Some((gate_of(*role), empty_table(*role))),
-            Err(problem) if !said.contains(&problem.message) => Some((gate_of(*role), unread_table(*role, problem))),
-            _ => None,
-        })
-        .collect();
-    verdicts.extend(tables);
-    // So does what the model gate was given beside them.
+    let tables = tables.iter().filter_map(|(role, table)| match table {
+        Ok(info) if info.rows == 0 => Some((gate_of(*role), empty_table(*role))),
+        Err(problem) if !said.contains(problem.message.as_str()) => {
+            Some((gate_of(*role), unread_table(*role, problem)))
+        }
+        _ => None,
+    });
     let recorded = model.recorded.as_ref().and_then(|recorded| recorded.as_ref().err());
     let size = model.size.as_ref().and_then(|size| size.as_ref().err());
     let baseline = if let Baseline::Broken(problem) = &model.baseline { Some(problem) } else { None };
-    for (check, problem) in [(Metric::ID, recorded), (ModelSize::ID, size), (Improvement::ID, baseline)] {
-        if let Some(problem) = problem.filter(|problem| !said.contains(&problem.message)) {
-            let verdict = unread_table(Role::Predictions, problem);
-            verdicts.push((Gate::Model, Verdict { check: check.to_owned(), on: None, ..verdict }));
-        }
-    }
-    adjust(verdicts.iter_mut().map(|(_, verdict)| verdict));
-    verdicts
+    let beside = [(Metric::ID, recorded), (ModelSize::ID, size), (Improvement::ID, baseline)].into_iter();
+    let beside = beside.filter_map(|(check, problem)| {
+        let problem = problem.filter(|problem| !said.contains(problem.message.as_str()))?;
+        let verdict = unread_table(Role::Predictions, problem);
+        Some((Gate::Model, Verdict { check: check.to_owned(), on: None, ..verdict }))
+    });
+    tables.chain(beside).collect()
 }
 
 /// Sets beside every p-value of the run its adjusted one.
