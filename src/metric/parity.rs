@@ -1,7 +1,67 @@
 //! How often groups are predicted positive, and among whom: what Fairlearn's parities compare.
 
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
 use crate::inference::kish;
 use crate::predictions::Confusion;
+
+/// What is compared between groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Parity {
+    #[default]
+    DemographicParityRatio,
+    DemographicParityDifference,
+    EqualizedOddsRatio,
+    EqualizedOddsDifference,
+    EqualOpportunityRatio,
+    EqualOpportunityDifference,
+}
+
+impl Parity {
+    pub fn is_ratio(self) -> bool {
+        matches!(self, Self::DemographicParityRatio | Self::EqualizedOddsRatio | Self::EqualOpportunityRatio)
+    }
+
+    /// Whose rates it is about.
+    pub fn among(self) -> &'static [Among] {
+        match self {
+            Self::DemographicParityRatio | Self::DemographicParityDifference => &[Among::All],
+            Self::EqualOpportunityRatio | Self::EqualOpportunityDifference => &[Among::Positives],
+            Self::EqualizedOddsRatio | Self::EqualizedOddsDifference => &[Among::Positives, Among::Negatives],
+        }
+    }
+
+    /// The ratio or difference of the smallest and largest rate, and whose they are; none where fewer than
+    /// two groups have one, or a ratio would be of nothing by nothing.
+    pub fn of(self, rates: &Rates) -> Option<(f64, [usize; 2])> {
+        let [low, high] = rates.extremes()?;
+        let value = if !self.is_ratio() {
+            high.1 - low.1
+        } else if high.1 > 0.0 {
+            low.1 / high.1
+        } else {
+            return None;
+        };
+        Some((value, [low.0, high.0]))
+    }
+}
+
+impl fmt::Display for Parity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::DemographicParityRatio => "demographic_parity_ratio",
+            Self::DemographicParityDifference => "demographic_parity_difference",
+            Self::EqualizedOddsRatio => "equalized_odds_ratio",
+            Self::EqualizedOddsDifference => "equalized_odds_difference",
+            Self::EqualOpportunityRatio => "equal_opportunity_ratio",
+            Self::EqualOpportunityDifference => "equal_opportunity_difference",
+        })
+    }
+}
 
 /// Who among a group is asked about: all, those whose label is positive, those whose label is not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,5 @@
 //! `fairness`: no group is treated much worse than another.
 
-use std::fmt;
-
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -13,7 +11,7 @@ use crate::inference::proportion::{spread, wilson};
 use crate::inference::{Estimate, Held, Interval, Method, widened};
 use crate::limit::Finite;
 use crate::metric::counts::binary;
-use crate::metric::parity::{Among, Rates};
+use crate::metric::parity::{Parity, Rates};
 use crate::metric::positive;
 use crate::predictions::{Confusion, Slicer};
 use crate::problem::Problem;
@@ -63,46 +61,6 @@ pub struct Fairness {
 
 fn default_min_group_rows() -> u64 {
     30
-}
-
-/// What is compared between groups.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Parity {
-    #[default]
-    DemographicParityRatio,
-    DemographicParityDifference,
-    EqualizedOddsRatio,
-    EqualizedOddsDifference,
-    EqualOpportunityRatio,
-    EqualOpportunityDifference,
-}
-
-impl Parity {
-    fn is_ratio(self) -> bool {
-        matches!(self, Self::DemographicParityRatio | Self::EqualizedOddsRatio | Self::EqualOpportunityRatio)
-    }
-
-    fn among(self) -> &'static [Among] {
-        match self {
-            Self::DemographicParityRatio | Self::DemographicParityDifference => &[Among::All],
-            Self::EqualOpportunityRatio | Self::EqualOpportunityDifference => &[Among::Positives],
-            Self::EqualizedOddsRatio | Self::EqualizedOddsDifference => &[Among::Positives, Among::Negatives],
-        }
-    }
-}
-
-impl fmt::Display for Parity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::DemographicParityRatio => "demographic_parity_ratio",
-            Self::DemographicParityDifference => "demographic_parity_difference",
-            Self::EqualizedOddsRatio => "equalized_odds_ratio",
-            Self::EqualizedOddsDifference => "equalized_odds_difference",
-            Self::EqualOpportunityRatio => "equal_opportunity_ratio",
-            Self::EqualOpportunityDifference => "equal_opportunity_difference",
-        })
-    }
 }
 
 impl Check for Fairness {
@@ -166,7 +124,7 @@ impl Check for Fairness {
             return Ok(finding.value("groups", values(&counts, &sizes, &groups, &all, None)));
         }
         let compared: Vec<(&Rates, f64, [usize; 2])> =
-            all.iter().filter_map(|rates| self.compare(rates).map(|(value, ends)| (rates, value, ends))).collect();
+            all.iter().filter_map(|rates| self.metric.of(rates).map(|(value, ends)| (rates, value, ends))).collect();
         let worse = |a: f64, b: f64| if self.metric.is_ratio() { a < b } else { a > b };
         let worst = compared.iter().reduce(|best, next| if worse(next.1, best.1) { next } else { best });
         let Some((worst, value, [low, high])) = worst else {
@@ -224,20 +182,6 @@ impl Fairness {
     fn band(&self) -> Band {
         let usual = (self.metric.is_ratio() && self.min.is_none() && self.max.is_none()).then_some(0.8);
         Band { min: self.min.map(|min| min.0).or(usual), max: self.max.map(|max| max.0) }
-    }
-
-    /// The ratio or difference of the smallest and largest rate, and whose they are; none where fewer than
-    /// two groups have one, or a ratio would be of nothing by nothing.
-    fn compare(&self, rates: &Rates) -> Option<(f64, [usize; 2])> {
-        let [low, high] = rates.extremes()?;
-        let value = if !self.metric.is_ratio() {
-            high.1 - low.1
-        } else if high.1 > 0.0 {
-            low.1 / high.1
-        } else {
-            return None;
-        };
-        Some((value, [low.0, high.0]))
     }
 
     /// The confidence of each group's interval.
