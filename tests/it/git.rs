@@ -161,3 +161,20 @@ fn what_github_refuses_is_named_with_what_to_write() {
         .write("mlgate.yml", "model: { predictions: p.csv, baseline: 'git:main:m.json', checks: [improvement: {}] }");
     nameless.check(&[]).exits(2).saying("GITHUB_REPOSITORY");
 }
+
+#[test]
+fn a_path_of_a_pull_request_leads_to_no_other_part_of_the_api() {
+    let (uri, heard) = github(Arc::new(|_: &str| (200, SHA.into())));
+    for (reference, path) in [
+        ("main", "../../../../user/repos.json"),
+        ("main", "out/../../secret.json"),
+        ("main", "/etc/passwd.json"),
+        ("../../../user", "m.json"),
+        ("a//b", "m.json"),
+        (".", "m.json"),
+    ] {
+        let world = world(&uri, &format!("{{ git: {{ ref: \"{reference}\", path: \"{path}\" }}, missing: skip }}"));
+        world.check(&[]).exits(2).saying("names no file of the repository");
+    }
+    assert_eq!(heard.lock().unwrap().asked, [""; 0]);
+}
