@@ -22,6 +22,8 @@ const LARGEST_TABLE: usize = 1_000_000_000;
 /// What a baseline is looked for with.
 pub struct World<'a> {
     pub workspace: &'a Workspace,
+    /// The candidate's predictions and metrics, as the user wrote their paths.
+    pub candidate: Vec<&'a str>,
     /// The MLflow server, if an input or the environment names one.
     pub mlflow: Option<Server>,
     /// This repository on GitHub, if the environment names it.
@@ -83,6 +85,12 @@ fn from_file(path: &str, world: &World) -> Result<Result<Opened, Wrong>, Failure
     let real = world.workspace.resolve(path)?;
     if !path.contains(['*', '?', '[']) && !real.exists() {
         return Ok(Err(Wrong::Missing(format!("there is no file {}", code(path)))));
+    }
+    let same =
+        |own: &&str| Path::new(own).canonicalize().is_ok_and(|own| real.canonicalize().is_ok_and(|real| own == real));
+    if world.candidate.iter().any(same) {
+        let problem = Problem::new(format!("the baseline is the candidate's own file, {}", code(path)));
+        return Ok(Err(problem.hint("name that of the model in production").into()));
     }
     let mut found =
         Found { title: path.to_owned(), about: about(&[("source", "file"), ("path", path)]), ..Found::default() };

@@ -12,9 +12,10 @@ use crate::baseline::{self, Opened, World};
 use crate::candidate::Candidate;
 use crate::cli::CheckArgs;
 use crate::mlflow::Server;
-use crate::plan::ModelPlan;
+use crate::plan::Plan;
 use crate::problem::{Failure, Problem};
 use crate::report;
+use crate::table::Role;
 use crate::words::code;
 use crate::workspace::Workspace;
 
@@ -34,7 +35,9 @@ pub struct Known {
 
 /// # Errors
 /// Usage: a path that may not be read, a server that nothing names.
-pub fn open(plan: &ModelPlan, args: &CheckArgs, workspace: &Workspace, context: &Context) -> Result<Known, Failure> {
+pub fn open(plan: &Plan, args: &CheckArgs, workspace: &Workspace, context: &Context) -> Result<Known, Failure> {
+    let predicted = plan.tables.get(&Role::Predictions);
+    let plan = &plan.model;
     let mut candidate = Candidate { names: plan.names.clone(), ..Candidate::default() };
     let mut model = report::Model { name: plan.name.clone(), version: plan.version.clone(), sha256: None };
     if let Some(path) = &plan.metrics {
@@ -53,6 +56,7 @@ pub fn open(plan: &ModelPlan, args: &CheckArgs, workspace: &Workspace, context: 
     if let Some(section) = &plan.baseline {
         let world = World {
             workspace,
+            candidate: predicted.into_iter().chain(&plan.metrics).map(String::as_str).collect(),
             mlflow: Server::of(args.mlflow_tracking_uri.as_deref(), &context.variables),
             repository: context.repository(args.github_token.as_deref()),
         };

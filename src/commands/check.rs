@@ -99,7 +99,7 @@ impl Run<'_> {
         }
         let fail_on = plan.fail_on;
         let not_configured = plan.not_configured.clone();
-        let known = candidate::open(&plan.model, args, workspace, self.context)?;
+        let known = candidate::open(&plan, args, workspace, self.context)?;
         let (sources, infos, tables) = open_tables(&plan, known.predictions.as_ref(), workspace)?;
         let memory = plan.memory;
         let progress = Arc::default();

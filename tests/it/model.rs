@@ -336,7 +336,8 @@ fn an_action_reads_no_model_outside_its_workspace() {
     for input in ["predictions", "metrics", "artifact", "baseline"] {
         let world = runner(&[(input, "../secret.json"), ("min-accuracy", "0.5"), ("min-improvement", "0")]);
         world.write("secret.json", r#"{"accuracy": 1}"#).write("workspace/p.csv", predictions(10));
-        world.write("workspace/mlgate.yml", "model: { predictions: p.csv, baseline: p.csv }");
+        world.write("workspace/mlgate.yml", "model: { predictions: p.csv, baseline: b.csv }");
+        world.write("workspace/b.csv", predictions(10));
         act(&world).exits(2).saying("leads out of the workspace");
     }
 }
@@ -463,6 +464,12 @@ fn two_classes_with_a_column_each_must_add_up() {
 }
 
 #[test]
+fn a_model_is_not_compared_with_itself() {
+    let ran = world(&format!("{HERE}  baseline: ./p.csv\n"), "- improvement").check(&[]).exits(3);
+    ran.saying("the baseline is the candidate's own file");
+}
+
+#[test]
 fn a_column_has_one_role() {
     let checks = "- metric: { name: accuracy, min: 0 }";
     let ran =
@@ -514,7 +521,8 @@ fn a_tolerated_regression_is_a_negative_input() {
 #[test]
 fn a_later_file_replaces_what_it_spells_another_way() {
     let first = "- improvement: { min: 1 }\n- fairness: { columns: [region], min: 1 }\n- metric: { name: accuracy, min: 1, by: region }";
-    let world = world(&format!("{HERE}  baseline: p.csv\n"), first);
+    let world = world(&format!("{HERE}  baseline: base.csv\n"), first);
+    world.write("base.csv", predictions(10));
     world.write("later.yml", "model: { checks: [ improvement: { metric: accuracy, min: 0 }, fairness: { metric: demographic_parity_ratio, columns: [region], min: 0 }, metric: { name: accuracy, min: 0, by: [region] } ] }");
     let ran = world.check(&["--config=mlgate.yml\nlater.yml"]).exits(0);
     assert_eq!(ran.statuses(), "pass pass pass");
