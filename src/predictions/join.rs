@@ -1,9 +1,10 @@
-//! The rows of two tables of predictions, put side by side.
+//! The rows of two tables of predictions, put side by side, and who was right where the other was wrong.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Column, Rows};
+use crate::inference::{Estimate, kish, paired};
 use crate::problem::Problem;
 use crate::words::rows as rows_of;
 
@@ -93,4 +94,39 @@ fn places(keys: &[u128], whose: &str) -> Result<HashMap<u128, usize>, Problem> {
         }
     }
     Ok(places)
+}
+
+/// Rows that only one of two models got right, candidate first.
+pub struct Discordant {
+    pub rows: [u64; 2],
+    weight: [f64; 2],
+    all: f64,
+    squares: f64,
+    count: u64,
+}
+
+impl Discordant {
+    pub fn of(mine: &Rows, theirs: &Rows) -> Self {
+        let mut met = Self { rows: [0; 2], weight: [0.0; 2], all: 0.0, squares: 0.0, count: mine.len() as u64 };
+        let right = |rows: &Rows, row: usize| rows.label.classes()[row] == rows.prediction.classes()[row];
+        for row in 0..mine.len() {
+            let weight = mine.weight(row);
+            met.all += weight;
+            met.squares += weight * weight;
+            let side = match (right(mine, row), right(theirs, row)) {
+                (true, false) => 0,
+                (false, true) => 1,
+                _ => continue,
+            };
+            met.rows[side] += 1;
+            met.weight[side] += weight;
+        }
+        met
+    }
+
+    /// The interval of the difference of their accuracies.
+    pub fn tango(&self, confidence: f64) -> Estimate {
+        let [candidate, baseline] = self.weight.map(|weight| weight / self.all);
+        paired::tango(candidate, baseline, kish(self.all, self.squares), self.count, confidence)
+    }
 }

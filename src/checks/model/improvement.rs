@@ -10,13 +10,13 @@ use crate::check::{Check, Named, Part, Tables};
 use crate::evidence::{self, Confidence, Evidence, Seen};
 use crate::inference::bootstrap::{self, Units};
 use crate::inference::estimate::TOLERANCE;
-use crate::inference::{Estimate, Held, Interval, kish, paired};
+use crate::inference::{Estimate, Held, Interval, paired};
 use crate::limit::Finite;
 use crate::metric::counts::{Asked, Undefined};
 use crate::metric::rowwise::{self, Prepared};
 use crate::metric::{Average, Better, Metric as Known, direction};
 use crate::predictions::{Names, Rows};
-use crate::predictions::join::join;
+use crate::predictions::join::{Discordant, join};
 use crate::problem::Problem;
 use crate::statistic::{Given, Typed};
 use crate::table::Role;
@@ -302,40 +302,6 @@ enum Sure {
     /// The rows do not tell.
     Unknown,
     By(Estimate),
-}
-
-/// Rows that only one of two models got right, candidate first.
-struct Discordant {
-    rows: [u64; 2],
-    weight: [f64; 2],
-    all: f64,
-    squares: f64,
-    count: u64,
-}
-
-impl Discordant {
-    fn of(mine: &Rows, theirs: &Rows) -> Self {
-        let mut met = Self { rows: [0; 2], weight: [0.0; 2], all: 0.0, squares: 0.0, count: mine.len() as u64 };
-        let right = |rows: &Rows, row: usize| rows.label.classes()[row] == rows.prediction.classes()[row];
-        for row in 0..mine.len() {
-            let weight = mine.weight(row);
-            met.all += weight;
-            met.squares += weight * weight;
-            let side = match (right(mine, row), right(theirs, row)) {
-                (true, false) => 0,
-                (false, true) => 1,
-                _ => continue,
-            };
-            met.rows[side] += 1;
-            met.weight[side] += weight;
-        }
-        met
-    }
-
-    fn tango(&self, confidence: f64) -> Estimate {
-        let [candidate, baseline] = self.weight.map(|weight| weight / self.all);
-        paired::tango(candidate, baseline, kish(self.all, self.squares), self.count, confidence)
-    }
 }
 
 /// Columns that both tables have, but for what a model says.
