@@ -8,7 +8,8 @@ use tempfile::TempDir;
 
 use crate::candidate::{Baseline, Found};
 use crate::config::model::{BaselineSection, GitSection, Missing, MlflowSection};
-use crate::github::contents::{self, Repository};
+use crate::github::api::Repository;
+use crate::github::contents;
 use crate::http::block_on;
 use crate::mlflow::{Mlflow, Server, Wrong};
 use crate::problem::{Exit, Failure, Problem};
@@ -173,8 +174,7 @@ async fn registered(server: &Server, name: &str, alias: &str) -> Result<Opened, 
 
 fn from_git(section: &GitSection, world: &World) -> Result<Result<Opened, Wrong>, Failure> {
     // They become parts of an address that the token goes to, and can come from a pull request.
-    let path = section.path.trim_start_matches("./");
-    if !is_plain(path) || !is_plain(&section.reference) {
+    if !contents::is_plain(&section.path) || !contents::is_plain(&section.reference) {
         let said = format!("{} at {} names no file of the repository", code(&section.path), code(&section.reference));
         return Err(Failure::usage(Problem::new(said).hint("write them as git does: main, out/metrics.json")));
     }
@@ -185,11 +185,6 @@ fn from_git(section: &GitSection, world: &World) -> Result<Result<Opened, Wrong>
         ));
     };
     block_on(at_ref(repository, section)).map_err(Failure::unmeasured)
-}
-
-/// Whether every part between slashes is a name.
-fn is_plain(path: &str) -> bool {
-    path.split('/').all(|part| !matches!(part, "" | "." | ".."))
 }
 
 async fn at_ref(repository: &Repository, section: &GitSection) -> Result<Opened, Wrong> {

@@ -19,6 +19,8 @@ pub trait Check: DeserializeOwned + JsonSchema + 'static {
     const ID: &'static str;
     /// What it is about, so that a config without that is wrong.
     const PARTS: &'static [Part] = &[];
+    /// Which way settings let more through, where their names do not say ([`Registered::looser`]).
+    const LOOSER: &'static [(&'static str, Looser)] = &[];
     type Needs: Needs + 'static;
 
     /// What is wrong with these settings as a whole: no limit, `min` above `max`.
@@ -73,6 +75,17 @@ impl Part {
             Self::Baseline => ("there is no baseline to compare with", Role::Baseline.hint()),
         }
     }
+}
+
+/// Which way a setting lets more through.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Looser {
+    Lower,
+    Higher,
+    /// A list with fewer items.
+    Fewer,
+    /// A list with more.
+    More,
 }
 
 /// The columns that the config names for the whole run.
@@ -173,6 +186,7 @@ pub struct Registered {
     pub id: &'static str,
     pub gate: Gate,
     pub parts: &'static [Part],
+    looser: &'static [(&'static str, Looser)],
     pub schema: fn() -> Schema,
     pub read: Read,
 }
@@ -186,9 +200,22 @@ impl Registered {
             id: C::ID,
             gate,
             parts: C::PARTS,
+            looser: C::LOOSER,
             schema: || schemars::schema_for!(C),
             read: |settings| crate::config::read::<C>(settings).map(|check| Box::new(check) as Box<dyn AnyCheck>),
         }
+    }
+}
+
+impl Registered {
+    /// Which way a setting lets more through: names that begin with `min` or `max`, and those of times, say it.
+    pub fn looser(&self, setting: &str) -> Option<Looser> {
+        let own = self.looser.iter().find(|(name, _)| *name == setting).map(|(_, looser)| *looser);
+        own.or_else(|| match setting {
+            _ if setting.starts_with("min") => Some(Looser::Lower),
+            _ if setting.starts_with("max") || setting.ends_with("_ms") => Some(Looser::Higher),
+            _ => None,
+        })
     }
 }
 

@@ -4,6 +4,8 @@ pub mod action;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::edits::Policy;
+
 /// The quality gate of machine-learning delivery.
 #[derive(Parser)]
 #[command(name = "mlgate", version, propagate_version = true, max_term_width = 100)]
@@ -17,6 +19,8 @@ pub struct Cli {
 pub enum Command {
     /// Judge the data and the model: every configured check, one report.
     Check(Box<CheckArgs>),
+    /// Comment on a pull request with a report made elsewhere, which is not trusted.
+    Comment(CommentArgs),
     /// Profile a table and print an mlgate.yml whose limits it passes with a margin.
     Suggest(SuggestArgs),
     /// Print a check's documentation page.
@@ -35,7 +39,7 @@ pub enum Command {
 }
 
 /// Inputs of `check`; the fields' names are the inputs' names, with hyphens.
-#[derive(Default, Args)]
+#[derive(Clone, Default, Args)]
 pub struct CheckArgs {
     /// Config files, one a line; later ones win. Without it mlgate.yml, if there is one.
     #[arg(long, value_name = "FILE", help_heading = "Where things are")]
@@ -135,9 +139,25 @@ pub struct CheckArgs {
     #[arg(long, value_name = "MB", help_heading = "Thresholds")]
     pub max_model_size_mb: Option<String>,
 
-    /// The token to read the baseline of a git ref with; `GITHUB_TOKEN` without it.
+    /// The token to speak to GitHub with; `GITHUB_TOKEN` without it.
     #[arg(long, value_name = "TOKEN", help_heading = "Talking")]
     pub github_token: Option<String>,
+    /// When the pull request gets a comment; `always` without it.
+    #[arg(long, value_name = "WHEN", help_heading = "Talking")]
+    pub comment: Option<CommentWhen>,
+    /// Which comment is this gate's; workflow, job and gate without it. A matrix must set it.
+    #[arg(long, value_name = "KEY", help_heading = "Talking")]
+    pub comment_key: Option<String>,
+    /// The name of the check run, or `off`; `mlgate: ` and the comment's key without it.
+    #[arg(long, value_name = "NAME", help_heading = "Talking")]
+    pub check_run: Option<String>,
+    /// Whose limits count where a pull request changes them; `head` without it.
+    #[arg(long, value_name = "WHOSE", help_heading = "Talking")]
+    pub policy: Option<Policy>,
+    /// Judge what a fork proposes beside a token that may write (`pull_request_target`).
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true,
+          value_parser = parse_bool, help_heading = "Talking")]
+    pub allow_untrusted_checkout: Option<bool>,
     /// What ends the run with exit code 1: `fail` without it; `never` turns 1 into 0, and nothing else.
     #[arg(long, value_name = "WHAT", help_heading = "Talking")]
     pub fail_on: Option<FailOn>,
@@ -163,6 +183,41 @@ pub struct SuggestArgs {
     pub delimiter: Option<char>,
 }
 
+/// Inputs of `comment`.
+#[derive(Debug, Default, Args)]
+pub struct CommentArgs {
+    /// The report, a file; without it the artifact of the workflow run that ended.
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<String>,
+    /// The artifact that holds the report; `mlgate-report` without it.
+    #[arg(long, value_name = "NAME")]
+    pub report_artifact: Option<String>,
+    /// The gate's config files, one a line; mlgate.yml without it. Both sides of the pull request are compared.
+    #[arg(long, value_name = "FILE")]
+    pub config: Vec<String>,
+    /// The token to speak to GitHub with; `GITHUB_TOKEN` without it.
+    #[arg(long, value_name = "TOKEN")]
+    pub github_token: Option<String>,
+    /// When the pull request gets a comment; `always` without it.
+    #[arg(long, value_name = "WHEN")]
+    pub comment: Option<CommentWhen>,
+    /// Which comment is this gate's; the name of the workflow that ended without it.
+    #[arg(long, value_name = "KEY")]
+    pub comment_key: Option<String>,
+}
+
+/// When a pull request gets a comment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub enum CommentWhen {
+    #[default]
+    Always,
+    /// When a check's status is another than last time.
+    Changes,
+    /// When the gate does not pass; a comment that is there is kept current.
+    Failures,
+    Off,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum GateChoice {
     Data,
@@ -184,6 +239,11 @@ fn parse_bool(text: &str) -> Result<bool, String> {
         "false" | "False" | "FALSE" => Ok(false),
         _ => Err("expected true or false".into()),
     }
+}
+
+/// What is wrong, without usage and help.
+pub fn first_line(error: &str) -> String {
+    error.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()
 }
 
 /// A list as an input gives it: one item a line, or JSON.

@@ -1,9 +1,14 @@
 //! What the commands do with the world: print, read, write.
 #![expect(clippy::disallowed_methods, reason = "edge: the process and its files")]
 
+mod base_gate;
 mod candidate;
 pub mod check;
+pub mod comment;
+mod notify;
 mod progress;
+mod talk;
+mod tell;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -17,7 +22,8 @@ use crate::checks;
 use crate::cli::{SuggestArgs, action};
 use crate::docs;
 use crate::engine;
-use crate::github::contents::Repository;
+use crate::github::api::Repository;
+use crate::github::event::Event;
 use crate::github::{Github, annotations, outputs};
 use crate::plan::{self, CsvForm};
 use crate::problem::{Exit, Failure, Problem, nearest};
@@ -72,24 +78,46 @@ impl Context {
     /// Which paths may be read and written.
     ///
     /// # Errors
-    /// A workspace or data root that does not exist.
-    pub fn workspace(&self, data_root: Option<&str>) -> Result<Workspace, Failure> {
-        if !self.is_action {
-            return Ok(Workspace::command_line());
-        }
-        let root = self.variables.get("GITHUB_WORKSPACE").filter(|root| !root.is_empty()).map_or(".", String::as_str);
-        Workspace::action(Path::new(root), data_root.map(Path::new))
+    /// A workspace or data root that does not exist; an event that says nothing where it must be known.
+    pub fn workspace(&self, data_root: Option<&str>, trusts_checkout: bool) -> Result<Workspace, Failure> {
+        let workspace = if self.is_action {
+            let root = self.variables.get("GITHUB_WORKSPACE").filter(|root| !root.is_empty());
+            Workspace::action(Path::new(root.map_or(".", String::as_str)), data_root.map(Path::new))?
+        } else {
+            Workspace::command_line()
+        };
+        let Some(github) = self.github.as_ref().filter(|_| !trusts_checkout) else { return Ok(workspace) };
+        let repository = self.variables.get("GITHUB_REPOSITORY").map_or("", String::as_str);
+        // What started an event that cannot be read may have been a fork.
+        let foreign = match github.event() {
+            Ok(event) => event.is_foreign_beside_secrets(repository),
+            Err(problem) if github.has_secrets_beside_proposals() => return Err(Failure::unmeasured(problem)),
+            Err(_) => false,
+        };
+        let commit = github.commit.as_deref().unwrap_or_default();
+        Ok(if foreign { workspace.only_commit(commit) } else { workspace })
+    }
+
+    /// What started the run; nothing outside of GitHub, or where it cannot be told, which is said.
+    pub fn event(&self) -> Option<Event> {
+        let event = self.github.as_ref()?.event();
+        event.map_err(|problem| warn(&problem.to_string())).ok()
+    }
+
+    /// Whether the environment names a proxy.
+    pub fn is_proxied(&self) -> bool {
+        let names = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+        names.iter().any(|name| self.variables.get(*name).is_some_and(|value| !value.is_empty()))
     }
 
     /// This repository on GitHub, as the environment has it; `token` is the input's.
     pub fn repository(&self, token: Option<&str>) -> Option<Repository> {
         let get = |name: &str| self.variables.get(name).filter(|value| !value.is_empty()).cloned();
-        let proxied = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"].iter().any(|name| get(name).is_some());
         Some(Repository {
             api: get("GITHUB_API_URL").unwrap_or_else(|| "https://api.github.com".to_owned()),
             name: get("GITHUB_REPOSITORY")?,
             token: token.map(ToOwned::to_owned).or_else(|| get("GITHUB_TOKEN")),
-            proxied,
+            proxied: self.is_proxied(),
         })
     }
 
@@ -209,7 +237,7 @@ fn hex(bytes: &[u8]) -> String {
 /// # Errors
 /// A table that cannot be profiled.
 pub fn suggest(args: &SuggestArgs, context: &Context) -> Result<Exit, Failure> {
-    let workspace = context.workspace(None)?;
+    let workspace = context.workspace(None, false)?;
     let files = files::find(&args.data, &workspace)?;
     let delimiter = args.delimiter.map(plan::delimiter).transpose().map_err(Failure::usage)?;
     let csv = CsvForm { delimiter, null_values: Vec::new() }.for_files(&files);

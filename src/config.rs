@@ -4,6 +4,7 @@ pub mod document;
 pub mod entry;
 pub mod inputs;
 pub mod model;
+pub mod notify;
 pub mod schema;
 mod short;
 pub mod threshold;
@@ -16,18 +17,25 @@ use serde::de::DeserializeOwned;
 use serde_yaml::{Mapping, Value};
 
 use crate::check::Gate;
+use crate::checks;
 use crate::problem::{Problem, nearest};
 use crate::words::code;
 use document::{Document, join, prefix};
 pub use entry::{Beside, Entry};
 pub use model::ModelSection;
+pub use notify::NotifySection;
+use notify::When;
+
+/// What stands at the top of a file.
+const SECTIONS: [&str; 4] = ["data", "model", "notify", "rollout"];
 
 /// All files and inputs together, in the user's words.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Config {
     pub data: DataSection,
     pub model: ModelSection,
     pub entries: Vec<Entry>,
+    pub notify: NotifySection,
     /// Thresholds that a flat file leaves out, by its own keys.
     pub not_configured: Vec<String>,
     /// Whether a section could not be read, so that what it names seems not to be there.
@@ -91,11 +99,12 @@ impl Config {
                         config.model = model;
                     }
                 }
+                Some("notify") => config.notify = read_notify(document, value, problems).unwrap_or_default(),
                 Some(later @ "rollout") => problems.push(
                     Problem::new(format!("{later}: the {later} section comes with a later version of mlgate"))
                         .at(Some(document.place(later))),
                 ),
-                other => problems.push(unknown(document, "", &name_of(key, other), &["data", "model", "rollout"])),
+                other => problems.push(unknown(document, "", &name_of(key, other), &SECTIONS)),
             }
         }
         let mut names = BTreeSet::new();
@@ -128,6 +137,9 @@ impl Config {
             self.data.csv = later.data.csv;
         }
         self.model.merge(later.model);
+        if later.notify != NotifySection::default() {
+            self.notify = later.notify;
+        }
         // Entries of one file never replace each other, so only those that were here before can go.
         let before = self.entries.len();
         let mut replaced = vec![false; before];
@@ -185,6 +197,20 @@ impl Config {
         }
         read
     }
+}
+
+fn read_notify(document: &Document, value: &Value, problems: &mut Vec<Problem>) -> Option<NotifySection> {
+    const NAME: &str = "notify";
+    let section = read::<NotifySection>(value.clone()).map_err(|wrong| locate(document, NAME, wrong, problems)).ok()?;
+    for (path, message) in section.problems() {
+        let path = join(NAME, path);
+        problems.push(Problem::new(format!("{path}: {message}")).at(Some(document.place(&path))));
+    }
+    if section.waits_for(When::Drift) && checks::find("drift").is_none() {
+        let said = format!("{NAME}: drift is measured by a later version of mlgate, and never happens here");
+        problems.push(Problem::new(said).at(Some(document.place(NAME))));
+    }
+    Some(section)
 }
 
 /// Reads settings, and where they are wrong says every place and what is wrong there.
@@ -321,7 +347,7 @@ modle: {}
             "data.checks[2]: unknown field `severty`, expected one of severity, name, on, waiver, did you mean `severity`? at mlgate.yml line 7 column 7",
             "data.checks[2].missing_values.max_percent: 101 is not a percent from 0 to 100 at mlgate.yml line 6 column 25",
             "data.checks[3].on: unknown value `nowhere`, expected one of `training`, `test`, `reference`, `predictions` at mlgate.yml line 9 column 7",
-            "unknown field `modle`, expected one of data, model, rollout, did you mean `model`? at mlgate.yml line 10 column 1",
+            "unknown field `modle`, expected one of data, model, notify, rollout, did you mean `model`? at mlgate.yml line 10 column 1",
         ];
         assert_eq!(said, wanted);
     }

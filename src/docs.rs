@@ -129,23 +129,33 @@ fn pretty(value: &Value) -> String {
     format!("{value:#}\n")
 }
 
-/// Inputs of the Action in the order of `--help`: name, description, heading.
+/// Inputs of the Action: those of `check` in the order of `--help`, then what else `comment` has. Name, description,
+/// heading.
 fn inputs() -> Vec<(String, String, String)> {
+    const OTHERS: &str = "Only with `command: comment`";
     let cli = Cli::command();
-    let check = cli.find_subcommand("check").cloned().unwrap_or_default();
     let described = |arg: &Arg| {
         let name = arg.get_long().filter(|name| !matches!(*name, "list-checks" | "help" | "version"))?;
         let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-        Some((name.to_owned(), help, arg.get_help_heading().unwrap_or_default().to_owned()))
+        Some((name.to_owned(), help, arg.get_help_heading().unwrap_or(OTHERS).to_owned()))
     };
-    check.get_arguments().filter_map(described).collect()
+    let mut all: Vec<(String, String, String)> = Vec::new();
+    for command in ["check", "comment"].iter().filter_map(|name| cli.find_subcommand(name)) {
+        for input in command.get_arguments().filter_map(described) {
+            if !all.iter().any(|known| known.0 == input.0) {
+                all.push(input);
+            }
+        }
+    }
+    all
 }
 
 /// action.yml with its inputs and outputs made anew; the rest stays as it is.
 fn action(now: &str) -> String {
     let quoted = |text: &str| Value::from(text).to_string();
-    let mut part =
-        String::from("inputs:\n  command:\n    description: \"What to do; `check` judges\"\n    default: check\n");
+    let mut part = String::from(
+        "inputs:\n  command:\n    description: \"What to do: `check` judges, `comment` posts a report made elsewhere\"\n    default: check\n",
+    );
     for (name, help, _) in inputs() {
         let _ = writeln!(part, "  {name}:\n    description: {}", quoted(&help));
         if name == DEFAULTED {

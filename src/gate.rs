@@ -146,7 +146,8 @@ fn verdict(
         hint: None,
         values: serde_json::Map::new(),
         examples: Vec::new(),
-        waiver: None,
+        // Every report lists it, also where it is not needed.
+        waiver: entry.waiver,
         at: entry.place,
     };
     let finding = match finding {
@@ -175,13 +176,10 @@ fn verdict(
         verdict.examples = finding.examples;
     }
     if matches!(verdict.status, Status::Fail | Status::Inconclusive) {
-        if let Some(waiver) = entry.waiver {
-            if in_force(&waiver.until, now) {
-                verdict.status = Status::Warn;
-            } else {
-                verdict.hint = Some(format!("its waiver ended on {}", waiver.until));
-            }
-            verdict.waiver = Some(waiver);
+        match &verdict.waiver {
+            Some(waiver) if in_force(&waiver.until, now) => verdict.status = Status::Warn,
+            Some(waiver) => verdict.hint = Some(format!("its waiver ended on {}", waiver.until)),
+            None => {}
         }
         if entry.severity == Severity::Warn {
             verdict.status = Status::Warn;

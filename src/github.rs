@@ -2,19 +2,32 @@
 #![expect(clippy::disallowed_methods, reason = "edge: writes the runner's files")]
 
 pub mod annotations;
+pub mod api;
+pub mod artifact;
+pub mod check_run;
+pub mod comment;
 pub mod contents;
+pub mod dispatch;
+pub mod event;
 pub mod outputs;
+pub mod workflow;
 
 use std::collections::BTreeMap;
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use event::Event;
+use workflow::Step;
+
 use crate::problem::Problem;
 use crate::report::Pipeline;
+use crate::words::code;
 
 /// Over this, the runner shows nothing of a summary at all.
 const LARGEST_SUMMARY: usize = 1 << 20;
+/// GitHub caps what it sends at 25 MB.
+const LARGEST_EVENT: u64 = 30_000_000;
 
 /// The workflow run this process is part of.
 #[derive(Debug, Clone)]
@@ -22,8 +35,20 @@ pub struct Github {
     output: Option<PathBuf>,
     summary: Option<PathBuf>,
     workspace: Option<PathBuf>,
+    event_path: Option<PathBuf>,
+    event_name: String,
     pub commit: Option<String>,
     pub pipeline: Pipeline,
+    /// The workflow's name.
+    pub workflow: String,
+    /// The branch or tag that the run is of.
+    pub branch: String,
+    /// This step of the workflow.
+    pub step: Step,
+    /// The page of the run.
+    pub url: Option<String>,
+    /// Who caused it.
+    pub actor: String,
 }
 
 impl Github {
@@ -34,14 +59,59 @@ impl Github {
             output: get("GITHUB_OUTPUT").map(PathBuf::from),
             summary: get("GITHUB_STEP_SUMMARY").map(PathBuf::from),
             workspace: get("GITHUB_WORKSPACE").map(PathBuf::from),
+            event_path: get("GITHUB_EVENT_PATH").map(PathBuf::from),
+            event_name: get("GITHUB_EVENT_NAME").unwrap_or_default(),
             commit: get("GITHUB_SHA"),
+            workflow: get("GITHUB_WORKFLOW").unwrap_or_default(),
+            branch: get("GITHUB_REF_NAME").unwrap_or_default(),
+            step: Step {
+                file: get("GITHUB_WORKFLOW_REF").as_deref().and_then(workflow_file).unwrap_or_default(),
+                job: get("GITHUB_JOB").unwrap_or_default(),
+                action: get("GITHUB_ACTION").unwrap_or_default(),
+                repository: get("GITHUB_ACTION_REPOSITORY").unwrap_or_default(),
+            },
+            url: run_url(&get),
+            actor: get("GITHUB_ACTOR").unwrap_or_default(),
             pipeline: Pipeline {
+                pull_request: None,
                 workflow_ref: get("GITHUB_WORKFLOW_REF"),
                 workflow_sha: get("GITHUB_WORKFLOW_SHA"),
                 run_id: get("GITHUB_RUN_ID").and_then(|id| id.parse().ok()),
                 run_attempt: get("GITHUB_RUN_ATTEMPT").and_then(|attempt| attempt.parse().ok()),
             },
         })
+    }
+
+    /// What started the run.
+    ///
+    /// # Errors
+    /// Its payload cannot be read.
+    pub fn event(&self) -> Result<Event, Problem> {
+        let Some(path) = &self.event_path else {
+            return Ok(Event { name: self.event_name.clone(), ..Event::default() });
+        };
+        let broken = |said: String| Problem::new(format!("the event {} {said}", code(&path.to_string_lossy())));
+        let file = std::fs::File::open(path).map_err(|error| broken(format!("could not be read: {error}")))?;
+        let mut text = String::new();
+        let read = std::io::Read::read_to_string(&mut std::io::Read::take(file, LARGEST_EVENT), &mut text);
+        read.map_err(|error| broken(format!("could not be read: {error}")))?;
+        Event::parse(&self.event_name, &text).map_err(broken)
+    }
+
+    /// Whether runs of this event have the base branch's secrets, whoever caused them.
+    pub fn has_secrets_beside_proposals(&self) -> bool {
+        matches!(self.event_name.as_str(), "pull_request_target" | "workflow_run")
+    }
+
+    /// Whether the token can be expected to write nothing, and why.
+    pub fn reads_only(&self, event: &Event) -> Option<&'static str> {
+        let is_proposal = event.name == "pull_request";
+        let is_from_fork = event.pull_request.as_ref().is_some_and(event::PullRequest::is_from_fork);
+        match (is_proposal, is_from_fork, self.actor.as_str()) {
+            (true, true, _) => Some("a fork"),
+            (true, _, "dependabot[bot]") => Some("Dependabot"),
+            _ => None,
+        }
     }
 
     /// Appends outputs for later steps.
@@ -80,6 +150,18 @@ impl Github {
         inside.unwrap_or_else(|| path.to_owned()).to_string_lossy().into_owned()
     }
 
+    /// Where people read the files that were judged: an address that a path and `#L1` can follow.
+    pub fn files(&self, event: &Event) -> Option<String> {
+        let (run, _) = self.url.as_ref()?.split_once("/actions/runs/")?;
+        let head = event.pull_request.as_ref().map(|pull_request| &pull_request.head.sha);
+        Some(format!("{run}/blob/{}/", head.or(self.commit.as_ref())?))
+    }
+
+    /// A file of the repository, where it is checked out.
+    pub fn in_workspace(&self, path: &str) -> PathBuf {
+        self.workspace.as_deref().unwrap_or(Path::new(".")).join(path)
+    }
+
     /// Gives what was written as root to the workspace's owner, so that a self-hosted runner can clean up.
     pub fn give_to_owner<'a>(&self, folder: &Path, names: impl Iterator<Item = &'a str>) {
         use std::os::unix::fs::{MetadataExt, chown};
@@ -95,6 +177,17 @@ impl Github {
             let _ = chown(&path, Some(owner.uid()), Some(owner.gid()));
         }
     }
+}
+
+/// `octo/risk/.github/workflows/gate.yml@refs/heads/main` → `.github/workflows/gate.yml`.
+fn workflow_file(reference: &str) -> Option<String> {
+    let (path, _) = reference.split_once('@')?;
+    path.splitn(3, '/').nth(2).map(ToOwned::to_owned)
+}
+
+fn run_url(get: &impl Fn(&str) -> Option<String>) -> Option<String> {
+    let server = get("GITHUB_SERVER_URL").unwrap_or_else(|| "https://github.com".to_owned());
+    Some(format!("{server}/{}/actions/runs/{}", get("GITHUB_REPOSITORY")?, get("GITHUB_RUN_ID")?))
 }
 
 fn append(path: &Path, text: &str) -> std::io::Result<()> {

@@ -10,6 +10,7 @@ pub mod predictions;
 pub mod recorded;
 pub mod candidate;
 pub mod condition;
+pub mod edits;
 pub mod plan;
 pub mod workspace;
 pub mod table;
@@ -28,6 +29,7 @@ pub mod http;
 pub mod mlflow;
 pub mod baseline;
 pub mod github;
+pub mod notify;
 pub mod suggest;
 pub mod docs;
 pub mod commands;
@@ -59,6 +61,7 @@ fn dispatch(arguments: Vec<OsString>, context: &Context) -> Exit {
         };
         match cli.command {
             Command::Check(args) => commands::check::run(&args, &arguments, context),
+            Command::Comment(args) => commands::comment::run(&args, context),
             Command::Suggest(args) => commands::suggest(&args, context),
             Command::Explain { check } => commands::explain(&check),
             Command::Schema => commands::schema(),

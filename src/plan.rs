@@ -10,7 +10,7 @@ use crate::checks;
 use crate::cli::{CheckArgs, FailOn, GateChoice, size};
 use crate::config::document::prefix;
 use crate::config::model::{BaselineSection, Missing, PredictionsSection};
-use crate::config::{Config, Entry, ModelSection};
+use crate::config::{Config, Entry, ModelSection, NotifySection};
 use crate::limit::Plain;
 use crate::predictions::Names;
 use crate::problem::{Problem, nearest};
@@ -20,6 +20,8 @@ use crate::table::files::Files;
 use crate::words::code;
 
 const DEFAULT_MEMORY: usize = 1_000_000_000;
+/// The config of a run that names none.
+pub const DEFAULT_CONFIG: &str = "mlgate.yml";
 
 /// A run that can be carried out.
 pub struct Plan {
@@ -28,6 +30,7 @@ pub struct Plan {
     pub model: ModelPlan,
     pub csv: CsvForm,
     pub entries: Vec<PlannedEntry>,
+    pub notify: NotifySection,
     pub target: Option<String>,
     pub timestamp: Option<String>,
     /// Microseconds since 1970 UTC.
@@ -106,11 +109,7 @@ pub fn plan(config: Config, args: &CheckArgs, clock: i64) -> Result<Plan, Vec<Pr
         (Role::Reference, Gate::Data, &section.reference),
         (Role::Predictions, Gate::Model, &predictions.path),
     ];
-    let runs = |gate: Gate| match args.gate {
-        None => true,
-        Some(GateChoice::Data) => gate == Gate::Data,
-        Some(GateChoice::Model) => gate == Gate::Model,
-    };
+    let runs = |gate: Gate| runs(gate, args);
     let model = if runs(Gate::Model) {
         model_plan(&config.model, predictions.clone(), &mut problems)
     } else {
@@ -128,7 +127,7 @@ pub fn plan(config: Config, args: &CheckArgs, clock: i64) -> Result<Plan, Vec<Pr
     // A table that no entry looks at counts too, but not that of a gate that does not run.
     let mut wanted: BTreeSet<Role> = named.iter().filter(|(_, gate, _)| runs(*gate)).map(|(role, ..)| *role).collect();
     for entry in config.entries {
-        if !runs(entry.check.gate) || !only.is_empty() && !only.contains(&entry.check.id) {
+        if !is_asked_for(&entry, args) {
             continue;
         }
         if entry.broken {
@@ -158,6 +157,7 @@ pub fn plan(config: Config, args: &CheckArgs, clock: i64) -> Result<Plan, Vec<Pr
         model,
         csv: CsvForm { delimiter, null_values: csv.null_values },
         entries,
+        notify: config.notify,
         target: config.data.target,
         timestamp: config.data.timestamp,
         now,
@@ -166,6 +166,35 @@ pub fn plan(config: Config, args: &CheckArgs, clock: i64) -> Result<Plan, Vec<Pr
         show_values: args.show_values.unwrap_or(false),
         not_configured: config.not_configured,
     })
+}
+
+/// The config files that are meant, as they were named.
+///
+/// # Errors
+/// What is wrong with the list.
+pub fn config_names(args: &CheckArgs) -> Result<Vec<String>, String> {
+    let mut names = Vec::new();
+    for text in &args.config {
+        names.extend(crate::cli::list(text)?);
+    }
+    if names.is_empty() {
+        names.push(DEFAULT_CONFIG.to_owned());
+    }
+    Ok(names)
+}
+
+/// Whether the entry's gate runs, and its check is one of those that `only` picks, if it picks any.
+pub fn is_asked_for(entry: &Entry, args: &CheckArgs) -> bool {
+    let only: Vec<String> = args.only.iter().filter_map(|text| crate::cli::list(text).ok()).flatten().collect();
+    runs(entry.check.gate, args) && (only.is_empty() || only.iter().any(|id| id == entry.check.id))
+}
+
+fn runs(gate: Gate, args: &CheckArgs) -> bool {
+    match args.gate {
+        None => true,
+        Some(GateChoice::Data) => gate == Gate::Data,
+        Some(GateChoice::Model) => gate == Gate::Model,
+    }
 }
 
 /// An entry with its check read; `lacks` says whether its table and which parts are not there.

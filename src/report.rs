@@ -1,5 +1,6 @@
 //! The report: one value that every sink renders, `fn(&Report) -> String`.
 
+pub mod digest;
 pub mod junit;
 pub mod markdown;
 #[cfg(test)]
@@ -12,6 +13,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::edits::GateEdits;
 use crate::verdict::{Status, Verdict};
 use crate::words;
 
@@ -37,6 +39,9 @@ pub struct Report {
     pub tables: BTreeMap<String, TableSummary>,
     pub model: Model,
     pub baseline: Option<serde_json::Value>,
+    /// What the pull request changes of the gate that judged it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate_edits: Option<GateEdits>,
     /// Checks that a flat config leaves out, by its own keys.
     pub not_configured: Vec<String>,
     pub gates: Vec<GateReport>,
@@ -65,10 +70,21 @@ pub struct ConfigFile {
 /// The workflow run that made the report, where there is one.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Pipeline {
+    /// The pull request that was judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull_request: Option<PullRequest>,
     pub workflow_ref: Option<String>,
     pub workflow_sha: Option<String>,
     pub run_id: Option<u64>,
     pub run_attempt: Option<u64>,
+}
+
+/// A pull request, and the commits at its two ends.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct PullRequest {
+    pub number: u64,
+    pub head_sha: String,
+    pub base_sha: String,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -96,6 +112,12 @@ pub struct GateReport {
 }
 
 impl Report {
+    /// The commit that people know: of a pull request its own, not that of its merge.
+    pub fn head(&self) -> Option<&str> {
+        let pull_request = self.pipeline.pull_request.as_ref().map(|pull_request| pull_request.head_sha.as_str());
+        pull_request.or(self.commit.as_deref())
+    }
+
     pub fn verdicts(&self) -> impl Iterator<Item = &Verdict> {
         self.gates.iter().flat_map(|gate| &gate.checks)
     }

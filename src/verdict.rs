@@ -175,6 +175,11 @@ impl Status {
         }
     }
 
+    /// Whether somebody should look at it.
+    pub fn needs_a_person(self) -> bool {
+        self.blocks() || self == Self::Warn
+    }
+
     /// Whether the run is stopped by it; a warning stops it only with `fail-on: warn`.
     pub fn blocks(self) -> bool {
         matches!(self, Self::Fail | Self::Inconclusive | Self::Error)
@@ -257,6 +262,23 @@ impl Verdict {
             None => self.check.clone(),
         }
     }
+
+    /// What it is about, in words: `range · age on test (adults only)`.
+    pub fn title(&self) -> String {
+        let after = |before: &str, text: Option<&str>, behind: &str| {
+            text.map(|text| format!("{before}{text}{behind}")).unwrap_or_default()
+        };
+        [
+            self.check.clone(),
+            after(" · ", self.subject.as_deref(), ""),
+            after(" (", self.average(), ")"),
+            after(" by ", self.by(), ""),
+            after(" on ", self.on.as_deref(), ""),
+            after(" (", self.name.as_deref(), ")"),
+        ]
+        .concat()
+    }
+
     /// Where the rule stands: `mlgate.yml:12`, or `input min-rows`.
     pub fn rule(&self) -> Option<String> {
         self.at.as_ref().map(|at| format!("{}:{}", at.file, at.line))

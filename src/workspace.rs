@@ -4,6 +4,8 @@
 //! symlinks, never by how it is written.
 #![expect(clippy::disallowed_methods, reason = "edge: asks the file system where paths lead")]
 
+mod checkout;
+
 use std::io::ErrorKind;
 use std::path::{Component, Path, PathBuf};
 
@@ -14,6 +16,8 @@ use crate::words::code;
 pub struct Workspace {
     /// Canonical; none on a command line.
     bounds: Option<Bounds>,
+    /// The only commit that may be read, where a fork's could lie beside secrets.
+    only: Option<String>,
 }
 
 #[derive(Debug, Clone)]
@@ -25,7 +29,7 @@ struct Bounds {
 impl Workspace {
     /// Every path is allowed.
     pub fn command_line() -> Self {
-        Self { bounds: None }
+        Self { bounds: None, only: None }
     }
 
     /// Paths must lead into `root`, or, to be read, into `data_root`.
@@ -35,7 +39,14 @@ impl Workspace {
     pub fn action(root: &Path, data_root: Option<&Path>) -> Result<Self, Failure> {
         let root = folder(root, "the workspace")?;
         let data_root = data_root.map(|data_root| folder(data_root, "`data-root`")).transpose()?;
-        Ok(Self { bounds: Some(Bounds { root, data_root }) })
+        Ok(Self { bounds: Some(Bounds { root, data_root }), only: None })
+    }
+
+    /// The same, and what is read must be checked out of this commit.
+    #[must_use]
+    pub fn only_commit(mut self, sha: &str) -> Self {
+        self.only = Some(sha.to_ascii_lowercase());
+        self
     }
 
     /// A path to be read, as it was written. It need not exist.
@@ -85,12 +96,34 @@ impl Workspace {
     /// # Errors
     /// Usage: it leads out of the workspace.
     pub fn admit(&self, path: &Path) -> Result<(), Failure> {
-        let Some(bounds) = &self.bounds else { return Ok(()) };
-        let real = real(path)?;
-        if real.starts_with(&bounds.root) || bounds.data_root.as_ref().is_some_and(|root| real.starts_with(root)) {
+        if self.bounds.is_none() && self.only.is_none() {
             return Ok(());
         }
-        Err(bounds.refuse(path, "the input `data-root` names one more folder that may be read"))
+        let real = real(path)?;
+        if let Some(bounds) = self.bounds.as_ref().filter(|bounds| !real.starts_with(&bounds.root)) {
+            let is_beside = bounds.data_root.as_ref().is_some_and(|root| real.starts_with(root));
+            let refuse = || bounds.refuse(path, "the input `data-root` names one more folder that may be read");
+            return if is_beside { Ok(()) } else { Err(refuse()) };
+        }
+        self.trust(&real)
+    }
+
+    /// Whether the file is of the one commit that may be read.
+    fn trust(&self, real: &Path) -> Result<(), Failure> {
+        let Some(only) = &self.only else { return Ok(()) };
+        let found = checkout::commit_of(real);
+        if found.as_ref() == Some(only) {
+            return Ok(());
+        }
+        let of = found.map_or("no checkout that can be told".to_owned(), |sha| format!("commit {}", code(&sha)));
+        let problem = Problem::new(format!(
+            "{} is of {of}, and this run has secrets that a fork's files must not meet",
+            shown(real)
+        ));
+        Err(Failure::usage(problem.hint(
+            "judge pull requests in a workflow on `pull_request`, and let one on `workflow_run` comment \
+             (`command: comment`); `allow-untrusted-checkout: true` takes the risk",
+        )))
     }
 }
 

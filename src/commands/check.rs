@@ -4,37 +4,30 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use chrono::{SecondsFormat, Utc};
-use sha2::{Digest, Sha256};
 
-use super::{Context, candidate, progress, warn};
+use super::tell::{Sinks, sha256};
+use super::{Context, base_gate, candidate, progress};
 use crate::baseline::{self, Predictions};
-use crate::cli::{self, CheckArgs, FailOn};
-use crate::config::Config;
+use crate::cli::{CheckArgs, FailOn};
 use crate::config::document::{Document, LARGEST};
-use crate::config::inputs;
+use crate::config::{Config, NotifySection, inputs};
 use crate::engine::{self, Source};
 use crate::gate;
-use crate::github::{annotations, outputs};
-use crate::plan::{self, Plan};
+use crate::github::event::Event;
+use crate::github::outputs;
+use crate::plan::{self, DEFAULT_CONFIG, Plan};
 use crate::problem::{Exit, Failure, Problem};
-use crate::report::{self, ConfigFile, GateReport, Report, RunResult, TableSummary, Tool};
+use crate::report::{self, ConfigFile, GateReport, Pipeline, PullRequest, Report, RunResult, TableSummary, Tool};
 use crate::table::{Role, TableInfo, files};
 use crate::words::code;
 use crate::workspace::Workspace;
 
-const DEFAULT_CONFIG: &str = "mlgate.yml";
 const DEFAULT_REPORT_DIR: &str = "mlgate-report";
-const JSON: &str = "report.json";
-const MARKDOWN: &str = "report.md";
-const JUNIT: &str = "junit.xml";
-const SARIF: &str = "results.sarif";
-/// The one flag whose value is secret.
-const TOKEN: &str = "--github-token";
 
 /// # Errors
 /// Usage, configuration, or a report that cannot be handed over.
@@ -43,31 +36,20 @@ pub fn run(args: &CheckArgs, command: &[OsString], context: &Context) -> Result<
         super::say(&crate::docs::list_of_checks());
         return Ok(Exit::Passed);
     }
-    let workspace = context.workspace(args.data_root.as_deref())?;
+    let trusts_checkout = args.allow_untrusted_checkout.unwrap_or(false);
+    let workspace = context.workspace(args.data_root.as_deref(), trusts_checkout)?;
     let folder = args.report_dir.as_deref().unwrap_or(DEFAULT_REPORT_DIR);
     let folder = workspace.resolve_for_writing(folder)?;
-    std::fs::create_dir_all(&folder).map_err(|error| {
-        let shown = code(&folder.to_string_lossy());
-        Failure::unmeasured(
-            Problem::new(format!("the report folder {shown} could not be made: {error}"))
-                .hint("name another folder with `report-dir`"),
-        )
-    })?;
-    // Neither a crash nor a full disk may leave an earlier run's report for this one's.
-    for name in [JSON, MARKDOWN, JUNIT, SARIF] {
-        let path = folder.join(name);
-        if path.symlink_metadata().is_ok() {
-            std::fs::remove_file(&path).map_err(|error| {
-                let shown = code(&path.to_string_lossy());
-                Failure::unmeasured(Problem::new(format!("the earlier report {shown} could not be removed: {error}")))
-            })?;
-        }
-    }
-    let mut run = Run { context, folder, started: Utc::now(), clock: Instant::now(), configs: Vec::new() };
+    let event = context.event().unwrap_or_default();
+    let sinks = Sinks::open(context, folder, &event, args, command)?;
+    let mut run = Run { context, event: &event, started: Utc::now(), clock: Instant::now(), configs: Vec::new() };
     match run.judge(args, &workspace) {
-        Ok((report, fail_on)) => run.tell(&report, fail_on, command),
+        Ok(judged) => sinks.tell(&judged),
         Err(failure) => {
-            run.leave_failure(&failure);
+            let mut report = run.report(RunResult::Error, Vec::new());
+            report.summary = outputs::summary(&failure.problems);
+            report.problems = failure.problems.iter().map(ToString::to_string).collect();
+            sinks.leave_failure(&report, &failure);
             Err(failure)
         }
     }
@@ -76,16 +58,22 @@ pub fn run(args: &CheckArgs, command: &[OsString], context: &Context) -> Result<
 /// One run of `check`.
 struct Run<'a> {
     context: &'a Context,
-    folder: PathBuf,
+    event: &'a Event,
     started: chrono::DateTime<Utc>,
     clock: Instant,
     configs: Vec<ConfigFile>,
 }
 
 impl Run<'_> {
-    fn judge(&mut self, args: &CheckArgs, workspace: &Workspace) -> Result<(Report, FailOn), Failure> {
+    fn judge(&mut self, args: &CheckArgs, workspace: &Workspace) -> Result<Judged, Failure> {
         let (mut config, mut problems) = self.read_configs(args, workspace)?;
         problems.extend(inputs::apply(&mut config, args));
+        let (args, config, gate_edits) = if problems.is_empty() {
+            base_gate::hold(self.context, self.event, args, config)?
+        } else {
+            (args.clone(), config, None)
+        };
+        let args = &args;
         let plan = match plan::plan(config, args, self.started.timestamp_micros()) {
             Ok(plan) if problems.is_empty() => plan,
             Ok(_) => return Err(Failure { exit: Exit::Usage, problems }),
@@ -98,6 +86,7 @@ impl Run<'_> {
             return Err(Failure::usage(self.nothing_to_check(args)));
         }
         let fail_on = plan.fail_on;
+        let notify = plan.notify.clone();
         let not_configured = plan.not_configured.clone();
         let known = candidate::open(&plan, args, workspace, self.context)?;
         let (sources, infos, tables) = open_tables(&plan, known.predictions.as_ref(), workspace)?;
@@ -126,21 +115,18 @@ impl Run<'_> {
         report.baseline = candidate.baseline.reported();
         report.model = known.model;
         report.not_configured = not_configured;
+        report.gate_edits = gate_edits;
         report.summary = report.summed_up();
-        Ok((report, fail_on))
+        Ok(Judged { report, fail_on, notify })
     }
 
     /// What the files say, and what is wrong with it; a file that is no config at all ends the run.
     fn read_configs(&mut self, args: &CheckArgs, workspace: &Workspace) -> Result<(Config, Vec<Problem>), Failure> {
-        let mut named = Vec::new();
-        for text in &args.config {
-            named.extend(
-                cli::list(text).map_err(|message| Failure::usage(Problem::new(format!("input config: {message}"))))?,
-            );
-        }
+        let mut named = plan::config_names(args)
+            .map_err(|message| Failure::usage(Problem::new(format!("input config: {message}"))))?;
         // A link to nothing is a config that cannot be read, not one that is not there.
-        if named.is_empty() && Path::new(DEFAULT_CONFIG).symlink_metadata().is_ok() {
-            named.push(DEFAULT_CONFIG.to_owned());
+        if args.config.is_empty() && Path::new(DEFAULT_CONFIG).symlink_metadata().is_err() {
+            named.clear();
         }
         let mut problems = Vec::new();
         let mut unread = false;
@@ -182,6 +168,17 @@ impl Run<'_> {
         Problem::new(message).hint(format!("`mlgate suggest {data} > {DEFAULT_CONFIG}` writes a config to start from"))
     }
 
+    /// The workflow run, and the pull request it is of.
+    fn pipeline(&self) -> Pipeline {
+        let pipeline = self.context.github.as_ref().map(|github| github.pipeline.clone()).unwrap_or_default();
+        let pull_request = self.event.pull_request.as_ref().map(|pull_request| PullRequest {
+            number: pull_request.number,
+            head_sha: pull_request.head.sha.clone(),
+            base_sha: pull_request.base.sha.clone(),
+        });
+        Pipeline { pull_request, ..pipeline }
+    }
+
     fn report(&self, result: RunResult, gates: Vec<GateReport>) -> Report {
         Report {
             schema_version: 1,
@@ -193,77 +190,22 @@ impl Run<'_> {
             duration_ms: u64::try_from(self.clock.elapsed().as_millis()).unwrap_or(u64::MAX),
             commit: self.context.github.as_ref().and_then(|github| github.commit.clone()),
             config: self.configs.clone(),
-            pipeline: self.context.github.as_ref().map(|github| github.pipeline.clone()).unwrap_or_default(),
+            pipeline: self.pipeline(),
             tables: BTreeMap::new(),
             model: report::Model::default(),
             baseline: None,
+            gate_edits: None,
             not_configured: Vec::new(),
             gates,
         }
     }
+}
 
-    /// Hands the report to every sink; one that fails is a warning, the outputs of an Action excepted.
-    fn tell(&self, report: &Report, fail_on: FailOn, command: &[OsString]) -> Result<Exit, Failure> {
-        let options = report::markdown::Options { reproduce: Some(command_line(command)), ..Default::default() };
-        let markdown = report::markdown::render(report, &options);
-        let json = report.to_json();
-        let written = self.write_files(&[
-            (JSON, &json),
-            (MARKDOWN, &markdown),
-            (JUNIT, &report::junit::render(report)),
-            (SARIF, &report::sarif::render(report)),
-        ]);
-        super::say_styled(&report::terminal::render(report, terminal_width()));
-        let path = self.folder.join(JSON);
-        if let Some(github) = &self.context.github {
-            for line in annotations::render(report) {
-                super::say(&format!("{line}\n"));
-            }
-            if let Err(problem) = github.write_summary(&markdown) {
-                warn(&problem.message);
-            }
-            let file = written.is_ok().then(|| (github.relative(&path), sha256(&json)));
-            self.context.write_outputs(&outputs::of(report, file))?;
-        }
-        if let Err(problem) = written {
-            return Err(Failure::unmeasured(problem));
-        }
-        Ok(match report.result {
-            RunResult::Passed => Exit::Passed,
-            RunResult::Blocked if fail_on == FailOn::Never => Exit::Passed,
-            RunResult::Blocked => Exit::Blocked,
-            RunResult::Error => Exit::Unmeasured,
-        })
-    }
-
-    /// A run without verdicts leaves a report too, that says why.
-    fn leave_failure(&self, failure: &Failure) {
-        let mut report = self.report(RunResult::Error, Vec::new());
-        report.summary = outputs::summary(&failure.problems);
-        report.problems = failure.problems.iter().map(ToString::to_string).collect();
-        let files = [(JSON, report.to_json()), (MARKDOWN, report::markdown::failure(&failure.problems))];
-        let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
-        if let Err(problem) = self.write_files(&files) {
-            warn(&problem.to_string());
-        }
-    }
-
-    fn write_files(&self, files: &[(&str, &str)]) -> Result<(), Problem> {
-        let broken = |path: &Path, error: std::io::Error| {
-            Problem::new(format!("the report could not be written to {}: {error}", code(&path.to_string_lossy())))
-                .hint("name another folder with `report-dir`")
-        };
-        for (name, text) in files {
-            let path = self.folder.join(name);
-            std::fs::write(&path, text).map_err(|error| broken(&path, error))?;
-        }
-        if self.context.is_action
-            && let Some(github) = &self.context.github
-        {
-            github.give_to_owner(&self.folder, files.iter().map(|(name, _)| *name));
-        }
-        Ok(())
-    }
+/// A report, and what is to be done with it.
+pub struct Judged {
+    pub report: Report,
+    pub fail_on: FailOn,
+    pub notify: NotifySection,
 }
 
 /// Opened tables, what is known of all, and how the report names them.
@@ -332,37 +274,4 @@ fn read_config(name: &str, path: &Path) -> Result<String, Problem> {
         Problem::new(format!("{} is not UTF-8 at byte {}", code(name), error.utf8_error().valid_up_to()))
             .hint("save the file as UTF-8")
     })
-}
-
-fn sha256(text: &str) -> String {
-    super::hex(&Sha256::digest(text.as_bytes()))
-}
-
-/// The command line as a shell would take it.
-fn command_line(command: &[OsString]) -> String {
-    let quote = |text: &str| {
-        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
-        if !text.is_empty() && text.chars().all(plain) {
-            text.to_owned()
-        } else if text.chars().any(char::is_control) {
-            format!("$'{}'", text.replace('\\', "\\\\").replace('\'', "\\'").replace('\n', "\\n").replace('\t', "\\t"))
-        } else {
-            format!("'{}'", text.replace('\'', "'\\''"))
-        }
-    };
-    // A token is in the environment of who repeats it, not in the report.
-    let mut secret = false;
-    let shown = command.iter().skip(1).map(|word| word.to_string_lossy()).filter(|word| {
-        let hide = secret || word.starts_with(TOKEN);
-        secret = word == TOKEN;
-        !hide
-    });
-    let words = shown.map(|word| quote(&word));
-    std::iter::once("mlgate".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
-}
-
-fn terminal_width() -> usize {
-    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
-    let measured = || terminal_size::terminal_size().map(|(terminal_size::Width(width), _)| usize::from(width));
-    columns.or_else(measured).unwrap_or(100).clamp(40, 160)
 }

@@ -185,12 +185,15 @@ impl Entry {
     pub fn is_replaced_by(&self, later: &Self) -> bool {
         match (&self.name, &later.name) {
             (Some(name), Some(other)) => name == other,
-            (None, None) => {
-                self.check.id == later.check.id
-                    && self.on == later.on
-                    && IDENTITY.iter().all(|key| self.identity(key) == later.identity(key))
-            }
+            (None, None) => self.is_about_the_same(later),
             _ => false,
         }
+    }
+
+    /// Whether both are one check of the same thing, whatever their names and limits.
+    pub fn is_about_the_same(&self, other: &Self) -> bool {
+        self.check.id == other.check.id
+            && self.on == other.on
+            && IDENTITY.iter().all(|key| self.identity(key) == other.identity(key))
     }
 }

@@ -130,6 +130,19 @@ impl BaselineSection {
         Ok(section)
     }
 
+    /// As it is written in short, and what it is allowed to lack.
+    pub fn said(&self) -> String {
+        let source = match self {
+            Self { mlflow: Some(mlflow), .. } => {
+                format!("mlflow:{}@{}", mlflow.name.as_deref().unwrap_or_default(), mlflow.alias)
+            }
+            Self { git: Some(git), .. } => format!("git:{}:{}", git.reference, git.path),
+            Self { path, .. } => path.clone().unwrap_or_default(),
+        };
+        let skips = if self.missing == Missing::Skip { " (missing: skip)" } else { "" };
+        format!("{source}{skips}").trim().to_owned()
+    }
+
     /// How many sources are named.
     pub fn sources(&self) -> usize {
         [self.mlflow.is_some(), self.git.is_some(), self.path.is_some()].into_iter().filter(|named| *named).count()

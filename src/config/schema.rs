@@ -3,7 +3,7 @@
 use schemars::{JsonSchema, schema_for};
 use serde_json::{Map, Value, json};
 
-use super::{Beside, DataSection, ModelSection};
+use super::{Beside, DataSection, ModelSection, NotifySection};
 use crate::check::Gate;
 use crate::checks;
 
@@ -31,6 +31,12 @@ pub fn schema() -> Value {
                 "type": "object",
                 "additionalProperties": false,
                 "properties": model,
+            },
+            "notify": {
+                "description": "Who is told of a run, and what it starts; never on a pull request.",
+                "type": "object",
+                "additionalProperties": false,
+                "properties": properties::<NotifySection>(),
             },
         },
         "$defs": definitions(),
@@ -94,6 +100,7 @@ fn definitions() -> Value {
     };
     take(schema_for!(DataSection).to_value());
     take(schema_for!(ModelSection).to_value());
+    take(schema_for!(NotifySection).to_value());
     take(schema_for!(Beside).to_value());
     for check in checks::ALL {
         take((check.schema)().to_value());

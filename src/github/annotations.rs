@@ -2,6 +2,8 @@
 
 use std::collections::HashSet;
 
+use serde_json::{Value, json};
+
 use crate::problem::{Place, Problem};
 use crate::report::Report;
 use crate::verdict::{Status, Verdict};
@@ -11,14 +13,15 @@ const MOST: usize = 10;
 /// The runner cuts messages here, in characters; the title and hint need some of it.
 const LONGEST: usize = 4000;
 
-/// The report's annotations, the worst first; the last of a level says how many more there are.
-pub fn render(report: &Report) -> Vec<String> {
+/// The annotations of these of the report's verdicts, the worst first; the last of a level says how many more there are.
+pub fn render(report: &Report, wanted: impl Fn(&Verdict) -> bool) -> Vec<String> {
     let mut lines = Vec::new();
-    for (level, wanted) in [("error", true), ("warning", false)] {
+    for (level, blocking) in [("error", true), ("warning", false)] {
         let verdicts: Vec<&Verdict> = report
             .worst_first()
             .into_iter()
-            .filter(|verdict| if wanted { verdict.status.blocks() } else { verdict.status == Status::Warn })
+            .filter(|verdict| if blocking { verdict.status.blocks() } else { verdict.status == Status::Warn })
+            .filter(|verdict| wanted(verdict))
             .collect();
         // One missing file makes every check an error: its reason is said once.
         let mut said = HashSet::new();
@@ -41,6 +44,40 @@ pub fn render(report: &Report) -> Vec<String> {
         }
     }
     lines
+}
+
+/// The annotations of a check run: those on lines, each as GitHub's API takes it; `relative` makes a path one of
+/// the repository.
+pub fn of_check_run(report: &Report, relative: &dyn Fn(&str) -> String) -> Vec<Value> {
+    /// A check run with thousands would take as many requests as an hour has.
+    const MOST: usize = 200;
+    let worst = report.worst_first();
+    let needy = worst.into_iter().filter(|verdict| verdict.status.needs_a_person());
+    let one = |verdict: &Verdict| {
+        let at = verdict.at.as_ref()?;
+        let hint = verdict.hint.as_ref().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+        let text = |text: &str, longest| crate::words::cut(&visible(text), longest);
+        Some(json!({
+            "path": relative(&at.file),
+            "start_line": at.line,
+            "end_line": at.line,
+            "annotation_level": if verdict.status.blocks() { "failure" } else { "warning" },
+            "title": text(&format!("{} {}", verdict.status.word(), verdict.title()), 250),
+            "message": text(&format!("{}{hint}", verdict.message), LONGEST),
+        }))
+    };
+    needy.filter_map(one).take(MOST).collect()
+}
+
+/// Lines stay lines; what changes how text looks is seen.
+fn visible(text: &str) -> String {
+    text.split('\n').map(crate::words::one_line).collect::<Vec<_>>().join("\n")
+}
+
+/// What went wrong beside the verdicts.
+pub fn warning(problem: &Problem) -> String {
+    let hint = problem.hint.as_ref().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
+    command("warning", None, "mlgate", &format!("{}{hint}", problem.message))
 }
 
 /// The annotations of the problems that ended the run.

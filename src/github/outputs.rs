@@ -10,7 +10,7 @@ use crate::report::{Report, RunResult};
 use crate::verdict::Status;
 
 /// Names and meanings; action.yml and README are made from it.
-pub const OUTPUTS: [(&str, &str); 13] = [
+pub const OUTPUTS: [(&str, &str); 14] = [
     ("result", "`passed`, `blocked` or `error`"),
     ("passed", "`true` or `false`"),
     ("data-result", "The data gate's result; empty where it did not run"),
@@ -24,6 +24,7 @@ pub const OUTPUTS: [(&str, &str); 13] = [
     ("model-name", "The candidate's name"),
     ("model-version", "The candidate's version"),
     ("baseline-version", "The version of the model in production: the registry's, or the commit of a git ref"),
+    ("comment-url", "The comment on the pull request; empty where there is none"),
 ];
 
 /// The outputs of a report; `file` are path and SHA-256 of report.json, where it could be written.

@@ -47,6 +47,7 @@ pub fn report(result: RunResult, checks: Vec<Verdict>) -> Report {
         tables: [("training".to_owned(), training)].into(),
         model: super::Model::default(),
         baseline: None,
+        gate_edits: None,
         not_configured: vec![],
         gates: vec![GateReport { gate: "data".into(), result, checks }],
     }

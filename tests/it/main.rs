@@ -4,10 +4,12 @@
 
 mod action;
 mod bad_input;
+mod comment;
 mod config;
 mod documents;
 mod examples;
 mod git;
+mod github;
 mod hostile;
 mod meanings;
 mod memory;
@@ -16,6 +18,8 @@ mod model;
 mod model_oracle;
 mod oracle;
 mod outcomes;
+mod notify;
 mod several;
 mod suggest;
+mod trust;
 mod world;

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::check::{Check, Named, Tables};
+use crate::check::{Check, Looser, Named, Tables};
 use crate::limit::{Percent, Plain, share};
 use crate::problem::Problem;
 use crate::statistic::{Breaches, Typed};
@@ -38,6 +38,7 @@ fn default_max_percent_other() -> Percent {
 
 impl Check for AllowedValues {
     const ID: &'static str = "allowed_values";
+    const LOOSER: &'static [(&'static str, Looser)] = &[("values", Looser::More)];
     type Needs = (Typed<u64>, Typed<Breaches>);
 
     fn validate(&self) -> Result<(), String> {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::json;
 
-use crate::check::{Check, Tables};
+use crate::check::{Check, Looser, Tables};
 use crate::problem::{Problem, nearest};
 use crate::statistic::Given;
 use crate::table::{Column, Kind};
@@ -94,6 +94,7 @@ impl Type {
 
 impl Check for Schema {
     const ID: &'static str = "schema";
+    const LOOSER: &'static [(&'static str, Looser)] = &[("required", Looser::Fewer)];
     type Needs = Given<Vec<Column>>;
 
     fn validate(&self) -> Result<(), String> {

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::check::{Check, Named, Part, Tables};
+use crate::check::{Check, Looser, Named, Part, Tables};
 use crate::evidence::{self, By, Confidence};
 use crate::inference::estimate::{Narrows, TOLERANCE};
 use crate::inference::proportion::{spread, wilson};
@@ -66,6 +66,8 @@ fn default_min_group_rows() -> u64 {
 impl Check for Fairness {
     const ID: &'static str = "fairness";
     const PARTS: &'static [Part] = &[Part::Predictions];
+    /// Smaller groups are left out.
+    const LOOSER: &'static [(&'static str, Looser)] = &[("min_group_rows", Looser::Higher)];
     type Needs = (Typed<Confusion>, Given<Option<String>>);
 
     fn validate(&self) -> Result<(), String> {

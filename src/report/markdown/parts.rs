@@ -4,8 +4,8 @@
 use std::collections::HashSet;
 use std::fmt::Write;
 
-use super::Options;
 use super::foreign::{code, plain, sentence};
+use super::{Before, Options, change};
 use crate::report::{Report, RunResult};
 use crate::verdict::{Status, Verdict};
 use crate::words;
@@ -17,13 +17,29 @@ const UNFOLDED: usize = 5;
 /// Those that are folded; report.json has the rest.
 const FOLDED: usize = 100;
 
+/// What happened, and to what.
 pub fn heading(report: &Report) -> String {
     let sign = match report.result {
         RunResult::Passed => Status::Pass.sign(),
         RunResult::Blocked => Status::Fail.sign(),
         RunResult::Error => Status::Error.sign(),
     };
-    format!("### {sign} {}", report.headline())
+    let gates: Vec<&str> = report.gates.iter().map(|gate| gate.gate.as_str()).collect();
+    let about = match (gates.as_slice(), &report.model.name) {
+        (["data"], _) => " · data".to_owned(),
+        (_, Some(name)) => {
+            let version = report.model.version.as_ref().map(|version| format!(" v{version}")).unwrap_or_default();
+            format!(" · {}", plain(&words::visible(&format!("{name}{version}"))))
+        }
+        (["model"], None) => " · model".to_owned(),
+        _ => String::new(),
+    };
+    format!("### {sign} {}{about}", report.headline())
+}
+
+/// A number and its unit in one line of a cell, whatever its width.
+fn tight(text: &str) -> String {
+    text.replace(' ', "&#160;")
 }
 
 /// The verdicts whose sentences open the page: the worst, and no sentence twice.
@@ -40,17 +56,31 @@ pub fn first_said<'a>(needy: &[&'a Verdict]) -> Vec<&'a Verdict> {
         .collect()
 }
 
-/// **What is so**, and what to do about it.
-pub fn claim(verdict: &Verdict) -> String {
-    format!("**{}**{}", sentence(&verdict.message, LONGEST), hint(verdict))
+/// What is so, and what to do about it: one a paragraph, several a list.
+pub fn claims(verdicts: &[&Verdict]) -> String {
+    match verdicts {
+        [one] => claim(one),
+        several => several.iter().map(|verdict| format!("- {}", claim(verdict))).collect::<Vec<_>>().join("\n"),
+    }
+}
+
+/// **What is so**: how that is known, and what to do about it.
+fn claim(verdict: &Verdict) -> String {
+    let said = verdict.message.split_once(": ").filter(|(claim, _)| claim.matches('`').count() % 2 == 0);
+    match said {
+        Some((claim, why)) => {
+            format!("**{}**: {}{}", sentence(claim, LONGEST), sentence(why, LONGEST), hint(verdict))
+        }
+        None => format!("**{}**{}", sentence(&verdict.message, LONGEST), hint(verdict)),
+    }
 }
 
 fn hint(verdict: &Verdict) -> String {
     verdict.hint.as_ref().map(|hint| format!(" ({})", sentence(hint, LONGEST))).unwrap_or_default()
 }
 
-/// `range · age on test (adults only)`.
-fn title(verdict: &Verdict) -> String {
+/// As [`Verdict::title`], with what others wrote neutralised.
+pub fn title(verdict: &Verdict) -> String {
     let short = |text: &str| plain(&words::visible(text));
     let mut title = short(&verdict.check);
     if let Some(subject) = &verdict.subject {
@@ -74,13 +104,13 @@ fn title(verdict: &Verdict) -> String {
 fn observed(verdict: &Verdict) -> String {
     let number = verdict.observed.map(|value| words::observed(value, verdict.limit.as_ref(), verdict.unit));
     let shares: Vec<_> = verdict.classes().into_iter().take(words::BARS).map(|(_, share)| share).collect();
-    let interval = verdict.interval().map(|ends| format!("({})", words::range(ends)));
-    let number = [number.unwrap_or_default(), interval.unwrap_or_default()].join(" ");
-    [words::sparkline(&shares), number].join(" ").trim().to_owned()
+    let number = [words::sparkline(&shares), number.unwrap_or_default()].join(" ");
+    let interval = verdict.interval().map(|ends| format!("<br>{}", tight(&words::range(ends)))).unwrap_or_default();
+    tight(number.trim()) + &interval
 }
 
-/// The candidate beside the model in production, metric by metric; folded where passing is to be quiet.
-pub fn comparisons(verdicts: &[&Verdict], quiet: bool) -> String {
+/// The candidate beside the model in production, metric by metric: folded, the answer in the fold's own line.
+pub fn comparisons(verdicts: &[&Verdict]) -> String {
     const LISTED: usize = 20;
     let compared: Vec<_> = verdicts
         .iter()
@@ -113,8 +143,8 @@ pub fn comparisons(verdicts: &[&Verdict], quiet: bool) -> String {
         }
         row
     });
-    let mut head = String::from("| Metric | Candidate | Production | Difference (+ is better) |");
-    let mut line = String::from("\n|---|--:|--:|--:|");
+    let mut head = String::from("| Metric | Candidate | Production | Difference |");
+    let mut line = String::from("\n|:--|--:|--:|--:|");
     if has_interval {
         head += " Its interval |";
         line += "--:|";
@@ -123,16 +153,35 @@ pub fn comparisons(verdicts: &[&Verdict], quiet: bool) -> String {
         head += " McNemar's p | p, adjusted over the run |";
         line += "--:|--:|";
     }
-    let inside = table(&(head + &line), rows);
-    if quiet { folded("beside the model in production", &inside) } else { inside }
+    let gains = compared.iter().take(UNFOLDED).map(|(verdict, candidate, baseline)| {
+        let subject = verdict.subject.as_deref().unwrap_or(&verdict.check);
+        let gain = verdict.number("gain").unwrap_or(candidate - baseline);
+        format!("{} {}", code(&words::visible(subject)), words::signed(gain, &[]))
+    });
+    let gains: Vec<String> = gains.collect();
+    let inside = table(&(head + &line), rows) + "\n\nMore is better: the sign is turned where less is.";
+    folded(&format!("Against production: {}", gains.join(", ")), &inside)
 }
 
 /// Slices of one verdict that are listed; report.json has the rest.
 const SLICES: usize = 30;
 
+/// The slices or groups of all of them, each table once.
+pub fn all_slices<'a>(verdicts: impl Iterator<Item = &'a Verdict>) -> String {
+    let mut tables: Vec<(String, Vec<String>)> = Vec::new();
+    for verdict in verdicts {
+        let Some(table) = slices(verdict) else { continue };
+        match tables.iter_mut().find(|(known, _)| *known == table) {
+            Some((_, titles)) => titles.push(title(verdict)),
+            None => tables.push((table, vec![title(verdict)])),
+        }
+    }
+    let folds = tables.iter().map(|(table, titles)| folded(&titles.join(", "), table));
+    folds.collect::<Vec<_>>().join("\n")
+}
+
 /// Its slices or groups, the worst first; nothing where it has none.
-pub fn slices(verdict: &Verdict) -> Option<String> {
-    const SHOWN: usize = 8;
+fn slices(verdict: &Verdict) -> Option<String> {
     let all = verdict.slices();
     let widest = all.iter().max_by_key(|slice| slice.measured.len())?;
     let titles: Vec<&str> = widest.measured.iter().map(|(title, ..)| *title).collect();
@@ -143,48 +192,57 @@ pub fn slices(verdict: &Verdict) -> Option<String> {
             let cell = slice.measured.iter().find(|(known, ..)| known == title).map(|(_, value, interval)| {
                 let limits: Vec<f64> = verdict.limit.iter().flat_map(|l| [l.min, l.max]).flatten().collect();
                 let value = value.map(|value| words::metric(value, &limits)).unwrap_or_default();
-                let interval = interval.map(|ends| format!(" ({})", words::range(ends)));
+                let interval = interval.map(|ends| format!("<br>{}", tight(&words::range(ends))));
                 value + &interval.unwrap_or_default()
             });
             let _ = write!(row, " {} |", cell.unwrap_or_default());
         }
         let _ = write!(row, " {} |", slice.rows.map(words::count).unwrap_or_default());
         if has_status {
-            let status = slice.status.map(|status| format!("{} {}", status.sign(), status.word())).unwrap_or_default();
+            let status = slice.status.map(status_words).unwrap_or_default();
             let why = slice.why.map(|why| format!(": {}", sentence(why, LONGEST / 4))).unwrap_or_default();
             let _ = write!(row, " {status}{why} |");
         }
         row
     });
     let what = if has_status { "Slice" } else { "Group" };
-    let level = verdict.level().map(|level| format!(" ({} interval)", words::percent(100.0 * level, &[])));
-    let titles: Vec<String> =
-        titles.iter().map(|title| format!("{title}{}", level.as_deref().unwrap_or_default())).collect();
     let head = format!("| {what} | {} | Rows |{}", titles.join(" | "), if has_status { " |" } else { "" });
-    let line = format!("|---|{}--:|{}", "--:|".repeat(titles.len()), if has_status { "---|" } else { "" });
+    let line = format!("|:--|{}--:|{}", "--:|".repeat(titles.len()), if has_status { ":--|" } else { "" });
     let inside = table(&format!("{head}\n{line}"), rows);
     let more = all.len().saturating_sub(SLICES);
-    let more =
-        if more > 0 { format!("\n\nand {} more in report.json", words::count(more as u64)) } else { String::new() };
-    if all.len() <= SHOWN {
-        return Some(format!("**{}**, the worst first:\n\n{inside}", title(verdict)));
-    }
-    let count = words::count(all.len() as u64);
-    Some(folded(&format!("{}: {count} {}s, the worst first", title(verdict), what.to_lowercase()), &(inside + &more)))
+    let mut after = vec!["The worst first".to_owned()];
+    after.extend(verdict.level().map(|level| format!("each interval at {}", words::percent(100.0 * level, &[]))));
+    after.extend((more > 0).then(|| format!("{} more in report.json", words::count(more as u64))));
+    Some(format!("{inside}\n\n{}.", after.join(", ")))
+}
+
+/// `❌ FAIL`, in one line.
+fn status_words(status: Status) -> String {
+    tight(&format!("{} {}", status.sign(), status.word()))
 }
 
 fn limit(verdict: &Verdict) -> String {
-    verdict.limit.map(|limit| words::limit(&limit, verdict.unit)).unwrap_or_default()
+    verdict.limit.map(|limit| tight(&words::limit(&limit, verdict.unit))).unwrap_or_default()
 }
 
-/// The table of what needs a person.
-pub fn needy_table(verdicts: &[&Verdict]) -> String {
-    let rows = verdicts.iter().map(|verdict| {
-        let rule = verdict.rule().map(|rule| code(&words::visible(&rule))).unwrap_or_default();
-        let (sign, word) = (verdict.status.sign(), verdict.status.word());
-        format!("| {sign} {word} | {} | {} | {} | {rule} |", title(verdict), observed(verdict), limit(verdict))
+/// The table of what needs a person, beside what it was before.
+pub fn needy_table(verdicts: &[&Verdict], before: &[Before]) -> String {
+    let columns: Vec<(String, Vec<String>)> = before.iter().filter_map(|one| change::column(one, verdicts)).collect();
+    let rows = verdicts.iter().enumerate().map(|(i, verdict)| {
+        let status = status_words(verdict.status);
+        let mut row = format!("| {status} | {} | {} | {} |", title(verdict), observed(verdict), limit(verdict));
+        for (_, cells) in &columns {
+            let _ = write!(row, " {} |", cells[i]);
+        }
+        row
     });
-    table("| | Check | Observed | Limit | Rule |\n|---|---|--:|--:|---|", rows)
+    let mut head = String::from("| | Check | Observed | Limit |");
+    let mut line = String::from("|:--|:--|--:|--:|");
+    for (name, _) in &columns {
+        let _ = write!(head, " {name} |");
+        line += "--:|";
+    }
+    table(&format!("{head}\n{line}"), rows)
 }
 
 /// What passed, folded.
@@ -201,7 +259,7 @@ pub fn passed(verdicts: &[&Verdict]) -> String {
     let notes =
         noted.take(FOLDED).map(|(verdict, note)| format!("\n- **{}**: {}", title(verdict), sentence(note, LONGEST)));
     let notes: String = notes.collect();
-    let inside = table("| Check | Observed | Limit |\n|---|--:|--:|", rows);
+    let inside = table("| Check | Observed | Limit |\n|:--|--:|--:|", rows);
     let separator = if notes.is_empty() { "" } else { "\n" };
     folded(&format!("{} passed", words::count(verdicts.len() as u64)), &format!("{inside}{separator}{notes}"))
 }
@@ -210,7 +268,7 @@ pub fn passed(verdicts: &[&Verdict]) -> String {
 pub fn skipped(verdicts: &[&Verdict]) -> String {
     let rows =
         verdicts.iter().map(|verdict| format!("| {} | {} |", title(verdict), sentence(&verdict.message, LONGEST / 4)));
-    folded(&format!("{} skipped", words::count(verdicts.len() as u64)), &table("| Check | Why |\n|---|---|", rows))
+    folded(&format!("{} skipped", words::count(verdicts.len() as u64)), &table("| Check | Why |\n|:--|:--|", rows))
 }
 
 fn table(head: &str, rows: impl Iterator<Item = String>) -> String {
@@ -273,21 +331,26 @@ fn list(items: impl ExactSizeIterator<Item = String>, tails: bool) -> String {
     }
 }
 
-/// Every failure that somebody accepted, with who, why and until when.
+/// Everything that somebody accepts for a while, with who, why and until when.
 pub fn waivers(verdicts: &[&Verdict]) -> String {
     const LISTED: usize = 20;
     let waived: Vec<_> = verdicts.iter().filter_map(|verdict| Some((verdict, verdict.waiver.as_ref()?))).collect();
     let mut out = String::new();
     for (verdict, waiver) in waived.iter().take(LISTED) {
-        let until = if verdict.status.blocks() { "was accepted until" } else { "until" };
+        let until = match verdict.status {
+            Status::Fail | Status::Inconclusive => "⚠️ no longer, since it ended on",
+            Status::Error => "is of no help with an error; until",
+            Status::Pass | Status::Skipped => "is not needed now; until",
+            Status::Warn => "until",
+        };
         let (day, owner) = (plain(&words::visible(&waiver.until)), code(&words::visible(&waiver.owner)));
         let reason = sentence(&waiver.reason, LONGEST / 4);
-        let _ = write!(out, "\n- **{}** {until} {day} by {owner}: {reason}", title(verdict));
+        let _ = write!(out, "\n- **{}** {until} {day}, by {owner}: {reason}", title(verdict));
     }
     if waived.len() > LISTED {
         let _ = write!(out, "\n- and {} more in report.json", words::count((waived.len() - LISTED) as u64));
     }
-    if out.is_empty() { out } else { format!("Waivers:{out}") }
+    if out.is_empty() { out } else { format!("Waived:{out}") }
 }
 
 pub fn not_configured(report: &Report) -> String {
@@ -298,7 +361,27 @@ pub fn not_configured(report: &Report) -> String {
     format!("Not configured: {}.", list(keys, false))
 }
 
-/// The last line: what was judged, by what, and how to do it again.
+/// An address without what could end it.
+pub fn address(text: &str) -> String {
+    text.chars().filter(|c| c.is_ascii_graphic() && !"<>()[]\\\"|`*_~".contains(*c) || *c == '_').collect()
+}
+
+/// A path as part of an address.
+fn encoded(path: &str) -> String {
+    crate::github::api::encoded(path.trim_start_matches("./"))
+}
+
+/// The command that repeats the run, where it can be copied.
+pub fn reproduce(options: &Options) -> String {
+    let Some(command) = &options.reproduce else { return String::new() };
+    let command = words::cut(&words::one_line(command), 2 * LONGEST);
+    // The fence is longer than any run of backticks in it.
+    let longest = command.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(3.max(longest + 1));
+    folded("Repeat it", &format!("{fence}sh\n{command}\n{fence}"))
+}
+
+/// The last line: what was judged, by what, and where its rules are.
 pub fn quiet_line(report: &Report, options: &Options) -> String {
     let mut parts = vec![];
     let short = |text: &str| plain(&words::visible(text));
@@ -319,16 +402,28 @@ pub fn quiet_line(report: &Report, options: &Options) -> String {
         let gate = |gate: &crate::report::GateReport| format!("{} gate {}", short(&gate.gate), gate.result.word());
         parts.extend(report.gates.iter().take(UNFOLDED).map(gate));
     }
-    if let Some(commit) = &report.commit {
+    if let Some(commit) = report.head() {
         parts.push(format!("commit {}", code(&words::visible(&commit.chars().take(7).collect::<String>()))));
     }
-    if let Some(command) = &options.reproduce {
-        parts.push(format!("{} repeats this", code(&words::cut(&words::one_line(command), LONGEST))));
+    let needy = report.worst_first().into_iter().filter(|verdict| verdict.status.needs_a_person());
+    let places: Vec<_> = needy.filter_map(|verdict| verdict.at.as_ref()).collect();
+    if let Some(first) = places.first() {
+        let mut lines: Vec<u64> =
+            places.iter().filter(|place| place.file == first.file).map(|place| place.line).collect();
+        lines.sort_unstable();
+        lines.dedup();
+        let shown: Vec<String> = lines.iter().take(UNFOLDED).map(ToString::to_string).collect();
+        let more = if lines.len() > UNFOLDED { " …" } else { "" };
+        let what = if lines.len() == 1 { "line" } else { "lines" };
+        let file = plain(&words::visible(&first.file));
+        let file = match options.files.as_deref().map(|files| address(&format!("{files}{}", encoded(&first.file)))) {
+            Some(address) => format!("[{file}]({address}#L{})", lines.first().copied().unwrap_or(1)),
+            None => file,
+        };
+        parts.push(format!("rules: {file} {what} {}{more}", shown.join(", ")));
     }
     if let Some(link) = &options.link {
-        // What could end the address is taken out of it.
-        let link: String = link.chars().filter(|c| c.is_ascii_graphic() && !"<>()[]\\\"|`".contains(*c)).collect();
-        parts.push(format!("[full report]({link})"));
+        parts.push(format!("[the run, with the full report]({})", address(link)));
     }
     parts.push(format!("{} {}", short(&report.tool.name), short(&report.tool.version)));
     parts.push(words::duration(report.duration_ms));

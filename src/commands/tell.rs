@@ -1,0 +1,287 @@
+//! Hands a report to every sink. One that fails is a warning, the outputs of an Action and report.json excepted;
+//! none can change what was found.
+#![expect(clippy::disallowed_methods, reason = "edge: writes reports, asks the terminal's width")]
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use super::check::Judged;
+use super::talk::{Heard, Settings, Talk, Told};
+use super::{Context, notify, say, say_styled, warn};
+use crate::cli::{CheckArgs, FailOn, GateChoice};
+use crate::github::api::Api;
+use crate::github::event::Event;
+use crate::github::{annotations, outputs};
+use crate::http::block_on;
+use crate::problem::{Exit, Failure, Problem};
+use crate::report::markdown::{self, Options};
+use crate::report::{self, Report, RunResult};
+use crate::words::code;
+
+const JSON: &str = "report.json";
+const MARKDOWN: &str = "report.md";
+const JUNIT: &str = "junit.xml";
+const SARIF: &str = "results.sarif";
+/// Flags that are of no use to who repeats a run; the first one's value is a secret.
+const OWN: [&str; 7] =
+    ["--github-token", "--report-dir", "--comment", "--comment-key", "--check-run", "--policy", ALLOW];
+const ALLOW: &str = "--allow-untrusted-checkout";
+
+/// Where one run's report goes.
+pub struct Sinks<'a> {
+    context: &'a Context,
+    event: &'a Event,
+    folder: PathBuf,
+    talk: Option<Talk>,
+    options: Options,
+}
+
+impl<'a> Sinks<'a> {
+    /// Makes the folder, and takes an earlier run's report out of it.
+    ///
+    /// # Errors
+    /// The folder cannot be made or written.
+    pub fn open(
+        context: &'a Context,
+        folder: PathBuf,
+        event: &'a Event,
+        args: &CheckArgs,
+        command: &[OsString],
+    ) -> Result<Self, Failure> {
+        std::fs::create_dir_all(&folder).map_err(|error| {
+            let shown = code(&folder.to_string_lossy());
+            Failure::unmeasured(
+                Problem::new(format!("the report folder {shown} could not be made: {error}"))
+                    .hint("name another folder with `report-dir`"),
+            )
+        })?;
+        // Neither a crash nor a full disk may leave an earlier run's report for this one's.
+        for name in [JSON, MARKDOWN, JUNIT, SARIF] {
+            let path = folder.join(name);
+            if path.symlink_metadata().is_ok() {
+                std::fs::remove_file(&path).map_err(|error| {
+                    let shown = code(&path.to_string_lossy());
+                    let said = format!("the earlier report {shown} could not be removed: {error}");
+                    Failure::unmeasured(Problem::new(said))
+                })?;
+            }
+        }
+        let settings = Settings {
+            token: args.github_token.as_deref(),
+            when: args.comment,
+            key: args.comment_key.clone().unwrap_or_else(|| key(context, args)),
+            check_run: args.check_run.as_deref(),
+        };
+        let github = context.github.as_ref();
+        let options = Options {
+            reproduce: Some(command_line(command)),
+            link: github.and_then(|github| github.url.clone()),
+            files: github.and_then(|github| github.files(event)),
+            ..Options::default()
+        };
+        Ok(Self { context, event, folder, talk: Talk::new(context, event, settings), options })
+    }
+
+    /// # Errors
+    /// report.json or the outputs of an Action could not be written.
+    pub fn tell(&self, judged: &Judged) -> Result<Exit, Failure> {
+        let Judged { report, fail_on, notify } = judged;
+        let conclusion = match report.result {
+            RunResult::Passed => "success",
+            RunResult::Blocked if *fail_on == FailOn::Never => "neutral",
+            RunResult::Blocked | RunResult::Error => "failure",
+        };
+        let page = |options: &Options| markdown::render(report, options);
+        let written = self.hand_over(report, conclusion, &page, |markdown| {
+            say_styled(&report::terminal::render(report, terminal_width()));
+            let json = report.to_json();
+            let written = self.write_files(&[
+                (JSON, &json),
+                (MARKDOWN, markdown),
+                (JUNIT, &report::junit::render(report)),
+                (SARIF, &report::sarif::render(report)),
+            ]);
+            if let Some(github) = &self.context.github {
+                let file = written.is_ok().then(|| (github.relative(&self.folder.join(JSON)), sha256(&json)));
+                self.context.write_outputs(&outputs::of(report, file))?;
+            }
+            written.map_err(Failure::unmeasured)
+        });
+        notify::send(self.context, self.event, self.talk.as_ref(), notify, report);
+        written?;
+        Ok(match report.result {
+            RunResult::Passed => Exit::Passed,
+            RunResult::Blocked if *fail_on == FailOn::Never => Exit::Passed,
+            RunResult::Blocked => Exit::Blocked,
+            RunResult::Error => Exit::Unmeasured,
+        })
+    }
+
+    /// A run without verdicts leaves a report too, that says why.
+    pub fn leave_failure(&self, report: &Report, failure: &Failure) {
+        let page = |_: &Options| markdown::failure(&failure.problems);
+        let written = self.hand_over(report, "failure", &page, |markdown| {
+            self.write_files(&[(JSON, &report.to_json()), (MARKDOWN, markdown)]).map_err(Failure::unmeasured)
+        });
+        if let Err(failure) = written {
+            warn(&failure.to_string());
+        }
+    }
+
+    /// What was said before comes into the text, and `write` keeps the text before anything is sent.
+    fn hand_over(
+        &self,
+        report: &Report,
+        conclusion: &str,
+        page: &dyn Fn(&Options) -> String,
+        write: impl FnOnce(&str) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let Some(talk) = &self.talk else {
+            let written = self.write_all(report, &page(&self.options), write);
+            self.annotate(report, false);
+            return written;
+        };
+        let work = async {
+            let api = Api::connect(&talk.repository).await;
+            let heard = match &api {
+                Ok(api) => talk.listen(api).await,
+                Err(_) => Heard::default(),
+            };
+            let options = Options { before: talk.before(&heard), ..self.options.clone() };
+            let written = self.write_all(report, &page(&options), write);
+            let mut told = match api {
+                Ok(api) => {
+                    let relative = |path: &str| self.relative(path);
+                    let annotations = annotations::of_check_run(report, &relative);
+                    let within = |budget| page(&Options { budget, ..options.clone() });
+                    talk.tell(&api, report, &heard, conclusion, annotations, &within).await
+                }
+                Err(problem) => Told { troubles: vec![problem], ..Told::default() },
+            };
+            told.troubles.splice(0..0, heard.troubles);
+            (written, told)
+        };
+        match block_on(work) {
+            Ok((written, told)) => {
+                self.annotate(report, told.check_run);
+                self.say_what_was_told(&told);
+                written
+            }
+            Err(problem) => {
+                self.annotate(report, false);
+                Err(Failure::unmeasured(problem))
+            }
+        }
+    }
+
+    fn write_all(
+        &self,
+        report: &Report,
+        markdown: &str,
+        write: impl FnOnce(&str) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        let written = write(markdown);
+        // The summary of a failure is the context's, with those that have no report.
+        if let (Some(github), true) = (&self.context.github, report.problems.is_empty())
+            && let Err(problem) = github.write_summary(markdown)
+        {
+            warn(&problem.message);
+        }
+        written
+    }
+
+    /// On the lines of the rules; those that a check run shows already are left to it.
+    fn annotate(&self, report: &Report, has_check_run: bool) {
+        if self.context.github.is_some() {
+            let lines = annotations::render(report, |verdict| !has_check_run || verdict.at.is_none());
+            lines.iter().for_each(|line| say(&format!("{line}\n")));
+        }
+    }
+
+    fn say_what_was_told(&self, told: &Told) {
+        for problem in &told.troubles {
+            warn(&problem.to_string());
+            say(&format!("{}\n", annotations::warning(problem)));
+        }
+        for note in &told.notes {
+            say(&format!("{}\n", crate::words::log_safe(&format!("note: {note}"))));
+        }
+        if let Some(url) = &told.comment_url {
+            let url = [("comment-url", outputs::one_line(url))];
+            if let Err(failure) = self.context.write_outputs(&url) {
+                warn(&failure.to_string());
+            }
+        }
+    }
+
+    fn relative(&self, path: &str) -> String {
+        let github = self.context.github.as_ref();
+        github.map_or_else(|| path.to_owned(), |github| github.relative(Path::new(path)))
+    }
+
+    fn write_files(&self, files: &[(&str, &str)]) -> Result<(), Problem> {
+        let broken = |path: &Path, error: std::io::Error| {
+            Problem::new(format!("the report could not be written to {}: {error}", code(&path.to_string_lossy())))
+                .hint("name another folder with `report-dir`")
+        };
+        for (name, text) in files {
+            let path = self.folder.join(name);
+            std::fs::write(&path, text).map_err(|error| broken(&path, error))?;
+        }
+        if self.context.is_action
+            && let Some(github) = &self.context.github
+        {
+            github.give_to_owner(&self.folder, files.iter().map(|(name, _)| *name));
+        }
+        Ok(())
+    }
+}
+
+/// Workflow, job and, where one of them is picked, gate: what tells the comments of a pull request apart.
+fn key(context: &Context, args: &CheckArgs) -> String {
+    let Some(github) = &context.github else { return String::new() };
+    let gate = match args.gate {
+        None => "",
+        Some(GateChoice::Data) => "data",
+        Some(GateChoice::Model) => "model",
+    };
+    let parts = [github.workflow.as_str(), github.step.job.as_str(), gate];
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/")
+}
+
+pub fn sha256(text: &str) -> String {
+    super::hex(&Sha256::digest(text.as_bytes()))
+}
+
+/// The command line as a shell would take it.
+fn command_line(command: &[OsString]) -> String {
+    let quote = |text: &str| {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
+        if !text.is_empty() && text.chars().all(plain) {
+            text.to_owned()
+        } else if text.chars().any(char::is_control) {
+            format!("$'{}'", text.replace('\\', "\\\\").replace('\'', "\\'").replace('\n', "\\n").replace('\t', "\\t"))
+        } else {
+            format!("'{}'", text.replace('\'', "'\\''"))
+        }
+    };
+    // A token is in the environment of who repeats it, and whom to tell is not theirs to say.
+    let mut is_value = false;
+    let shown = command.iter().skip(1).map(|word| word.to_string_lossy()).filter(|word| {
+        let (name, value) = word.split_once('=').map_or((word.as_ref(), None), |(name, value)| (name, Some(value)));
+        let is_own = OWN.contains(&name);
+        let hide = is_value || is_own;
+        is_value = is_own && value.is_none() && name != ALLOW;
+        !hide
+    });
+    let words = shown.map(|word| quote(&word));
+    std::iter::once("mlgate".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
+}
+
+fn terminal_width() -> usize {
+    let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
+    let measured = || terminal_size::terminal_size().map(|(terminal_size::Width(width), _)| usize::from(width));
+    columns.or_else(measured).unwrap_or(100).clamp(40, 160)
+}

@@ -1,0 +1,185 @@
+//! What started the workflow run: the payload of its event, as far as mlgate asks. Pure.
+
+use serde_json::Value;
+
+/// The event of a run; what it lacks is simply not there.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Event {
+    /// `push`, `pull_request`, `workflow_run`, …
+    pub name: String,
+    /// The type within the event: `opened`, or that of a `repository_dispatch`.
+    pub action: Option<String>,
+    pub pull_request: Option<PullRequest>,
+    /// Of `workflow_run`: the run that ended.
+    pub run: Option<WorkflowRun>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PullRequest {
+    pub number: u64,
+    pub head: Side,
+    pub base: Side,
+}
+
+/// One of the two ends of a pull request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Side {
+    pub sha: String,
+    pub branch: String,
+    /// `owner/name`; of a fork that was deleted there is none.
+    pub repository: Option<String>,
+}
+
+/// A run of another workflow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WorkflowRun {
+    pub id: u64,
+    pub attempt: u64,
+    /// The workflow's own name.
+    pub name: String,
+    /// The event that started it.
+    pub event: String,
+    pub conclusion: String,
+    pub head: Side,
+    /// Who started it.
+    pub actor: String,
+    pub url: String,
+}
+
+impl Event {
+    /// Reads `GITHUB_EVENT_PATH`'s text; `name` is `GITHUB_EVENT_NAME`.
+    ///
+    /// # Errors
+    /// It is no JSON object.
+    pub fn parse(name: &str, text: &str) -> Result<Self, String> {
+        let payload: Value = serde_json::from_str(text).map_err(|error| format!("is no JSON: {error}"))?;
+        if !payload.is_object() {
+            return Err("is no JSON object".to_owned());
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            action: text_of(&payload["action"]),
+            pull_request: PullRequest::of(&payload["pull_request"]),
+            run: WorkflowRun::of(&payload["workflow_run"]),
+        })
+    }
+
+    /// Whether what runs may be what somebody proposes, and nobody has merged.
+    pub fn is_proposal(&self) -> bool {
+        let of_proposal = |name: &str| name.starts_with("pull_request");
+        of_proposal(&self.name) || self.run.as_ref().is_some_and(|run| of_proposal(&run.event))
+    }
+
+    /// Whether this run could have checked out a fork's commit beside a token that may write.
+    ///
+    /// Runs of `pull_request_target` and `workflow_run` have the base branch's secrets, whoever caused them;
+    /// whose commit is not said may be anyone's.
+    pub fn is_foreign_beside_secrets(&self, repository: &str) -> bool {
+        let head = match self.name.as_str() {
+            "pull_request_target" => self.pull_request.as_ref().map(|pull_request| &pull_request.head),
+            "workflow_run" => self.run.as_ref().map(|run| &run.head),
+            _ => return false,
+        };
+        head.is_none_or(|head| head.is_foreign(repository))
+    }
+}
+
+impl PullRequest {
+    /// Of a payload's `pull_request`, or of the API's answer, which has the same shape.
+    pub fn of(value: &Value) -> Option<Self> {
+        Some(Self {
+            number: value["number"].as_u64()?,
+            head: Side::of(&value["head"])?,
+            base: Side::of(&value["base"])?,
+        })
+    }
+
+    pub fn is_from_fork(&self) -> bool {
+        self.base.repository.as_deref().is_none_or(|base| self.head.is_foreign(base))
+    }
+}
+
+impl Side {
+    fn of(value: &Value) -> Option<Self> {
+        Some(Self {
+            sha: text_of(&value["sha"])?,
+            branch: text_of(&value["ref"]).unwrap_or_default(),
+            repository: text_of(&value["repo"]["full_name"]),
+        })
+    }
+
+    /// Names on GitHub differ in more than case.
+    fn is_foreign(&self, repository: &str) -> bool {
+        !self.repository.as_deref().is_some_and(|own| own.eq_ignore_ascii_case(repository))
+    }
+}
+
+impl WorkflowRun {
+    fn of(value: &Value) -> Option<Self> {
+        Some(Self {
+            id: value["id"].as_u64()?,
+            attempt: value["run_attempt"].as_u64().unwrap_or(1),
+            name: text_of(&value["name"]).unwrap_or_default(),
+            event: text_of(&value["event"]).unwrap_or_default(),
+            conclusion: text_of(&value["conclusion"]).unwrap_or_default(),
+            head: Side {
+                sha: text_of(&value["head_sha"])?,
+                branch: text_of(&value["head_branch"]).unwrap_or_default(),
+                repository: text_of(&value["head_repository"]["full_name"]),
+            },
+            actor: text_of(&value["actor"]["login"]).unwrap_or_default(),
+            url: text_of(&value["html_url"]).unwrap_or_default(),
+        })
+    }
+}
+
+fn text_of(value: &Value) -> Option<String> {
+    value.as_str().filter(|text| !text.is_empty()).map(ToOwned::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn event(name: &str, head: &Value) -> Event {
+        let pull = json!({
+            "number": 7,
+            "head": { "sha": "aa", "ref": "change", "repo": head },
+            "base": { "sha": "bb", "ref": "main", "repo": { "full_name": "octo/risk" } },
+        });
+        let run = json!({ "id": 1, "event": "pull_request", "head_sha": "aa", "head_repository": head });
+        Event::parse(name, &json!({ "pull_request": pull, "workflow_run": run }).to_string()).unwrap()
+    }
+
+    #[test]
+    fn a_fork_is_another_repository_or_one_that_is_gone() {
+        let from_fork = |head: Value| event("pull_request", &head).pull_request.unwrap().is_from_fork();
+        assert!(!from_fork(json!({ "full_name": "Octo/Risk" })));
+        assert!(from_fork(json!({ "full_name": "mallory/risk" })));
+        assert!(from_fork(Value::Null));
+    }
+
+    #[test]
+    fn foreign_code_stands_beside_secrets_in_two_events_only() {
+        let fork = json!({ "full_name": "mallory/risk" });
+        for (name, expected) in
+            [("pull_request", false), ("push", false), ("pull_request_target", true), ("workflow_run", true)]
+        {
+            assert_eq!(event(name, &fork).is_foreign_beside_secrets("octo/risk"), expected, "{name}");
+        }
+        let own = json!({ "full_name": "octo/risk" });
+        assert!(!event("pull_request_target", &own).is_foreign_beside_secrets("octo/risk"));
+        assert!(Event::parse("workflow_run", "{}").unwrap().is_foreign_beside_secrets("octo/risk"));
+    }
+
+    #[test]
+    fn a_payload_of_another_shape_is_no_pull_request() {
+        for text in ["{}", r#"{"pull_request": 3}"#, r#"{"pull_request": {"number": "7"}}"#] {
+            assert_eq!(Event::parse("pull_request", text).unwrap().pull_request, None, "{text}");
+        }
+        assert!(Event::parse("push", "[]").is_err());
+        assert!(Event::parse("push", "{").is_err());
+    }
+}

@@ -1,0 +1,98 @@
+//! What a workflow file gives an action: the `with:` of the step that runs it. Pure.
+
+use std::collections::BTreeMap;
+
+use serde_yaml::Value;
+
+/// Which step of which job this run is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Step {
+    /// `.github/workflows/gate.yml`.
+    pub file: String,
+    /// `GITHUB_JOB`.
+    pub job: String,
+    /// `GITHUB_ACTION`: the step's id, or a name that GitHub makes up, with `_2` where there are several.
+    pub action: String,
+    /// `GITHUB_ACTION_REPOSITORY`: `owner/name`; empty of an action of the repository itself.
+    pub repository: String,
+}
+
+/// The inputs that a workflow's text gives this step; `None` where it has no such step.
+pub fn inputs(text: &str, step: &Step) -> Option<BTreeMap<String, String>> {
+    let workflow: Value = serde_yaml::from_str(text).ok()?;
+    let steps = workflow.get("jobs")?.get(step.job.as_str())?.get("steps")?.as_sequence()?;
+    let ours: Vec<&Value> = steps.iter().filter(|one| step.is_used_by(one)).collect();
+    let by_id = ours.iter().find(|one| one.get("id").and_then(Value::as_str) == Some(&step.action));
+    let found = match (by_id, ours.as_slice()) {
+        (Some(found), _) => *found,
+        (None, [only]) => *only,
+        // GitHub numbers those without an id: `__mlgate_mlgate`, `__mlgate_mlgate_2`.
+        (None, several) => {
+            let number = step.action.rsplit('_').next().and_then(|last| last.parse::<usize>().ok()).unwrap_or(1);
+            several.iter().filter(|one| one.get("id").is_none()).nth(number.checked_sub(1)?)?
+        }
+    };
+    let with = found.get("with").and_then(Value::as_mapping).cloned().unwrap_or_default();
+    let text = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        other => serde_yaml::to_string(other).unwrap_or_default().trim().to_owned(),
+    };
+    Some(with.iter().filter_map(|(name, value)| Some((name.as_str()?.to_lowercase(), text(value)))).collect())
+}
+
+impl Step {
+    fn is_used_by(&self, step: &Value) -> bool {
+        let Some(uses) = step.get("uses").and_then(Value::as_str) else { return false };
+        if self.repository.is_empty() {
+            return uses.starts_with("./") || uses.contains("mlgate");
+        }
+        let named = uses.get(..self.repository.len()).is_some_and(|start| start.eq_ignore_ascii_case(&self.repository));
+        named && uses[self.repository.len()..].starts_with(['@', '/'])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WORKFLOW: &str = "
+on: pull_request
+jobs:
+  gate:
+    runs-on: ubuntu-24.04
+    steps:
+      - uses: actions/checkout@v6
+      - uses: mlgate/mlgate@v1
+        with: { min-rows: 1000, max-null-percent: 5.5, feature-ranges: 'age: { min: 0 }' }
+      - id: model
+        uses: mlgate/mlgate@v1
+        with: { Gate: model }
+      - uses: mlgate/mlgate@v1
+        with: { min-rows: 7 }
+";
+
+    fn of(job: &str, action: &str) -> Option<String> {
+        let step =
+            Step { file: String::new(), job: job.into(), action: action.into(), repository: "mlgate/mlgate".into() };
+        inputs(WORKFLOW, &step).map(|with| with.into_iter().map(|(k, v)| format!("{k}={v} ")).collect())
+    }
+
+    #[test]
+    fn a_step_is_found_by_its_id_or_its_number() {
+        assert_eq!(
+            of("gate", "__mlgate_mlgate").unwrap(),
+            "feature-ranges=age: { min: 0 } max-null-percent=5.5 min-rows=1000 "
+        );
+        assert_eq!(of("gate", "model").unwrap(), "gate=model ");
+        assert_eq!(of("gate", "__mlgate_mlgate_2").unwrap(), "min-rows=7 ");
+        assert_eq!(of("gate", "__mlgate_mlgate_3"), None);
+        assert_eq!(of("nowhere", "model"), None);
+    }
+
+    #[test]
+    fn what_is_no_workflow_has_no_step() {
+        for text in ["", "[", "jobs: 3", "jobs: {gate: {steps: 3}}", "jobs: {gate: {uses: ./x.yml}}"] {
+            assert_eq!(inputs(text, &Step { job: "gate".into(), ..Step::default() }), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Who else is told: an incoming webhook of Slack, or of anything that takes the same.
+
+use serde_json::json;
+
+use crate::http::{self, Patience};
+use crate::problem::Problem;
+use crate::report::Report;
+use crate::words::{cut, one_line};
+
+/// Characters of the reason.
+const LONGEST: usize = 600;
+
+/// What the message says beside the report.
+#[derive(Debug, Clone, Default)]
+pub struct About {
+    /// `octo/risk`.
+    pub repository: String,
+    /// The branch or tag that was judged.
+    pub branch: String,
+    /// The workflow run.
+    pub url: Option<String>,
+}
+
+/// The message, in Slack's mark-up: what happened, where, and the worst reasons.
+pub fn message(report: &Report, about: &About) -> String {
+    let commit: String = report.head().unwrap_or_default().chars().take(7).collect();
+    let place = [&about.repository, &about.branch, &commit].map(|part| escaped(part));
+    let place: Vec<&str> = place.iter().map(String::as_str).filter(|part| !part.is_empty()).collect();
+    let mut lines = vec![format!("*{}* · {}", escaped(&report.headline()), place.join(" "))];
+    let worst = report.worst_first();
+    let reasons = worst.iter().filter(|verdict| verdict.status.blocks()).map(|verdict| verdict.message.as_str());
+    let reasons = reasons.chain(report.problems.iter().map(String::as_str));
+    lines.extend(reasons.take(3).map(|reason| format!("• {}", escaped(&cut(&one_line(reason), LONGEST)))));
+    lines.extend(about.url.as_ref().map(|url| format!("<{}|the run>", escaped(url).replace('|', "%7C"))));
+    lines.join("\n")
+}
+
+/// Slack's three characters: with them gone nobody is called and nothing is linked
+/// (docs.slack.dev/messaging/formatting-message-text).
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// Posts it. The address is a secret: it is in no message.
+///
+/// # Errors
+/// It was not taken.
+pub async fn webhook(address: &str, text: &str, proxied: bool) -> Result<(), Problem> {
+    let failed = |said: String| Problem::new(format!("the webhook was not told: {said}"));
+    // What is wrong with an address would show some of it.
+    let url = http::address(address, "the webhook's address").map_err(|_| failed("its address is none".into()))?;
+    let client = http::client(&url, true, Patience::default(), proxied)
+        .await
+        .map_err(|_| failed("its address may not be spoken to: it must be https, and no link-local one".into()))?;
+    let request = client.post(url).header("content-type", "application/json").body(json!({ "text": text }).to_string());
+    let response = request.send().await.map_err(|error| failed(http::in_words(error)))?;
+    if response.status().is_success() { Ok(()) } else { Err(failed(format!("it answers {}", response.status()))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::sample;
+
+    #[test]
+    fn a_message_says_what_where_and_why() {
+        let mut report = sample::blocked();
+        report.gates[0].checks.retain(|verdict| verdict.check != "unique" && verdict.check != "target_distribution");
+        let about = About {
+            repository: "octo/risk".into(),
+            branch: "main".into(),
+            url: Some("https://github.com/octo/risk/actions/runs/1".into()),
+        };
+        let expected = "*Blocked: 2 of 7 checks failed, 1 warned* · octo/risk main 3f9c1ab
+• `income` is missing in 7.25 % of rows, at most 5 % allowed; so are `job`, `housing` and 5 more
+• `region` is missing from the table, and `age` is text, not integer
+<https://github.com/octo/risk/actions/runs/1|the run>";
+        assert_eq!(message(&report, &about), expected);
+    }
+
+    #[test]
+    fn nobody_is_called_by_foreign_text() {
+        let mut report = sample::blocked();
+        report.gates[0].checks[1].message = "<!channel> <https://evil|x> &lt;".into();
+        let text = message(&report, &About::default());
+        assert!(text.contains("• &lt;!channel&gt; &lt;https://evil|x&gt; &amp;lt;"), "{text}");
+    }
+}

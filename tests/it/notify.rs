@@ -1,0 +1,121 @@
+//! Who else is told, and what is started.
+
+use serde_json::{Value, json};
+
+use crate::github::{MERGE, Repository, act, uri};
+use crate::world::World;
+
+const DATA: &str = "a,b\n1,x\n2,y\n3,z\n";
+
+fn config(min: u32, notify: &str) -> String {
+    format!("data:\n  path: data.csv\n  checks:\n    - row_count: {{ min: {min} }}\nnotify: {notify}\n")
+}
+
+/// A run on `main` that needs `min` rows of three.
+fn world(repository: &Repository, event: &str, min: u32, notify: &str) -> World {
+    let world = World::new();
+    world.write("mlgate.yml", config(min, notify)).write("data.csv", DATA);
+    repository
+        .runs(world, event, &json!({ "action": "retrain" }))
+        .variable("GITHUB_REF_NAME", "main")
+        .variable("MLGATE_SLACK", format!("{}/_hook/{}", uri(), repository.name))
+}
+
+fn repository() -> Repository {
+    let sha = MERGE;
+    Repository::new(json!({ "refs": { "main": sha }, "commits": { sha: { "parents": [] } },
+        "files": { sha: { ".github/workflows/retrain.yml": "on: workflow_dispatch" } } }))
+}
+
+fn list(repository: &Repository, what: &str) -> Vec<Value> {
+    repository.state()[what].as_array().cloned().unwrap_or_default()
+}
+
+#[test]
+fn a_webhook_is_told_when_the_gate_blocks() {
+    let repository = repository();
+    let notify = "{ webhook: { url_env: MLGATE_SLACK } }";
+    act(&world(&repository, "push", 2, notify), &[]).exits(0);
+    assert_eq!(list(&repository, "hooks"), [] as [Value; 0]);
+    let ran = act(&world(&repository, "push", 5, notify), &[]).exits(1);
+    let [message] = list(&repository, "hooks").try_into().unwrap();
+    let text = message["text"].as_str().unwrap();
+    assert!(
+        text.starts_with(&format!("*Blocked: 1 of 1 check failed* · {} main 3333333\n• ", repository.name)),
+        "{text}"
+    );
+    assert!(text.ends_with("/actions/runs/42|the run>"), "{text}");
+    assert!(!ran.says("_hook"), "the address is a secret: {ran:#?}");
+    repository.is_as_described();
+}
+
+#[test]
+fn a_retraining_is_started_once_and_never_by_itself() {
+    let repository = repository();
+    act(&world(&repository, "schedule", 5, "{ dispatch: retrain }"), &[]).exits(1);
+    let [sent] = list(&repository, "dispatches").try_into().unwrap();
+    assert_eq!(sent["event_type"], "retrain");
+    assert_eq!(sent["client_payload"]["result"], "blocked");
+    assert_eq!(sent["client_payload"]["failed_checks"], json!(["row_count"]));
+    assert!(sent["client_payload"].as_object().unwrap().len() <= 10);
+    // The run that it started blocks too: it starts nothing.
+    let again = act(&world(&repository, "repository_dispatch", 5, "{ dispatch: retrain }"), &[]).exits(1);
+    assert!(again.says("nothing was started: this run is the one that would be"), "{again:#?}");
+    assert_eq!(list(&repository, "dispatches").len(), 1);
+    act(&world(&repository, "schedule", 5, "{ dispatch: { workflow: retrain.yml, ref: main } }"), &[]).exits(1);
+    let [started] = list(&repository, "workflow_dispatches").try_into().unwrap();
+    assert_eq!((&started["workflow_id"], &started["ref"]), (&json!("retrain.yml"), &json!("main")));
+    let own = act(&world(&repository, "schedule", 5, "{ dispatch: ml.yml }"), &[]).exits(1);
+    assert!(own.says("this run is the one that would be"), "{own:#?}");
+    repository.is_as_described();
+}
+
+#[test]
+fn a_pull_request_tells_nobody_and_starts_nothing() {
+    let repository = Repository::with_pull_request(&json!({}), &json!({}));
+    let world = World::new();
+    world
+        .write("mlgate.yml", config(5, "{ webhook: { url_env: MLGATE_SLACK }, dispatch: retrain }"))
+        .write("data.csv", DATA);
+    let world = repository.proposes(world).variable("MLGATE_SLACK", format!("{}/_hook/{}", uri(), repository.name));
+    act(&world, &[]).exits(1).saying("`notify` is not for pull requests");
+    assert_eq!((list(&repository, "hooks").len(), list(&repository, "dispatches").len()), (0, 0));
+}
+
+#[test]
+fn what_could_not_be_told_is_a_warning_and_no_verdict() {
+    let repository = repository();
+    let notify = "{ webhook: { url_env: MLGATE_SLACK } }";
+    repository.faults(json!([{ "path_contains": "/_hook/", "action": "answer", "status": 500, "body": "x" }]));
+    act(&world(&repository, "push", 5, notify), &[]).exits(1).saying("the webhook was not told: it answers 500");
+    let unset = world(&repository, "push", 5, "{ webhook: { url_env: MLGATE_OTHER } }");
+    act(&unset, &[]).exits(1).saying("MLGATE_OTHER is not set");
+    for (address, said) in [
+        ("http://192.0.2.1/secret-path", "must be https"),
+        ("https://169.254.169.254/secret-path", "link-local"),
+        ("no address, secret-path", "its address is none"),
+    ] {
+        let ran =
+            act(&world(&repository, "push", 5, notify).variable("MLGATE_SLACK", address), &[]).exits(1).saying(said);
+        assert!(!ran.says("secret-path"), "{ran:#?}");
+    }
+    repository.setup(json!({ "tokens": { "ghs_reader": { "permissions": { "contents": "read" } } } }));
+    let reader = world(&repository, "push", 5, "{ dispatch: retrain }").variable("GITHUB_TOKEN", "ghs_reader");
+    act(&reader, &[]).exits(1).saying("add `contents: write`");
+}
+
+#[test]
+fn a_config_cannot_name_any_secret() {
+    let world = World::new();
+    world
+        .write("data.csv", DATA)
+        .write("mlgate.yml", config(5, "{ webhook: { url_env: AWS_SECRET_ACCESS_KEY, on: [late] } }"));
+    world.check(&[]).exits(2).saying("notify.webhook.on[0]: unknown value `late`");
+    world.write("mlgate.yml", config(5, "{ webhook: { url_env: AWS_SECRET_ACCESS_KEY } }"));
+    world
+        .check(&[])
+        .exits(2)
+        .saying("notify.webhook.url_env: the name of such a variable starts with MLGATE_ at mlgate.yml line 5");
+    world.write("mlgate.yml", config(5, "{ dispatch: { event: retrain, on: [drift] } }"));
+    world.check(&[]).exits(2).saying("drift is measured by a later version");
+}

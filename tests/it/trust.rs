@@ -1,0 +1,352 @@
+//! Forks, foreign checkouts, edited gates: what a pull request may not do to its own judge.
+
+use std::io::{Cursor, Write};
+
+use serde_json::{Value, json};
+
+use crate::github::{BASE, HEAD, MERGE, Repository, act, checked_out, output, pull_request};
+use crate::world::World;
+
+const STRICT: &str =
+    "data:\n  path: data.csv\n  checks:\n    - row_count: { min: 100 }\n    - missing_values: { max_percent: 10 }\n";
+const LAX: &str =
+    "data:\n  path: data.csv\n  checks:\n    - row_count: { min: 2 }\n    - missing_values: { max_percent: 10 }\n";
+const DATA: &str = "a,b\n1,x\n2,y\n3,z\n";
+const FORK: &str = "mallory/risk";
+
+fn edited() -> Repository {
+    Repository::with_pull_request(&json!({ "mlgate.yml": STRICT }), &json!({ "mlgate.yml": LAX }))
+}
+
+fn world(repository: &Repository, config: &str) -> World {
+    let world = World::new();
+    world.write("mlgate.yml", config).write("data.csv", DATA);
+    repository.proposes(world)
+}
+
+#[test]
+fn a_gate_that_is_relaxed_passes_and_says_so() {
+    let repository = edited();
+    let ran = act(&world(&repository, LAX), &[]).exits(0);
+    assert_eq!(ran.report["gate_edits"]["policy"], "head");
+    assert_eq!(ran.report["gate_edits"]["edits"][0]["kind"], "relaxed");
+    let [(_, body)] = repository.comments().try_into().unwrap();
+    assert!(
+        body.contains(
+            "> [!WARNING]\n> **This pull request relaxes the gate: min of <code>row_count</code> 100 → 2** (mlgate.yml line 4)\n>\n> Judged by the pull request's own limits"
+        ),
+        "{body}"
+    );
+    repository.is_as_described();
+}
+
+#[test]
+fn the_policy_says_whose_limits_count() {
+    for (policy, exit, said) in
+        [("base", 1, "limits of <code>main</code>"), ("stricter", 1, "the stricter of its own limits")]
+    {
+        let repository = edited();
+        let ran = act(&world(&repository, LAX), &[("policy", policy)]).exits(exit);
+        assert_eq!(ran.verdicts()[0]["limit"]["min"], 100.0);
+        assert!(ran.markdown.contains(said), "{}", ran.markdown);
+    }
+    let repository = edited();
+    act(&world(&repository, STRICT), &[("policy", "stricter")]).exits(1);
+}
+
+#[test]
+fn a_rule_that_is_gone_a_goalpost_that_moved_and_a_waiver_are_listed() {
+    let base = "model:\n  predictions: { path: p.csv, key: key }\n  baseline: git:main:champion.csv\n  checks:\n    - metric: { name: accuracy, min: 0.6 }\n    - improvement: { metric: accuracy, min: -0.5 }\n    - beats_dummy\n";
+    let head = "model:\n  predictions: { path: p.csv, key: key }\n  baseline: weak.csv\n  checks:\n    - metric: { name: accuracy, min: 0.6 }\n      waiver: { owner: ann, reason: it is late, until: 2099-12-31 }\n    - improvement: { metric: accuracy, min: -0.5 }\n";
+    let files = json!({ "mlgate.yml": base, "champion.csv": crate::model::predictions(10) });
+    let repository = Repository::with_pull_request(&files, &json!({ "mlgate.yml": head }));
+    let world = World::new();
+    world.write("p.csv", crate::model::predictions(10)).write("weak.csv", crate::model::predictions(60));
+    world.write("mlgate.yml", head);
+    let world = repository.proposes(world);
+    let ran = act(&world, &[]).exits(0);
+    for said in [
+        "- waiver of <code>metric</code> · <code>accuracy</code> none → until 2099-12-31 by <code>ann</code>: it is late",
+        "<code>beats&#95;dummy</code> is gone",
+        "<code>model.baseline</code> <code>git&#58;main",
+        "<code>weak.csv</code>",
+        "is not needed now; until 2099-12-31, by <code>ann</code>",
+    ] {
+        assert!(
+            ran.markdown.contains(said) || ran.markdown.contains(&said.replace("&#95;", "_").replace("&#58;", ":")),
+            "{said} is not in {}",
+            ran.markdown
+        );
+    }
+    // What the candidate is measured against is part of the limit.
+    let ran = act(&world, &[("policy", "stricter")]).exits(0);
+    assert_eq!(ran.report["baseline"]["source"], "git");
+    assert_eq!(ran.report["gates"][0]["checks"].as_array().unwrap().len(), 3);
+    repository.is_as_described();
+}
+
+#[test]
+fn thresholds_in_the_workflow_are_read_too() {
+    let workflow = |with: &str| {
+        format!(
+            "on: pull_request\njobs:\n  gate:\n    runs-on: ubuntu-24.04\n    steps:\n      - uses: mlgate/mlgate@v1\n        with: {{ {with} }}\n"
+        )
+    };
+    let file = ".github/workflows/ml.yml";
+    let (base, head) =
+        (workflow("data: data.csv, min-rows: 100, policy: stricter"), workflow("data: data.csv, min-rows: 2"));
+    let repository = Repository::with_pull_request(&json!({ file: base }), &json!({ file: head }));
+    let world = World::new();
+    world.write("data.csv", DATA).write(file, &head);
+    let world = repository.proposes(world);
+    let ran = act(&world, &[("data", "data.csv"), ("min-rows", "2")]).exits(1);
+    assert_eq!(ran.report["gate_edits"]["policy"], "stricter", "the policy is the base branch's: {:#}", ran.report);
+    let said: Vec<&str> = ran.report["gate_edits"]["edits"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|edit| edit["rule"].as_str().unwrap())
+        .collect();
+    assert_eq!(said, ["input `policy`", "`row_count`"]);
+    repository.is_as_described();
+}
+
+#[test]
+fn an_expression_in_the_workflow_is_what_it_is_now() {
+    let workflow = "jobs: { gate: { steps: [ { uses: mlgate/mlgate@v1, with: { data: data.csv, min-rows: '${{ vars.ROWS }}' } } ] } }";
+    let file = ".github/workflows/ml.yml";
+    let repository = Repository::with_pull_request(&json!({ file: workflow }), &json!({ file: workflow }));
+    let world = World::new();
+    world.write("data.csv", DATA).write(file, workflow);
+    let ran = act(&repository.proposes(world), &[("data", "data.csv"), ("min-rows", "2")]).exits(0);
+    assert_eq!(ran.report["gate_edits"], Value::Null);
+}
+
+#[test]
+fn a_gate_of_the_base_that_cannot_be_read_is_said_or_ends_the_run() {
+    let unreadable = || {
+        let repository = edited();
+        repository.faults(
+            json!([{ "path_contains": "/contents/", "action": "answer", "status": 403, "body": { "message": "no" } }]),
+        );
+        repository
+    };
+    let ran = act(&world(&unreadable(), LAX), &[]).exits(0);
+    assert!(ran.markdown.contains("Whether this pull request relaxes its gate is not known"), "{}", ran.markdown);
+    act(&world(&unreadable(), LAX), &[("policy", "base")]).exits(3).saying("add `contents: read`");
+    let broken = Repository::with_pull_request(&json!({ "mlgate.yml": "data: [" }), &json!({ "mlgate.yml": LAX }));
+    act(&world(&broken, LAX), &[("policy", "stricter")]).exits(3).saying("mlgate.yml at main");
+}
+
+#[test]
+fn a_gate_that_did_not_change_is_not_talked_about() {
+    let repository = Repository::with_pull_request(&json!({ "mlgate.yml": LAX }), &json!({ "mlgate.yml": LAX }));
+    let ran = act(&world(&repository, LAX), &[]).exits(0);
+    assert_eq!(ran.report["gate_edits"], Value::Null);
+    let new = Repository::with_pull_request(&json!({}), &json!({ "mlgate.yml": LAX }));
+    assert_eq!(act(&world(&new, LAX), &[]).exits(0).report["gate_edits"], Value::Null);
+    new.is_as_described();
+}
+
+#[test]
+fn a_foreign_checkout_beside_secrets_is_refused() {
+    let repository = Repository::new(json!({}));
+    repository.setup(pull_request(FORK, &json!({ "mlgate.yml": LAX }), &json!({ "mlgate.yml": LAX })));
+    let target = |checkout: Option<(&str, &str)>| {
+        let world = World::new();
+        let folder = checkout.map_or("", |(folder, _)| folder);
+        world.write(&format!("{folder}mlgate.yml"), LAX.replace("data.csv", &format!("{folder}data.csv")));
+        world.write(&format!("{folder}data.csv"), DATA);
+        if let Some((folder, sha)) = checkout {
+            checked_out(&world, folder, sha);
+        }
+        let payload = repository.payload(FORK);
+        repository.runs(world, "pull_request_target", &payload).variable("GITHUB_SHA", BASE)
+    };
+    let refused = "this run has secrets that a fork's files must not meet";
+    act(&target(Some(("", HEAD))), &[]).exits(2).saying(refused);
+    act(&target(None), &[]).exits(2).saying(refused);
+    act(&target(Some(("pr/", HEAD))), &[("config", "pr/mlgate.yml")]).exits(2).saying(refused);
+    // Also where it is a command in a step, and not the Action.
+    target(Some(("", HEAD))).check(&[]).exits(2).saying(refused);
+    act(&target(Some(("", BASE))), &[]).exits(0);
+    act(&target(Some(("", HEAD))), &[("allow-untrusted-checkout", "true")]).exits(0);
+    let unknown = target(Some(("", HEAD)));
+    unknown.write("event.json", "{");
+    act(&unknown, &[]).exits(3).saying("is no JSON");
+}
+
+#[test]
+fn a_pull_request_of_the_repository_itself_is_no_foreign_code() {
+    let repository = edited();
+    let world = World::new();
+    world.write("mlgate.yml", LAX).write("data.csv", DATA);
+    checked_out(&world, "", HEAD);
+    let payload = repository.payload(&repository.name);
+    act(&repository.runs(world, "pull_request_target", &payload).variable("GITHUB_SHA", BASE), &[]).exits(0);
+}
+
+/// A repository with a fork's pull request, and a run of its gate that left these files.
+fn left_behind(files: &Value) -> Repository {
+    left(json!({ "name": "mlgate-report", "files": files }))
+}
+
+fn left(artifact: Value) -> Repository {
+    let repository = Repository::new(json!({}));
+    repository.setup(pull_request(FORK, &json!({ "mlgate.yml": STRICT }), &json!({ "mlgate.yml": LAX })));
+    repository
+        .setup(json!({ "runs": { "5": { "head_sha": HEAD, "event": "pull_request", "artifacts": [artifact] } } }));
+    repository
+}
+
+/// The world in which the second workflow runs: no checkout, and the event that names no pull request.
+fn afterwards(repository: &Repository, conclusion: &str) -> World {
+    let payload = json!({ "action": "completed", "workflow_run": {
+        "id": 5, "run_attempt": 1, "name": "gate", "event": "pull_request", "conclusion": conclusion,
+        "head_sha": HEAD, "head_branch": "change", "head_repository": { "full_name": FORK },
+        "actor": { "login": "mallory" }, "pull_requests": [],
+        "html_url": format!("https://github.example/{}/actions/runs/5", repository.name),
+    }});
+    repository.runs(World::new(), "workflow_run", &payload).variable("GITHUB_SHA", BASE)
+}
+
+/// The report of a run in the fork's pull request, as `check` leaves it there.
+fn report(data: &str) -> String {
+    let repository = Repository::new(json!({}));
+    repository.setup(pull_request(FORK, &json!({}), &json!({})));
+    repository.setup(json!({ "tokens": { "ghs_fork": { "permissions": { "contents": "read" } } } }));
+    let world = World::new();
+    world.write("mlgate.yml", LAX).write("data.csv", data);
+    let payload = repository.payload(FORK);
+    let world = repository.runs(world, "pull_request", &payload).variable("GITHUB_TOKEN", "ghs_fork");
+    let ran = act(&world, &[]);
+    assert!(ran.says("a pull request of a fork may only read"), "{ran:#?}");
+    assert!(!ran.stderr.contains("warning"), "a fork is no trouble: {}", ran.stderr);
+    assert_eq!(repository.comments(), []);
+    repository.is_as_described();
+    world.read("mlgate-report/report.json")
+}
+
+const COMMENT: [(&str, &str); 1] = [("command", "comment")];
+
+#[test]
+fn a_forks_report_is_commented_on_by_the_second_workflow() {
+    let repository = left_behind(
+        &json!({ "report.json": report("a,b\n1,x\n,y\n3,z\n"), "report.md": "![x](https://evil.example)" }),
+    );
+    let world = afterwards(&repository, "failure");
+    act(&world, &COMMENT).exits(0);
+    let [(login, body)] = repository.comments().try_into().unwrap();
+    assert_eq!(login, "github-actions[bot]");
+    assert!(
+        body.starts_with(
+            "<!-- mlgate:gate -->\n### ❌ Blocked: 1 of 2 checks failed · data\n\n> [!NOTE]\n> Reported by [this run]("
+        ),
+        "{body}"
+    );
+    assert!(body.contains("started by <code>mallory</code> with the code of <code>mallory/risk</code>: the pull request's own word, not verified."), "{body}");
+    assert!(body.contains("relaxes the gate: min of <code>row_count</code> 100 → 2"), "{body}");
+    assert!(!body.contains("evil"), "{body}");
+    assert!(output(&world, "comment-url").contains("#issuecomment-"));
+    // Never more than a comment.
+    assert_eq!((repository.check_runs(HEAD).len(), repository.check_runs(BASE).len()), (0, 0));
+    act(&world, &COMMENT).exits(0);
+    assert_eq!(repository.comments().len(), 1);
+    repository.is_as_described();
+}
+
+#[test]
+fn a_report_that_is_none_is_not_posted() {
+    let zip = |files: &[(&str, Vec<u8>)]| {
+        let mut writer = zip::ZipWriter::new(Cursor::new(Vec::new()));
+        for (name, bytes) in files {
+            writer.start_file(*name, zip::write::SimpleFileOptions::default()).unwrap();
+            writer.write_all(bytes).unwrap();
+        }
+        base64::Engine::encode(&base64::engine::general_purpose::STANDARD, writer.finish().unwrap().into_inner())
+    };
+    let good = report(DATA);
+    let lie = report("a,b\n1,x\n,y\n3,z\n").replace("\"result\": \"blocked\"", "\"result\": \"passed\"");
+    let check = |artifact: Value, said: &str| {
+        let repository = left(artifact);
+        act(&afterwards(&repository, "failure"), &COMMENT).exits(3).saying(said);
+        assert_eq!(repository.comments(), [], "{said}");
+        repository.is_as_described();
+    };
+    let files = |files: Value| json!({ "name": "mlgate-report", "files": files });
+    let raw = |zip: String| json!({ "name": "mlgate-report", "zip_base64": zip });
+    check(files(json!({ "report.md": "x" })), "holds no report.json");
+    check(files(json!({ "report.json": "{}" })), "cannot be believed");
+    check(files(json!({ "report.json": lie })), "it says passed, and its checks do not");
+    check(
+        files(json!({ "report.json": good.replace("\"schema_version\": 1", "\"schema_version\": 7") })),
+        "of version 7",
+    );
+    check(files(json!({ "a/report.json": good, "b/report.json": good })), "holds 2 files report.json");
+    check(raw(zip(&[("report.json", vec![b' '; 6_000_000])])), "over 5000000 bytes");
+    check(raw("bm8gemlw".into()), "is no zip archive");
+    check(json!({ "name": "another", "files": {} }), "left no artifact `mlgate-report`");
+}
+
+#[test]
+fn a_run_without_a_report_that_was_cancelled_is_no_error() {
+    let repository = left(json!({ "name": "another", "files": {} }));
+    act(&afterwards(&repository, "cancelled"), &COMMENT).exits(0).saying("the run was cancelled, and left no report");
+}
+
+#[test]
+fn a_report_of_an_older_commit_is_not_posted() {
+    let repository = left_behind(&json!({ "report.json": report(DATA) }));
+    let newer = "4444444444444444444444444444444444444444";
+    repository.setup(json!({ "pulls": [{ "number": 7, "head": { "sha": newer, "ref": "change", "repo": FORK }, "base": { "sha": BASE, "ref": "main" } }] }));
+    act(&afterwards(&repository, "success"), &COMMENT).exits(0).saying("no longer the head of an open pull request");
+    assert_eq!(repository.comments(), []);
+}
+
+#[test]
+fn what_contradicts_github_is_said_with_the_report() {
+    let other = report(DATA).replace(HEAD, MERGE);
+    let repository = left_behind(&json!({ "report.json": other }));
+    act(&afterwards(&repository, "failure"), &COMMENT).exits(0);
+    let [(_, body)] = repository.comments().try_into().unwrap();
+    for said in ["it is of another commit than its workflow run", "it says passed, and its workflow run failed"] {
+        assert!(body.contains(said), "{body}");
+    }
+    let foreign = report(DATA);
+    let judged_by = foreign.split("\"sha256\": \"").nth(1).unwrap().split('"').next().unwrap().to_owned();
+    let repository = left_behind(&json!({ "report.json": foreign.replace(&judged_by, &"0".repeat(64)) }));
+    act(&afterwards(&repository, "success"), &COMMENT).exits(0);
+    assert!(repository.comments()[0].1.contains("judged by another <code>mlgate.yml</code>"));
+}
+
+#[test]
+fn hostile_text_of_a_report_is_only_text() {
+    let hostile = "@octo/team #1 <img src=x onerror=y> </details> | [a](javascript:b) ```\\n::error::x";
+    let report = report("a,b\n1,x\n,y\n3,z\n").replace("`a` is missing", &hostile.replace('"', ""));
+    let repository = left_behind(&json!({ "report.json": report }));
+    let ran = act(&afterwards(&repository, "failure"), &COMMENT).exits(0);
+    let [(_, body)] = repository.comments().try_into().unwrap();
+    for alive in ["@o", "<img", "](javascript", "#1 "] {
+        assert!(!body.contains(alive), "{alive} in {body}");
+    }
+    assert!(ran.stdout.lines().chain(ran.stderr.lines()).all(|line| !line.starts_with("::error::")), "{ran:#?}");
+}
+
+#[test]
+fn comment_says_what_it_needs() {
+    let repository = left_behind(&json!({ "report.json": report(DATA) }));
+    act(&repository.proposes(World::new()), &COMMENT).exits(2).saying("needs the event workflow_run");
+    World::new().run(&["comment"]).exits(2).saying("`comment` is for workflow runs");
+    repository
+        .setup(json!({ "tokens": { "ghs_reader": { "permissions": { "actions": "read", "contents": "read" } } } }));
+    let reader = afterwards(&repository, "success").variable("GITHUB_TOKEN", "ghs_reader");
+    act(&reader, &COMMENT).exits(3).saying("add `pull-requests: write`");
+}
+
+#[test]
+fn dependabot_is_told_where_its_report_goes() {
+    let repository = Repository::with_pull_request(&json!({ "mlgate.yml": LAX }), &json!({ "mlgate.yml": LAX }));
+    repository.setup(json!({ "tokens": { "ghs_bot": { "permissions": { "contents": "read" } } } }));
+    let world = world(&repository, LAX).variable("GITHUB_TOKEN", "ghs_bot").variable("GITHUB_ACTOR", "dependabot[bot]");
+    act(&world, &[]).exits(0).saying("the token of a pull request of Dependabot may only read");
+}

@@ -1,0 +1,359 @@
+"""Whether github.py is worth believing: "$(tests/servers/github.sh)" tests/servers/test_github.py"""
+
+import base64
+import http.client
+import io
+import itertools
+import json
+import subprocess
+import sys
+import time
+import unittest
+import urllib.parse
+import zipfile
+from pathlib import Path
+
+BASE, HEAD, FORK = "a" * 40, "b" * 40, "c" * 40
+SETUP = {
+    "pulls": [
+        {"number": 7, "head": {"sha": HEAD, "ref": "feat/x"}, "base": {"sha": BASE, "ref": "main"}, "files": ["m.yml"]},
+        {"number": 8, "head": {"sha": FORK, "ref": "y", "repo": "z/n"}, "base": {"sha": BASE, "ref": "main"}},
+        {
+            "number": 9,
+            "state": "closed",
+            "head": {"sha": FORK, "ref": "y", "repo": None},
+            "base": {"sha": BASE, "ref": "main"},
+        },
+    ],
+    "refs": {"main": BASE},
+    "commits": {HEAD: {"parents": [BASE]}},
+    "files": {BASE: {"a/b.txt": "hi", "a/c/d": {"base64": "//8="}, "large": "x" * (1 << 21)}},
+    "comments": {"7": [{"login": "someone", "body": "hello"}]},
+    "check_runs": {BASE: [{"name": "mlgate", "output": {"title": "t", "summary": "s", "text": "digest"}}]},
+    "runs": {
+        "5": {"head_sha": HEAD, "event": "pull_request", "artifacts": [{"name": "report", "files": {"x.json": "{}"}}]}
+    },
+}
+OUTPUT = {"title": "t", "summary": "s"}
+ANNOTATION = {"path": "p", "start_line": 1, "end_line": 1, "annotation_level": "warning", "message": "m"}
+RAW = "application/vnd.github.raw+json"
+
+
+def setUpModule():
+    global server, host
+    command = [sys.executable, str(Path(__file__).with_name("github.py")), "--port", "0"]
+    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    host = server.stdout.readline().strip().removeprefix("http://")
+
+
+def tearDownModule():
+    server.stdin.close()
+    assert server.wait(timeout=5) == 0
+    server.stdout.close()
+
+
+class Answer:
+    def __init__(self, status, headers, body):
+        self.status, self.headers, self.body = status, headers, body
+
+    @property
+    def json(self):
+        return json.loads(self.body)
+
+
+class Test(unittest.TestCase):
+    numbers = itertools.count()
+
+    def setUp(self):
+        self.name = f"o/n{next(self.numbers)}"
+        self.control("setup", SETUP)
+
+    def ask(self, method, target, body=None, headers=None, below=True):
+        """A request as GitHub wants it; a header that is None is left out."""
+        whole = {"Accept": "application/vnd.github+json", "Authorization": "Bearer t", "User-Agent": "test"}
+        whole |= {"X-GitHub-Api-Version": "2022-11-28"} | ({} if body is None else {"Content-Type": "application/json"})
+        whole = {name: value for name, value in (whole | (headers or {})).items() if value is not None}
+        connection = http.client.HTTPConnection(host, timeout=10)
+        raw = body if isinstance(body, bytes | None) else json.dumps(body).encode()
+        # http.client names no program of its own, so a request without a User-Agent stays one.
+        connection.request(method, f"/repos/{self.name}{target}" if below else target, raw, whole)
+        response = connection.getresponse()
+        answer = Answer(response.status, response.headers, response.read())
+        connection.close()
+        return answer
+
+    def control(self, what, document):
+        answer = self.ask("POST", f"/_control/{self.name}/{what}", document, below=False)
+        self.assertEqual(answer.status, 200, answer.body)
+
+    def state(self):
+        return self.ask("GET", f"/_control/{self.name}/state", below=False).json
+
+    def right(self, status, *request, **more):
+        answer = self.ask(*request, **more)
+        self.assertEqual((answer.status, self.state()["violations"]), (status, []), answer.body[:500])
+        return answer
+
+    def wrong(self, said, *request, **more):
+        before = len(self.state()["violations"])
+        answer = self.ask(*request, **more)
+        added = self.state()["violations"][before:]
+        self.assertEqual(len(added), 1, added)
+        self.assertIn(said, added[0])
+        return answer
+
+
+class WhatIsRight(Test):
+    def test_comments_are_listed_made_and_changed(self):
+        one = self.right(201, "POST", "/issues/7/comments", {"body": "new"}).json
+        self.assertEqual((one["user"]["login"], one["user"]["type"]), ("github-actions[bot]", "Bot"))
+        listed = self.right(200, "GET", "/issues/7/comments?per_page=100").json
+        self.assertEqual([comment["body"] for comment in listed], ["hello", "new"])
+        changed = self.right(200, "PATCH", f"/issues/comments/{one['id']}", {"body": "newer"}).json
+        self.assertGreater(changed["updated_at"], one["updated_at"])
+        self.assertEqual(self.right(200, "GET", f"/issues/comments/{one['id']}").json["body"], "newer")
+        self.right(404, "GET", "/issues/70/comments")
+        self.assertEqual(self.state()["comments"]["7"][1]["body"], "newer")
+
+    def test_a_comment_has_65536_characters_at_most(self):
+        self.right(201, "POST", "/issues/7/comments", {"body": "é" * 65_536})
+        answer = self.right(422, "POST", "/issues/7/comments", {"body": "é" * 65_537})
+        self.assertIn("65536", answer.json["errors"][0]["message"])
+
+    def test_pages_are_followed_by_their_links(self):
+        self.control("setup", {"comments": {"7": [{"login": "x", "body": str(n)} for n in range(1, 66)]}})
+        target, bodies = f"/repos/{self.name}/issues/7/comments", []
+        while target:
+            answer = self.right(200, "GET", target, below=False)
+            bodies += [comment["body"] for comment in answer.json]
+            links = dict(reversed(one.split("; ")) for one in answer.headers.get("Link", "").split(", "))
+            target = links.get('rel="next"', "").strip("<>").removeprefix(f"http://{host}")
+        self.assertEqual(bodies, ["hello", *map(str, range(1, 66))])
+        self.assertEqual(list(links), ['rel="prev"', 'rel="first"'])
+        self.assertEqual(len(self.right(200, "GET", "/issues/7/comments").json), 30)
+
+    def test_check_runs_are_made_changed_and_listed(self):
+        body = {
+            "name": "gate",
+            "head_sha": HEAD,
+            "status": "in_progress",
+            "output": {**OUTPUT, "annotations": [ANNOTATION] * 50},
+        }
+        run = self.right(201, "POST", "/check-runs", body).json
+        self.assertEqual((run["app"]["slug"], run["output"]["annotations_count"]), ("github-actions", 50))
+        change = {
+            "status": "completed",
+            "conclusion": "failure",
+            "output": {**OUTPUT, "text": "x", "annotations": [ANNOTATION]},
+        }
+        run = self.right(200, "PATCH", f"/check-runs/{run['id']}", change).json
+        self.assertEqual((run["output"]["annotations_count"], run["conclusion"]), (51, "failure"))
+        again = self.right(201, "POST", "/check-runs", {"name": "gate", "head_sha": HEAD}).json
+        latest = self.right(200, "GET", "/commits/feat/x/check-runs?check_name=gate").json
+        self.assertEqual([one["id"] for one in latest["check_runs"]], [again["id"]])
+        whole = self.right(200, "GET", f"/commits/{HEAD}/check-runs?filter=all&per_page=1")
+        self.assertEqual((whole.json["total_count"], len(whole.json["check_runs"])), (2, 1))
+        self.assertIn('rel="next"', whole.headers["Link"])
+        text = self.right(200, "GET", "/commits/main/check-runs").json["check_runs"][0]["output"]["text"]
+        self.assertEqual(text, "digest")
+        self.right(422, "POST", "/check-runs", {"name": "gate", "head_sha": "d" * 40})
+
+    def test_commits_are_found_by_branch_and_sha(self):
+        sha = {"Accept": "application/vnd.github.sha"}
+        for ref in ("main", "heads/main", BASE, BASE[:8]):
+            self.assertEqual(self.right(200, "GET", f"/commits/{ref}", headers=sha).body.decode(), BASE)
+        self.assertEqual(self.right(200, "GET", "/commits/feat%2Fx").json["parents"][0]["sha"], BASE)
+        listed = self.right(200, "GET", "/commits?sha=feat/x&per_page=5").json
+        self.assertEqual([commit["sha"] for commit in listed], [HEAD, BASE])
+        self.right(422, "GET", "/commits/nowhere")
+
+    def test_files_are_raw_or_in_base64(self):
+        self.assertEqual(self.right(200, "GET", "/contents/a/b.txt?ref=main", headers={"Accept": RAW}).body, b"hi")
+        self.assertEqual(
+            self.right(200, "GET", f"/contents/a/c/d?ref={BASE}", headers={"Accept": RAW}).body, b"\xff\xff"
+        )
+        self.assertEqual(base64.b64decode(self.right(200, "GET", "/contents/a/b.txt").json["content"]), b"hi")
+        self.assertEqual([one["type"] for one in self.right(200, "GET", "/contents/a").json], ["file", "dir"])
+        self.assertEqual(len(self.right(200, "GET", "/contents/large", headers={"Accept": RAW}).body), 1 << 21)
+        self.right(403, "GET", "/contents/large")
+        for missing in ("/contents/b.txt", "/contents/a/b.txt?ref=nowhere"):
+            self.right(404, "GET", missing)
+        for target in ("/contents/a", "/contents/large"):
+            self.right(200, "GET", target, headers={"Accept": "application/vnd.github.object+json"})
+
+    def test_pull_requests_are_found_by_their_head(self):
+        pull = self.right(200, "GET", "/pulls/7").json
+        self.assertEqual((pull["head"]["sha"], pull["head"]["repo"]["full_name"]), (HEAD, self.name))
+        self.assertEqual([one["number"] for one in self.right(200, "GET", "/pulls?head=z:y").json], [8])
+        self.assertEqual([one["number"] for one in self.right(200, "GET", "/pulls?head=o:feat/x&state=open").json], [7])
+        self.assertEqual([one["number"] for one in self.right(200, "GET", "/pulls?state=all").json], [9, 8, 7])
+        self.assertIsNone(self.right(200, "GET", "/pulls/9").json["head"]["repo"])
+        self.assertEqual(self.right(200, "GET", "/pulls/7/files").json[0]["filename"], "m.yml")
+
+    def test_an_artifact_is_kept_on_another_host(self):
+        self.assertEqual(self.right(200, "GET", "/actions/runs/5").json["event"], "pull_request")
+        artifact = self.right(200, "GET", "/actions/runs/5/artifacts?name=report").json["artifacts"][0]
+        answer = self.right(302, "GET", f"/actions/artifacts/{artifact['id']}/zip")
+        address = urllib.parse.urlsplit(answer.headers["Location"])
+        self.assertEqual(address.hostname, "localhost")
+        kept = self.right(200, "GET", address.path, headers={"Authorization": None}, below=False).body
+        self.assertEqual(zipfile.ZipFile(io.BytesIO(kept)).read("x.json"), b"{}")
+        self.assertEqual(len(kept), artifact["size_in_bytes"])
+        self.wrong("across a redirect", "GET", address.path, below=False)
+
+    def test_what_is_set_off_is_kept(self):
+        self.right(204, "POST", "/dispatches", {"event_type": "retrain", "client_payload": {"a": 1}})
+        self.right(204, "POST", "/actions/workflows/rollback.yml/dispatches", {"ref": "main"})
+        details = {"ref": "main", "return_run_details": True}
+        self.right(200, "POST", "/actions/workflows/rollback.yml/dispatches", details)
+        state = self.state()
+        self.assertEqual(state["dispatches"], [{"event_type": "retrain", "client_payload": {"a": 1}}])
+        self.assertEqual([one["workflow_id"] for one in state["workflow_dispatches"]], ["rollback.yml"] * 2)
+
+    def test_a_webhook_takes_text(self):
+        bare = {"Authorization": None}
+        answer = self.right(200, "POST", f"/_hook/{self.name}", {"text": "x"}, headers=bare, below=False)
+        self.assertEqual((answer.body, self.state()["hooks"]), (b"ok", [{"text": "x"}]))
+
+    def test_a_token_is_somebody_and_may_do_some_things(self):
+        token = f"token-of-{self.name}"
+        allowed = {"pull-requests": "write", "checks": "read"}
+        self.control("setup", {"tokens": {token: {"permissions": allowed, "login": "app[bot]"}}})
+        mine = {"Authorization": f"Bearer {token}"}
+        self.right(201, "POST", "/issues/7/comments", {"body": "x"}, headers=mine)
+        answer = self.right(403, "POST", "/check-runs", {"name": "x", "head_sha": HEAD}, headers=mine)
+        self.assertEqual(answer.json["message"], "Resource not accessible by integration")
+        self.right(200, "GET", "/contents/a/b.txt", headers=mine)
+        self.control("setup", {"private": True})
+        self.right(403, "GET", "/contents/a/b.txt", headers=mine)
+        self.assertEqual(self.right(401, "GET", "/pulls/7").json["message"], "Bad credentials")
+        query = {"query": "query Me { viewer { login } }"}
+        answer = self.right(200, "POST", "/graphql", query, headers=mine, below=False)
+        self.assertEqual(answer.json, {"data": {"viewer": {"login": "app[bot]"}}})
+        self.wrong("is understood", "POST", "/graphql", {"query": "{ viewer { name } }"}, headers=mine, below=False)
+
+    def test_an_enterprise_server_has_its_api_below(self):
+        self.right(200, "GET", f"/api/v3/repos/{self.name}/pulls/7", below=False)
+        self.wrong("not described", "GET", f"/repos/{self.name}//pulls/7", below=False)
+
+    def test_everything_that_is_described_is_played(self):
+        described = json.loads(Path(__file__).with_name("github-api.json").read_text())["paths"].values()
+        played = Path(__file__).with_name("github_routes.py").read_text()
+        for operation in (operation for methods in described for operation in methods.values()):
+            self.assertIn(f'@plays("{operation["operationId"]}"', played)
+
+
+class WhatIsWrong(Test):
+    def test_where_it_goes(self):
+        self.assertEqual(self.wrong("not described", "GET", "/nothing").status, 404)
+        self.wrong("not described", "DELETE", "/issues/comments/1")
+        self.wrong("`issue_number`: 'x' is not of type", "GET", "/issues/x/comments")
+        everywhere = self.ask("GET", "/_control/violations", below=False).json
+        self.assertIn(f"GET /repos/{self.name}/nothing: it is not described", everywhere)
+
+    def test_its_query(self):
+        self.wrong("`perpage` is not described", "GET", "/issues/7/comments?perpage=3")
+        self.wrong("`per_page`: 'x'", "GET", "/issues/7/comments?per_page=x")
+        self.wrong("101 is not from 1 to 100", "GET", "/issues/7/comments?per_page=101")
+        self.wrong("is given twice", "GET", "/issues/7/comments?page=1&page=2")
+        self.wrong("'new' is not one of", "GET", "/pulls?state=new")
+        self.wrong("does not heed", "GET", "/commits?path=x")
+
+    def test_its_headers(self):
+        for said, name, value in [
+            ("`Accept: */*`", "Accept", "*/*"),
+            ("`Accept: application/vnd.github.sha`", "Accept", "application/vnd.github.sha"),
+            ("it has no `Accept`", "Accept", ""),
+            ("User-Agent", "User-Agent", None),
+            ("Api-Version", "X-GitHub-Api-Version", "20221128"),
+            ("Api-Version", "X-GitHub-Api-Version", "2999-01-01"),
+            ("Authorization", "Authorization", "Basic eDp5"),
+        ]:
+            self.wrong(said, "GET", "/pulls/7", headers={name: value})
+        answer = self.wrong("Authorization", "GET", "/pulls/7", headers={"Authorization": None})
+        self.assertEqual(answer.json["message"], "Requires authentication")
+
+    def test_its_body(self):
+        comments = "/issues/7/comments"
+        self.assertEqual(self.wrong("`bodyy`", "POST", comments, {"body": "x", "bodyy": "x"}).status, 201)
+        self.assertEqual(self.wrong("required", "POST", comments, {}).status, 422)
+        self.assertEqual(self.wrong("None is not of type 'object'", "POST", comments, b"{").status, 400)
+        self.wrong("`text/plain`", "POST", comments, {"body": "x"}, headers={"Content-Type": "text/plain"})
+        self.wrong("it has a body", "GET", "/pulls/7", {"a": 1})
+        self.wrong("date-time", "POST", "/check-runs", {"name": "x", "head_sha": HEAD, "started_at": "now"})
+        self.wrong(
+            "'green' is not one of", "POST", "/check-runs", {"name": "x", "head_sha": HEAD, "conclusion": "green"}
+        )
+        nested = {**OUTPUT, "annotations": [ANNOTATION | {"line": 1}]}
+        self.wrong("annotations.0: `line`", "POST", "/check-runs", {"name": "x", "head_sha": HEAD, "output": nested})
+        self.wrong(
+            "too many properties",
+            "POST",
+            "/dispatches",
+            {"event_type": "x", "client_payload": dict.fromkeys("abcdefghijk")},
+        )
+
+    def test_the_limits_of_a_check_run(self):
+        for output, said in [
+            ({**OUTPUT, "annotations": [ANNOTATION] * 51}, "No more than 50 items are allowed; 51 were supplied."),
+            ({**OUTPUT, "summary": "x" * 65_536}, "Only 65535 characters are allowed; 65536 were supplied."),
+            ({**OUTPUT, "text": "x" * 65_536}, "Only 65535 characters are allowed; 65536 were supplied."),
+        ]:
+            answer = self.wrong("too long", "POST", "/check-runs", {"name": "x", "head_sha": HEAD, "output": output})
+            self.assertEqual((answer.status, answer.json["message"]), (422, f"Invalid request.\n\n{said}"))
+
+    def test_an_answer_that_is_not_as_described(self):
+        self.control("setup", {"pulls": [{**SETUP["pulls"][0], "title": 3}]})
+        self.wrong("answer.title: 3 is not of type", "GET", "/pulls/7")
+
+    def test_a_webhook(self):
+        at, bare = f"/_hook/{self.name}", {"Authorization": None}
+        self.wrong("`text` is missing", "POST", at, {"words": "x"}, headers=bare, below=False)
+        self.wrong("credentials sent to a webhook", "POST", at, {"text": "x"}, below=False)
+
+
+class WhatGoesWrong(Test):
+    def comments(self):
+        return len(self.state()["comments"]["7"])
+
+    def post(self):
+        return self.ask("POST", "/issues/7/comments", {"body": "x"})
+
+    def test_an_answer_is_given_without_doing(self):
+        fault = {"method": "POST", "path_contains": "/comments", "nth": 2, "status": 429, "headers": {"Retry-After": 3}}
+        self.control("faults", [fault | {"body": {"message": "slow down"}}])
+        self.assertEqual(self.right(201, "POST", "/issues/7/comments", {"body": "x"}).status, 201)
+        answer = self.right(429, "POST", "/issues/7/comments", {"body": "x"})
+        self.assertEqual((answer.headers["Retry-After"], answer.json), ("3", {"message": "slow down"}))
+        self.assertEqual(self.comments(), 2)
+        self.right(201, "POST", "/issues/7/comments", {"body": "x"})
+        self.assertEqual([one["status"] for one in self.state()["requests"]], [201, 429, 201])
+
+    def test_a_connection_is_closed_before_or_after(self):
+        for action, made in [("close_before", 0), ("close_after", 1)]:
+            before = self.comments()
+            self.control("faults", [{"method": "POST", "action": action, "nth": 1}])
+            with self.assertRaises(http.client.RemoteDisconnected):
+                self.post()
+            self.assertEqual(self.comments(), before + made)
+            self.assertEqual(self.post().status, 201)
+
+    def test_an_answer_is_late(self):
+        self.control("faults", [{"action": "delay", "seconds": 0.3}])
+        began = time.monotonic()
+        self.assertEqual(self.post().status, 201)
+        self.assertGreater(time.monotonic() - began, 0.3)
+
+    def test_an_answer_breaks_off(self):
+        self.control("faults", [{"status": 200, "body": "[{", "headers": {"Content-Length": 99}}])
+        with self.assertRaises(http.client.IncompleteRead):
+            self.post()
+
+    def test_a_fault_or_a_setup_that_is_not_understood_is_refused(self):
+        for what, document in [("faults", [{"actoin": "x"}]), ("faults", [{"action": "x"}]), ("setup", {"pull": []})]:
+            answer = self.ask("POST", f"/_control/{self.name}/{what}", document, below=False)
+            self.assertEqual(answer.status, 400)
+
+
+if __name__ == "__main__":
+    unittest.main()
