@@ -98,7 +98,7 @@ pub enum Missing {
 
 /// A text, or what it is short for.
 #[derive(JsonSchema)]
-#[schemars(untagged)]
+#[schemars(untagged, rename = "{T}OrShort")]
 pub enum Either<T> {
     Short(String),
     Long(T),

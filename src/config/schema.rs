@@ -92,18 +92,29 @@ fn properties<T: JsonSchema>() -> Map<String, Value> {
 
 /// Everything that the parts refer to by name.
 fn definitions() -> Value {
-    let mut all = Map::new();
-    let mut take = |schema: Value| {
-        if let Some(definitions) = schema["$defs"].as_object() {
-            all.extend(definitions.clone());
+    let all = roots().into_iter().flat_map(|root| root["$defs"].as_object().cloned().unwrap_or_default());
+    Value::Object(all.collect())
+}
+
+/// The schemas that the whole is made of.
+fn roots() -> Vec<Value> {
+    let sections =
+        [schema_for!(DataSection), schema_for!(ModelSection), schema_for!(NotifySection), schema_for!(Beside)];
+    sections.into_iter().chain(checks::ALL.iter().map(|check| (check.schema)())).map(|root| root.to_value()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_types_share_a_name() {
+        let mut known = Map::new();
+        for root in roots() {
+            for (name, schema) in root["$defs"].as_object().into_iter().flatten() {
+                let other = known.entry(name).or_insert_with(|| schema.clone());
+                assert_eq!(other, schema, "{name}");
+            }
         }
-    };
-    take(schema_for!(DataSection).to_value());
-    take(schema_for!(ModelSection).to_value());
-    take(schema_for!(NotifySection).to_value());
-    take(schema_for!(Beside).to_value());
-    for check in checks::ALL {
-        take((check.schema)().to_value());
     }
-    Value::Object(all)
 }
