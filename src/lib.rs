@@ -34,6 +34,8 @@ pub mod suggest;
 pub mod docs;
 pub mod commands;
 pub mod problem;
+#[cfg(test)]
+mod hostile;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

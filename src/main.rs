@@ -2,6 +2,8 @@
 #![expect(clippy::disallowed_methods, reason = "edge: the process")]
 
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 /// See Cargo.toml for what it is worth.
 #[global_allocator]
@@ -12,7 +14,16 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const IN_HAND: [(&str, &str); 2] =
     [("POLARS_ROW_GROUP_PREFETCH_SIZE", "2"), ("POLARS_PARQUET_DECODE_TARGET_VALUES_PER_THREAD", "250000")];
 
+/// Signals that end a run at once, and the code that a shell gives them. A container's process 1 would not even
+/// notice them (man 7 pid_namespaces), and a cancelled run would go on to comment.
+const ENDINGS: [(i32, i32); 2] = [(signal_hook::consts::SIGINT, 130), (signal_hook::consts::SIGTERM, 143)];
+
 fn main() -> ExitCode {
+    for (signal, code) in ENDINGS {
+        let always = Arc::new(AtomicBool::new(true));
+        // Where there is no handler, the run only ends as it did before.
+        let _ = signal_hook::flag::register_conditional_shutdown(signal, code, always);
+    }
     let arguments: Vec<_> = std::env::args_os().collect();
     // An input that is not UTF-8 must not vanish: with characters replaced it is refused by whoever reads it.
     let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();

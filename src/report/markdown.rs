@@ -147,8 +147,8 @@ impl<'a> Page<'a> {
         let sections = [
             parts::heading(self.report),
             self.options.origin.as_ref().map(trust::origin).unwrap_or_default(),
-            trust::edits(self.report),
             opening,
+            trust::edits(self.report),
             before.first().map(|before| change::turned(before, &self.report.worst_first())).unwrap_or_default(),
             if needy.is_empty() { String::new() } else { parts::needy_table(&needy, before) },
             notes.join("\n"),

@@ -36,7 +36,7 @@ fn the_first_report_makes_a_comment_and_the_next_one_changes_it() {
     act(&second, &[]).exits(0);
     let [(_, body)] = repository.comments().try_into().unwrap();
     assert!(body.starts_with(&format!("{MARKER}### ✅ Passed: 2 checks · data\n")), "{body}");
-    assert!(body.contains("Since the last run (<code>1111111</code>): passing again: missing_values."), "{body}");
+    assert!(body.contains("Since the last run (<code>1111111</code>): one passes again (missing_values)."), "{body}");
     repository.is_as_described();
 }
 
@@ -220,10 +220,7 @@ fn the_base_branch_says_what_it_was() {
     assert_eq!(repository.comments(), []);
     act(&world(&repository, BAD), &[]).exits(1);
     let [(_, body)] = repository.comments().try_into().unwrap();
-    assert!(
-        body.contains("Against <code>main</code> (<code>2222222</code>): no longer passing: missing_values."),
-        "{body}"
-    );
+    assert!(body.contains("Against <code>main</code> (<code>2222222</code>): 1 stopped passing."), "{body}");
     assert!(body.contains("| Limit | <code>main</code> |"), "{body}");
     assert!(body.contains("| PASS<br>0&#160;% |"), "{body}");
     repository.is_as_described();

@@ -21,14 +21,15 @@ pub fn turned(before: &Before, verdicts: &[&Verdict]) -> String {
         format!("{}{more}", titles.join(", "))
     };
     let mut said = Vec::new();
+    // Those that stopped passing stand in the table; those that pass again are folded.
     if !worse.is_empty() {
-        said.push(format!("no longer passing: {}", named(&worse)));
+        said.push(format!("{} stopped passing", worse.len()));
     }
     if !better.is_empty() {
-        said.push(format!("passing again: {}", named(&better)));
+        said.push(format!("{} again ({})", if better.len() == 1 { "one passes" } else { "some pass" }, named(&better)));
     }
     if gone > 0 {
-        said.push(format!("no longer checked: {gone} of {}", before.digest.checks.len()));
+        said.push(format!("{gone} no longer checked"));
     }
     if said.is_empty() {
         return String::new();
@@ -39,7 +40,7 @@ pub fn turned(before: &Before, verdicts: &[&Verdict]) -> String {
         None => "Since the last run".to_owned(),
         Some(branch) => format!("Against {}", code(&words::visible(branch))),
     };
-    format!("{since}{commit}: {}.", said.join("; "))
+    format!("{since}{commit}: {}.", said.join(", "))
 }
 
 /// A column of the table: its name, and a cell a verdict; nothing where nothing changed.
@@ -73,5 +74,5 @@ fn cell(line: &Line, verdict: &Verdict, same: &str) -> String {
         }
         (true, _) => same.to_owned(),
     };
-    text.replace(' ', "&#160;")
+    parts::tight(&text)
 }

@@ -37,9 +37,19 @@ pub fn heading(report: &Report) -> String {
     format!("### {sign} {}{about}", report.headline())
 }
 
-/// A number and its unit in one line of a cell, whatever its width.
-fn tight(text: &str) -> String {
-    text.replace(' ', "&#160;")
+/// A number and its unit in one line of a cell, whatever its width; a minus is one.
+pub fn tight(text: &str) -> String {
+    let mut out = String::with_capacity(2 * text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        let after = chars.peek().copied().unwrap_or(' ');
+        match c {
+            ' ' => out += "&#160;",
+            '-' if after.is_ascii_digit() || after == '∞' => out.push('−'),
+            c => out.push(c),
+        }
+    }
+    out
 }
 
 /// The verdicts whose sentences open the page: the worst, and no sentence twice.
@@ -121,25 +131,29 @@ pub fn comparisons(verdicts: &[&Verdict]) -> String {
     }
     let has_interval = compared.iter().any(|(verdict, ..)| verdict.interval().is_some());
     let has_p = compared.iter().any(|(verdict, ..)| verdict.number("p").is_some());
+    let is_adjusted = compared.iter().any(|(verdict, ..)| verdict.number("p") != verdict.number("p_adjusted"));
     let rows = compared.iter().take(LISTED).map(|(verdict, candidate, baseline)| {
         let subject = verdict.subject.as_deref().unwrap_or(&verdict.check);
         let mut row = format!(
             "| {} | {} | {} | {} |",
             code(&words::visible(subject)),
-            words::metric(*candidate, &[*baseline]),
-            words::metric(*baseline, &[*candidate]),
-            words::signed(verdict.number("gain").unwrap_or(candidate - baseline), &[])
+            tight(&words::metric(*candidate, &[*baseline])),
+            tight(&words::metric(*baseline, &[*candidate])),
+            tight(&words::signed(verdict.number("gain").unwrap_or(candidate - baseline), &[]))
         );
         if has_interval {
             // A relative gain is shown in percent.
             let relative = verdict.values.get("relative").is_some_and(|relative| relative == true);
             let (factor, unit) = if relative { (100.0, " %") } else { (1.0, "") };
             let range = verdict.interval().map(|(low, high)| words::range((factor * low, factor * high)) + unit);
-            let _ = write!(row, " {} |", range.unwrap_or_default());
+            let _ = write!(row, " {} |", tight(&range.unwrap_or_default()));
         }
+        let p = |name: &str| tight(&verdict.number(name).map(words::p_value).unwrap_or_default());
         if has_p {
-            let p = |name: &str| verdict.number(name).map(words::p_value).unwrap_or_default();
-            let _ = write!(row, " {} | {} |", p("p"), p("p_adjusted"));
+            let _ = write!(row, " {} |", p("p"));
+        }
+        if is_adjusted {
+            let _ = write!(row, " {} |", p("p_adjusted"));
         }
         row
     });
@@ -150,16 +164,20 @@ pub fn comparisons(verdicts: &[&Verdict]) -> String {
         line += "--:|";
     }
     if has_p {
-        head += " McNemar's p | p, adjusted over the run |";
-        line += "--:|--:|";
+        head += " McNemar's p |";
+        line += "--:|";
+    }
+    if is_adjusted {
+        head += " p, adjusted over the run |";
+        line += "--:|";
     }
     let gains = compared.iter().take(UNFOLDED).map(|(verdict, candidate, baseline)| {
         let subject = verdict.subject.as_deref().unwrap_or(&verdict.check);
         let gain = verdict.number("gain").unwrap_or(candidate - baseline);
-        format!("{} {}", code(&words::visible(subject)), words::signed(gain, &[]))
+        format!("{} {}", code(&words::visible(subject)), tight(&words::signed(gain, &[])))
     });
     let gains: Vec<String> = gains.collect();
-    let inside = table(&(head + &line), rows) + "\n\nMore is better: the sign is turned where less is.";
+    let inside = table(&(head + &line), rows) + "\n\nA plus is better, whichever way the metric goes.";
     folded(&format!("Against production: {}", gains.join(", ")), &inside)
 }
 
@@ -168,15 +186,21 @@ const SLICES: usize = 30;
 
 /// The slices or groups of all of them, each table once.
 pub fn all_slices<'a>(verdicts: impl Iterator<Item = &'a Verdict>) -> String {
-    let mut tables: Vec<(String, Vec<String>)> = Vec::new();
+    let mut tables: Vec<(String, String)> = Vec::new();
     for verdict in verdicts {
         let Some(table) = slices(verdict) else { continue };
         match tables.iter_mut().find(|(known, _)| *known == table) {
-            Some((_, titles)) => titles.push(title(verdict)),
-            None => tables.push((table, vec![title(verdict)])),
+            Some((_, titles)) => titles.push_str(&format!(", {}", title(verdict))),
+            None => {
+                let all = verdict.slices();
+                let what = if all.iter().any(|slice| slice.status.is_some()) { "slice" } else { "group" };
+                let what = if all.len() == 1 { what.to_owned() } else { format!("{what}s") };
+                let count = words::count(all.len() as u64);
+                tables.push((table, format!("{count} {what}: {}", title(verdict))));
+            }
         }
     }
-    let folds = tables.iter().map(|(table, titles)| folded(&titles.join(", "), table));
+    let folds = tables.iter().map(|(table, titles)| folded(titles, table));
     folds.collect::<Vec<_>>().join("\n")
 }
 
@@ -227,7 +251,10 @@ fn limit(verdict: &Verdict) -> String {
 
 /// The table of what needs a person, beside what it was before.
 pub fn needy_table(verdicts: &[&Verdict], before: &[Before]) -> String {
-    let columns: Vec<(String, Vec<String>)> = before.iter().filter_map(|one| change::column(one, verdicts)).collect();
+    let mut columns: Vec<(String, Vec<String>)> =
+        before.iter().filter_map(|one| change::column(one, verdicts)).collect();
+    // Where the branch says what the last run said, it adds nothing.
+    columns.dedup_by(|(_, far), (_, near)| far == near);
     let rows = verdicts.iter().enumerate().map(|(i, verdict)| {
         let status = status_words(verdict.status);
         let mut row = format!("| {status} | {} | {} | {} |", title(verdict), observed(verdict), limit(verdict));
@@ -393,7 +420,9 @@ pub fn quiet_line(report: &Report, options: &Options) -> String {
     if let Some(title) = report.baseline.as_ref().and_then(|baseline| baseline["title"].as_str()) {
         parts.push(format!("production: {}", code(&words::visible(title))));
     }
-    for (name, table) in report.tables.iter().take(UNFOLDED) {
+    let has_baseline = report.baseline.as_ref().is_some_and(|baseline| baseline["title"].is_string());
+    let others = report.tables.iter().filter(|(name, _)| !(has_baseline && *name == "baseline"));
+    for (name, table) in others.take(UNFOLDED) {
         let rows = table.rows.map_or("not read".into(), words::rows);
         let columns = table.columns.map(|columns| format!(" × {} columns", words::count(columns))).unwrap_or_default();
         parts.push(format!("{}: {rows}{columns} ({})", short(name), code(&words::visible(&table.path))));

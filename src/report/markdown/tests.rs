@@ -77,7 +77,7 @@ fn the_candidate_stands_beside_production_and_its_slices_worst_first() {
     let text = render(&sample::model(), &Options::default());
     for part in [
         "| ❌&#160;FAIL | metric · <code>recall</code> (of 1) by region | 0.55 | ≥&#160;0.6 |",
-        "| <code>recall</code> | 0.71 | 0.7 | +0.01 | 0.002 to 0.018 | < 0.001 | < 0.001 |",
+        "| <code>recall</code> | 0.71 | 0.7 | +0.01 | 0.002&#160;to&#160;0.018 | <&#160;0.001 | <&#160;0.001 |",
         "| <code>region=north</code> | 0.55 | 41 | ❌&#160;FAIL |\n| <code>region=&#124;east</code> | 0.9 | 9 | ❔&#160;INCONCLUSIVE: fewer than 30 rows |",
         "- **fairness · <code>recall</code>**: left out with fewer than 30 rows: <code>sex=x</code>",
         "credit-risk v8 · production: <code>credit-risk v7 (champion)</code>",
