@@ -4,6 +4,7 @@
 mod change;
 mod foreign;
 mod parts;
+mod tables;
 mod trust;
 
 use std::collections::HashSet;
@@ -150,13 +151,13 @@ impl<'a> Page<'a> {
             opening,
             trust::edits(self.report),
             before.first().map(|before| change::turned(before, &self.report.worst_first())).unwrap_or_default(),
-            if needy.is_empty() { String::new() } else { parts::needy_table(&needy, before) },
+            if needy.is_empty() { String::new() } else { tables::needy_table(&needy, before) },
             notes.join("\n"),
-            parts::comparisons(&everything),
-            if shown.tails { parts::all_slices(needy.iter().take(shown.notes).copied()) } else { String::new() },
+            tables::comparisons(&everything),
+            if shown.tails { tables::all_slices(needy.iter().take(shown.notes).copied()) } else { String::new() },
             parts::waivers(&everything),
-            if shown.passed && !self.skipped.is_empty() { parts::skipped(&self.skipped) } else { String::new() },
-            if shown.passed && !self.passed.is_empty() { parts::passed(&self.passed) } else { String::new() },
+            if shown.passed && !self.skipped.is_empty() { tables::skipped(&self.skipped) } else { String::new() },
+            if shown.passed && !self.passed.is_empty() { tables::passed(&self.passed) } else { String::new() },
             parts::not_configured(self.report),
             self.left_out(shown, needy.len()),
             parts::reproduce(self.options),

@@ -1,0 +1,153 @@
+//! One entry, or what stands beside the entries, on both sides: what got looser and what changed.
+
+use std::cmp::Ordering;
+
+use serde_yaml::Value;
+
+use super::said::{rule, said};
+use super::{Edit, Kind, SEVERITY, WAIVER};
+use crate::check::Looser;
+use crate::config::model::PredictionsSection;
+use crate::config::{Config, Entry};
+use crate::limit::instant;
+use crate::verdict::Severity;
+use crate::words::{self, code};
+
+/// What one entry relaxes or changes of its twin at the base.
+pub fn between(old: &Entry, new: &Entry) -> Vec<Edit> {
+    let schema = (old.check.schema)().to_value();
+    let value_of = |entry: &Entry, setting: &str| {
+        let written = entry.settings.get(setting).filter(|value| !value.is_null()).cloned();
+        written
+            .or_else(|| serde_yaml::to_value(&schema["properties"][setting]["default"]).ok().filter(|v| !v.is_null()))
+    };
+    let mut names: Vec<&str> = old.settings.keys().filter_map(Value::as_str).collect();
+    names.extend(new.settings.keys().filter_map(Value::as_str).filter(|name| !old.settings.contains_key(*name)));
+    let edit = |kind, setting: &str, from: Option<String>, to: Option<String>| Edit {
+        kind,
+        rule: rule(old),
+        setting: Some(setting.to_owned()),
+        from,
+        to,
+        at: new.place.clone(),
+    };
+    let mut edits: Vec<Edit> = names
+        .into_iter()
+        .filter_map(|name| {
+            let (from, to) = (value_of(old, name), value_of(new, name));
+            let kind = change(old.check.looser(name), from.as_ref(), to.as_ref())?;
+            Some(edit(kind, name, from.as_ref().map(said), to.as_ref().map(said)))
+        })
+        .collect();
+    if old.severity == Severity::Fail && new.severity == Severity::Warn {
+        edits.push(edit(Kind::Relaxed, SEVERITY, Some("fail".into()), Some("warn".into())));
+    }
+    if old.waiver != new.waiver {
+        let until = |entry: &Entry| entry.waiver.as_ref().map(|waiver| waiver.until.clone());
+        let kind = if until(new) > until(old) { Kind::Relaxed } else { Kind::Changed };
+        let words = |entry: &Entry| {
+            let waiver = entry.waiver.as_ref()?;
+            let (owner, until) = (code(&waiver.owner), words::visible(&waiver.until));
+            Some(format!("until {until} by {owner}: {}", words::one_line(&waiver.reason)))
+        };
+        edits.push(edit(kind, WAIVER, words(old), words(new)));
+    }
+    edits
+}
+
+/// What a change of one setting is; nothing where it is none, or stricter.
+fn change(looser: Option<Looser>, from: Option<&Value>, to: Option<&Value>) -> Option<Kind> {
+    if from == to {
+        return None;
+    }
+    let (from, to) = match (looser, from, to) {
+        (None, ..) => return Some(Kind::Changed),
+        // Where there is no limit, all is let through; of a list of what is allowed or needed, nothing is.
+        (Some(_), Some(_), None) => return Some(Kind::Relaxed),
+        (Some(_), None, Some(_)) => return None,
+        (Some(looser), Some(from), Some(to)) => match looser {
+            Looser::Lower => (from, to),
+            Looser::Higher => (to, from),
+            Looser::Fewer => return subset(from, to),
+            Looser::More => return subset(to, from),
+        },
+        (Some(_), None, None) => return None,
+    };
+    match order(from, to) {
+        None => Some(Kind::Changed),
+        Some(Ordering::Greater) => Some(Kind::Relaxed),
+        Some(_) => None,
+    }
+}
+
+/// Relaxed where something of `wanted` is not in `there`.
+fn subset(wanted: &Value, there: &Value) -> Option<Kind> {
+    let items = |value: &Value| match value {
+        Value::Sequence(list) => Some(list.iter().map(|item| (item.clone(), Value::Null)).collect::<Vec<_>>()),
+        Value::Mapping(map) => Some(map.iter().map(|(key, value)| (key.clone(), value.clone())).collect()),
+        _ => None,
+    };
+    let (Some(wanted), Some(there)) = (items(wanted), items(there)) else { return Some(Kind::Changed) };
+    let lacks = wanted.iter().any(|(key, _)| !there.iter().any(|(other, _)| other == key));
+    let types =
+        |(key, kind): &(Value, Value)| there.iter().any(|(other, now)| other == key && (kind.is_null() || kind == now));
+    match (lacks, wanted.iter().all(types)) {
+        (true, _) => Some(Kind::Relaxed),
+        (false, true) => None,
+        (false, false) => Some(Kind::Changed),
+    }
+}
+
+/// Numbers, and dates among dates.
+fn order(a: &Value, b: &Value) -> Option<Ordering> {
+    match (a, b) {
+        (Value::String(a), Value::String(b)) => Some(instant(a)?.cmp(&instant(b)?)),
+        (a, b) => a.as_f64()?.partial_cmp(&b.as_f64()?),
+    }
+}
+
+/// What both gates look at beside their entries: who changes that moves the goalposts.
+pub fn sections(base: &Config, head: &Config) -> Vec<Edit> {
+    let text = |text: &Option<String>| text.as_ref().map(|text| code(text));
+    let names = |config: &Config| {
+        let section = config.model.predictions.clone()?;
+        let PredictionsSection { path: _, label, prediction, score, positive, weight, key, latency } = section;
+        let positive = positive.map(|positive| positive.0);
+        let parts = [
+            ("label", label),
+            ("prediction", prediction),
+            ("score", score),
+            ("positive", positive),
+            ("weight", weight),
+            ("key", key),
+            ("latency", latency),
+        ];
+        let parts: Vec<_> =
+            parts.iter().filter_map(|(role, name)| Some(format!("{role} {}", code(name.as_ref()?)))).collect();
+        (!parts.is_empty()).then(|| parts.join(", "))
+    };
+    let csv = |config: &Config| {
+        let values = config.data.csv.as_ref().map(|csv| csv.null_values.clone()).unwrap_or_default();
+        (!values.is_empty()).then(|| values.iter().map(|value| code(value)).collect::<Vec<_>>().join(", "))
+    };
+    let baseline = |config: &Config| config.model.baseline.as_ref().map(|baseline| code(&baseline.said()));
+    let both = |name: &'static str, of: &dyn Fn(&Config) -> Option<String>| (name, of(base), of(head));
+    let all = [
+        both("data.target", &|config| text(&config.data.target)),
+        both("data.timestamp", &|config| text(&config.data.timestamp)),
+        both("data.reference", &|config| text(&config.data.reference)),
+        both("data.test", &|config| text(&config.data.test)),
+        both("data.csv.null_values", &csv),
+        both("model.predictions", &names),
+        both("model.baseline", &baseline),
+    ];
+    let edit = |(name, from, to): (&str, Option<String>, Option<String>)| Edit {
+        kind: Kind::Changed,
+        rule: code(name),
+        setting: None,
+        from,
+        to,
+        at: None,
+    };
+    all.into_iter().filter(|(_, from, to)| from.is_some() && from != to).map(edit).collect()
+}
