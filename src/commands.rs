@@ -25,6 +25,7 @@ use crate::engine;
 use crate::github::api::Repository;
 use crate::github::event::Event;
 use crate::github::{Github, annotations, outputs};
+use crate::http::Patience;
 use crate::plan::{self, CsvForm};
 use crate::problem::{Exit, Failure, Problem, nearest};
 use crate::table::files;
@@ -100,8 +101,11 @@ impl Context {
 
     /// What started the run; nothing outside of GitHub, or where it cannot be told, which is said.
     pub fn event(&self) -> Option<Event> {
-        let event = self.github.as_ref()?.event();
-        event.map_err(|problem| warn(&problem.to_string())).ok()
+        let event = self.github.as_ref()?.event().map_err(|problem| warn(&problem.to_string())).ok()?;
+        if event.name.starts_with("pull_request") && event.pull_request.is_none() {
+            warn("the event names no pull request with its commits: there is nothing to comment on or to compare with");
+        }
+        Some(event)
     }
 
     /// Whether the environment names a proxy.
@@ -118,6 +122,7 @@ impl Context {
             name: get("GITHUB_REPOSITORY")?,
             token: token.map(ToOwned::to_owned).or_else(|| get("GITHUB_TOKEN")),
             proxied: self.is_proxied(),
+            patience: Patience::default(),
         })
     }
 

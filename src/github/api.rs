@@ -32,6 +32,7 @@ pub struct Repository {
     pub name: String,
     pub token: Option<String>,
     pub proxied: bool,
+    pub patience: Patience,
 }
 
 /// A repository that is spoken to.
@@ -112,7 +113,7 @@ impl Api {
     /// The address is none that may be spoken to.
     pub async fn connect(repository: &Repository) -> Result<Self, Problem> {
         let url = http::address(&repository.api, "GITHUB_API_URL")?;
-        let patience = Patience::default();
+        let patience = repository.patience;
         let client = http::client(&url, repository.token.is_some(), patience, repository.proxied).await?;
         let broken = |error: octocrab::Error| Problem::new(format!("no client for GitHub: {}", reason(&error)));
         let builder = || {
@@ -391,4 +392,37 @@ fn reason(error: &octocrab::Error) -> String {
         cause = source;
     }
     cut(&one_line(&cause.to_string()), 200)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+
+    use super::*;
+
+    #[test]
+    fn who_does_not_answer_is_not_waited_for_for_ever() {
+        // It takes connections and says nothing.
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let repository = Repository {
+            api: format!("http://{}", silent.local_addr().unwrap()),
+            name: "octo/risk".into(),
+            token: None,
+            proxied: false,
+            patience: Patience { timeout: Duration::from_millis(200), tries: 2 },
+        };
+        let ask = Ask { to: "read the comments", permission: "pull-requests: write" };
+        let asked = async {
+            let api = Api::connect(&repository).await.unwrap();
+            let got = api.get_json("/issues/7/comments", ask).await.unwrap_err();
+            (got, api.post("/issues/7/comments", &serde_json::json!({}), ask).await.unwrap_err())
+        };
+        let (got, posted) = http::block_on(asked).unwrap();
+        for denied in [got, posted] {
+            assert!(
+                matches!(&denied, Denied::Unsure(problem) if problem.message.contains("asked to read the comments")),
+                "{denied:?}"
+            );
+        }
+    }
 }

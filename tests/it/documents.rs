@@ -301,6 +301,31 @@ fn sarif_stands_on_the_lines_of_the_rules() {
 }
 
 #[test]
+fn what_the_readme_shows_of_workflows_and_notifications_is_understood() {
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    let blocks = || readme.split("```yaml\n").skip(1).filter_map(|block| block.split_once("```").map(|(yaml, _)| yaml));
+    let notify = blocks().find(|yaml| yaml.starts_with("notify:")).unwrap();
+    let world = World::new();
+    world.write("data.csv", "a\n1\n").write("mlgate.yml", notify);
+    world.check(&["--data=data.csv", "--min-rows=1"]).exits(0);
+    let action: serde_yaml::Value =
+        serde_yaml::from_str(&fs::read_to_string(root().join("action.yml")).unwrap()).unwrap();
+    let inputs = action["inputs"].as_mapping().unwrap();
+    let mut seen = 0;
+    for yaml in blocks().filter(|yaml| yaml.contains("uses: mlgate/mlgate")) {
+        let value: serde_yaml::Value = serde_yaml::from_str(yaml).unwrap();
+        let steps = value["jobs"]["gate"]["steps"].as_sequence().or(value.as_sequence()).unwrap().clone();
+        for step in steps.iter().filter(|step| step["uses"].as_str().unwrap().starts_with("mlgate/")) {
+            for name in step["with"].as_mapping().unwrap().keys() {
+                assert!(inputs.contains_key(name), "{name:?}");
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 10, "{seen}");
+}
+
+#[test]
 fn every_config_in_the_readme_is_one() {
     let readme = fs::read_to_string(root().join("README.md")).unwrap();
     let configs: Vec<&str> = readme
