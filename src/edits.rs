@@ -81,6 +81,8 @@ pub struct Gate {
     pub config: Config,
     pub fail_on: FailOn,
     pub policy: Policy,
+    /// Inputs that say by what and against what is judged: their names, and what they are.
+    pub inputs: Vec<(&'static str, Option<String>)>,
 }
 
 /// Everything that `head` relaxes, removes or changes of `base`, in the base's order.
@@ -91,6 +93,15 @@ pub fn compare(base: &Gate, head: &Gate) -> Vec<Edit> {
     }
     if stricter(base.fail_on, head.fail_on) != head.fail_on {
         edits.push(input("fail-on", word(base.fail_on), word(head.fail_on)));
+    }
+    for ((name, from), (_, to)) in base.inputs.iter().zip(&head.inputs).filter(|(from, to)| from != to) {
+        let said = |text: &Option<String>| text.as_ref().map(|text| code(text));
+        edits.push(Edit {
+            kind: Kind::Changed,
+            from: said(from),
+            to: said(to),
+            ..input(name, String::new(), String::new())
+        });
     }
     for (old, twin) in pairs(&base.config.entries, &head.config.entries) {
         match twin {

@@ -15,7 +15,7 @@ const IN_HAND: [(&str, &str); 2] =
     [("POLARS_ROW_GROUP_PREFETCH_SIZE", "2"), ("POLARS_PARQUET_DECODE_TARGET_VALUES_PER_THREAD", "250000")];
 
 /// Signals that end a run at once, and the code that a shell gives them. A container's process 1 would not even
-/// notice them (man 7 pid_namespaces), and a cancelled run would go on to comment.
+/// notice them (`man 7 pid_namespaces`), and a cancelled run would go on to comment.
 const ENDINGS: [(i32, i32); 2] = [(signal_hook::consts::SIGINT, 130), (signal_hook::consts::SIGTERM, 143)];
 
 fn main() -> ExitCode {

@@ -51,7 +51,8 @@ pub async fn read(
 /// A config with its entries that are asked for, and what else decides.
 pub fn gate(mut config: Config, args: &CheckArgs) -> Gate {
     config.entries.retain(|entry| plan::is_asked_for(entry, args));
-    Gate { config, fail_on: args.fail_on.unwrap_or_default(), policy: args.policy.unwrap_or_default() }
+    let inputs = vec![("now", args.now.clone()), ("mlflow-tracking-uri", args.mlflow_tracking_uri.clone())];
+    Gate { config, fail_on: args.fail_on.unwrap_or_default(), policy: args.policy.unwrap_or_default(), inputs }
 }
 
 /// The config that these files are at the commit, with the inputs over it.
@@ -184,6 +185,7 @@ pub fn hold(context: &Context, event: &Event, args: &CheckArgs, config: Config) 
     edits.edits = edits::compare(&base.gate, &head);
     let mut args = args.clone();
     if edits.policy != Policy::Head {
+        (args.now, args.mlflow_tracking_uri) = (base.args.now, base.args.mlflow_tracking_uri);
         args.fail_on = Some(edits::stricter(base.gate.fail_on, head.fail_on));
         if base.args.gate.is_none() {
             args.gate = None;

@@ -100,7 +100,11 @@ fn definitions() -> Value {
 fn roots() -> Vec<Value> {
     let sections =
         [schema_for!(DataSection), schema_for!(ModelSection), schema_for!(NotifySection), schema_for!(Beside)];
-    sections.into_iter().chain(checks::ALL.iter().map(|check| (check.schema)())).map(|root| root.to_value()).collect()
+    sections
+        .into_iter()
+        .chain(checks::ALL.iter().map(|check| (check.schema)()))
+        .map(schemars::Schema::to_value)
+        .collect()
 }
 
 #[cfg(test)]

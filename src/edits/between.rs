@@ -133,12 +133,16 @@ pub fn sections(base: &Config, head: &Config) -> Vec<Edit> {
     let baseline = |config: &Config| config.model.baseline.as_ref().map(|baseline| code(&baseline.said()));
     let both = |name: &'static str, of: &dyn Fn(&Config) -> Option<String>| (name, of(base), of(head));
     let all = [
+        both("data.path", &|config| text(&config.data.path)),
         both("data.target", &|config| text(&config.data.target)),
         both("data.timestamp", &|config| text(&config.data.timestamp)),
         both("data.reference", &|config| text(&config.data.reference)),
         both("data.test", &|config| text(&config.data.test)),
         both("data.csv.null_values", &csv),
-        both("model.predictions", &names),
+        both("model.predictions", &|config| text(&config.model.predictions.as_ref()?.path)),
+        both("columns of model.predictions", &names),
+        both("model.metrics", &|config| text(&config.model.metrics)),
+        both("model.artifact", &|config| text(&config.model.artifact)),
         both("model.baseline", &baseline),
     ];
     let edit = |(name, from, to): (&str, Option<String>, Option<String>)| Edit {

@@ -7,7 +7,7 @@ fn gate(text: &str) -> Gate {
     let mut problems = Vec::new();
     let config = Config::read(&Document::parse("mlgate.yml", text).unwrap(), &mut problems);
     assert_eq!(problems, [], "{text}");
-    Gate { config, fail_on: FailOn::Fail, policy: Policy::Head }
+    Gate { config, fail_on: FailOn::Fail, policy: Policy::Head, inputs: vec![("now", None)] }
 }
 
 fn data(checks: &str) -> Gate {
@@ -96,11 +96,17 @@ fn goalposts_that_move_are_listed() {
     let said: Vec<String> = edits.iter().map(Edit::said).collect();
     assert_eq!(
         said,
-        ["`model.predictions` positive `1` → positive `0`", "`model.baseline` `mlflow:m@champion` → `out/weak.json`",]
+        [
+            "`columns of model.predictions` positive `1` → positive `0`",
+            "`model.baseline` `mlflow:m@champion` → `out/weak.json`",
+        ]
     );
     let mut weak = data("duplicates");
     weak.fail_on = FailOn::Never;
     assert_eq!(compare(&data("duplicates"), &weak)[0].said(), "input `fail-on` fail → never");
+    let mut early = data("duplicates");
+    early.inputs = vec![("now", Some("2020-01-01T00:00:00Z".into()))];
+    assert_eq!(compare(&data("duplicates"), &early)[0].said(), "input `now` none → `2020-01-01T00:00:00Z`");
 }
 
 fn counts(policy: Policy, base: &str, head: &str) -> Vec<String> {

@@ -18,10 +18,19 @@ pub struct Step {
 }
 
 /// The inputs that a workflow's text gives this step; `None` where it has no such step.
+///
+/// In a job of another name it is the only one of its action: a job that was renamed is the same gate.
 pub fn inputs(text: &str, step: &Step) -> Option<BTreeMap<String, String>> {
     let workflow: Value = serde_yaml::from_str(text).ok()?;
-    let steps = workflow.get("jobs")?.get(step.job.as_str())?.get("steps")?.as_sequence()?;
+    let jobs = workflow.get("jobs")?.as_mapping()?;
+    let of_job = |job: &Value| job.get("steps").and_then(Value::as_sequence).cloned().unwrap_or_default();
+    let steps = jobs.get(step.job.as_str()).map(of_job).filter(|steps| steps.iter().any(|one| step.is_used_by(one)));
+    let is_renamed = steps.is_none();
+    let steps: Vec<Value> = steps.unwrap_or_else(|| jobs.values().flat_map(of_job).collect());
     let ours: Vec<&Value> = steps.iter().filter(|one| step.is_used_by(one)).collect();
+    if is_renamed && ours.len() > 1 {
+        return None;
+    }
     let by_id = ours.iter().find(|one| one.get("id").and_then(Value::as_str) == Some(&step.action));
     let found = match (by_id, ours.as_slice()) {
         (Some(found), _) => *found,
@@ -86,7 +95,11 @@ jobs:
         assert_eq!(of("gate", "model").unwrap(), "gate=model ");
         assert_eq!(of("gate", "__mlgate_mlgate_2").unwrap(), "min-rows=7 ");
         assert_eq!(of("gate", "__mlgate_mlgate_3"), None);
+        // Which of the three a job of another name was nobody can tell.
         assert_eq!(of("nowhere", "model"), None);
+        let one = "jobs: { old: { steps: [{ uses: mlgate/mlgate@v1, with: { policy: base } }] } }";
+        let step = Step { job: "new".into(), repository: "mlgate/mlgate".into(), ..Step::default() };
+        assert_eq!(inputs(one, &step).unwrap()["policy"], "base");
     }
 
     #[test]
