@@ -28,6 +28,7 @@ use crate::github::{Github, annotations, outputs};
 use crate::http::Patience;
 use crate::plan::{self, CsvForm};
 use crate::problem::{Exit, Failure, Problem, nearest};
+use crate::report::markdown::Options;
 use crate::table::files;
 use crate::words::{code, log_safe};
 use crate::workspace::Workspace;
@@ -44,6 +45,13 @@ pub struct Context {
     /// `GITHUB_ACTIONS=true` and no arguments: then, and only then, `INPUT_*` counts.
     pub is_action: bool,
     variables: BTreeMap<String, String>,
+}
+
+/// What becomes of files that a fork proposes, where they lie beside secrets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Foreign {
+    Refused,
+    Allowed,
 }
 
 impl Context {
@@ -80,32 +88,42 @@ impl Context {
     ///
     /// # Errors
     /// A workspace or data root that does not exist; an event that says nothing where it must be known.
-    pub fn workspace(&self, data_root: Option<&str>, trusts_checkout: bool) -> Result<Workspace, Failure> {
+    pub fn workspace(&self, data_root: Option<&str>, foreign: Foreign) -> Result<Workspace, Failure> {
         let workspace = if self.is_action {
             let root = self.variables.get("GITHUB_WORKSPACE").filter(|root| !root.is_empty());
             Workspace::action(Path::new(root.map_or(".", String::as_str)), data_root.map(Path::new))?
         } else {
             Workspace::command_line()
         };
-        let Some(github) = self.github.as_ref().filter(|_| !trusts_checkout) else { return Ok(workspace) };
+        let Some(github) = self.github.as_ref().filter(|_| foreign == Foreign::Refused) else { return Ok(workspace) };
         let repository = self.variables.get("GITHUB_REPOSITORY").map_or("", String::as_str);
         // What started an event that cannot be read may have been a fork.
-        let foreign = match github.event() {
+        let is_foreign = match github.event() {
             Ok(event) => event.is_foreign_beside_secrets(repository),
             Err(problem) if github.has_secrets_beside_proposals() => return Err(Failure::unmeasured(problem)),
             Err(_) => false,
         };
         let commit = github.commit.as_deref().unwrap_or_default();
-        Ok(if foreign { workspace.only_commit(commit) } else { workspace })
+        Ok(if is_foreign { workspace.only_commit(commit) } else { workspace })
     }
 
-    /// What started the run; nothing outside of GitHub, or where it cannot be told, which is said.
+    /// What started the run; nothing outside of GitHub. Of what cannot be read there is the name, and that is said.
     pub fn event(&self) -> Option<Event> {
-        let event = self.github.as_ref()?.event().map_err(|problem| warn(&problem.to_string())).ok()?;
+        let github = self.github.as_ref()?;
+        let event = github.event().unwrap_or_else(|problem| {
+            warn(&problem.to_string());
+            github.nameless_event()
+        });
         if event.name.starts_with("pull_request") && event.pull_request.is_none() {
             warn("the event names no pull request with its commits: there is nothing to comment on or to compare with");
         }
         Some(event)
+    }
+
+    /// An input of an Action run, where it is given.
+    fn input(&self, name: &str) -> Option<String> {
+        let value = self.variables.get(&format!("INPUT_{}", name.to_uppercase()))?.trim();
+        (self.is_action && !value.is_empty()).then(|| value.to_owned())
     }
 
     /// Whether the environment names a proxy.
@@ -120,7 +138,7 @@ impl Context {
         Some(Repository {
             api: get("GITHUB_API_URL").unwrap_or_else(|| "https://api.github.com".to_owned()),
             name: get("GITHUB_REPOSITORY")?,
-            token: token.map(ToOwned::to_owned).or_else(|| get("GITHUB_TOKEN")),
+            token: token.map(ToOwned::to_owned).or_else(|| get("GITHUB_TOKEN")).map(|token| token.trim().to_owned()),
             proxied: self.is_proxied(),
             patience: Patience::default(),
         })
@@ -164,7 +182,9 @@ impl Context {
             if let Err(problem) = told {
                 warn(&problem.message);
             }
-            if let Err(problem) = github.write_summary(&crate::report::markdown::failure(&failure.problems)) {
+            if let Err(problem) =
+                github.write_summary(&crate::report::markdown::failure(&failure.problems, &Options::default()))
+            {
                 warn(&problem.message);
             }
         }
@@ -214,6 +234,11 @@ pub fn warn(message: &str) {
     complain("warning:", anstyle::AnsiColor::Yellow, message);
 }
 
+/// What should be known and is no trouble.
+pub fn note(text: &str) {
+    say(&format!("{}\n", log_safe(&format!("note: {text}"))));
+}
+
 /// Writes to the terminal or the log; nobody listening any more is no reason to stop.
 pub fn say(text: &str) {
     let _ = std::io::stdout().write_all(text.as_bytes());
@@ -242,7 +267,7 @@ fn hex(bytes: &[u8]) -> String {
 /// # Errors
 /// A table that cannot be profiled.
 pub fn suggest(args: &SuggestArgs, context: &Context) -> Result<Exit, Failure> {
-    let workspace = context.workspace(None, false)?;
+    let workspace = context.workspace(None, Foreign::Refused)?;
     let files = files::find(&args.data, &workspace)?;
     let delimiter = args.delimiter.map(plan::delimiter).transpose().map_err(Failure::usage)?;
     let csv = CsvForm { delimiter, null_values: Vec::new() }.for_files(&files);

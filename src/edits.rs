@@ -13,8 +13,10 @@ use serde::{Deserialize, Serialize};
 
 use self::between::{between, sections};
 use self::said::{rule, settings};
+use crate::check;
 use crate::cli::FailOn;
-use crate::config::{Config, Entry};
+use crate::config::model::PredictionsSection;
+use crate::config::{Config, DataSection, Entry, ModelSection};
 use crate::problem::Place;
 use crate::verdict::Severity;
 use crate::words::code;
@@ -132,9 +134,23 @@ pub fn under(policy: Policy, base: Gate, head: Config) -> Config {
     if policy == Policy::Head {
         return counts;
     }
-    // What the candidate is measured against is part of a limit.
-    if base.config.model.baseline.is_some() {
-        counts.model.baseline = base.config.model.baseline;
+    // What is measured, and against what, is part of a limit; where the tables are is the pull request's own.
+    let judges = |gate: check::Gate| base.config.entries.iter().any(|entry| entry.check.gate == gate);
+    if judges(check::Gate::Data) {
+        let DataSection { target, timestamp, csv, .. } = base.config.data;
+        (counts.data.target, counts.data.timestamp, counts.data.csv) = (target, timestamp, csv);
+    }
+    if judges(check::Gate::Model) {
+        let ModelSection { name, predictions, baseline, .. } = base.config.model;
+        let path = counts.model.predictions.and_then(|predictions| predictions.path);
+        counts.model.predictions = match (predictions, path) {
+            (Some(columns), path) => Some(PredictionsSection { path, ..columns }),
+            (None, Some(path)) => Some(PredictionsSection { path: Some(path), ..PredictionsSection::default() }),
+            (None, None) => None,
+        };
+        if baseline.is_some() {
+            (counts.model.baseline, counts.model.name) = (baseline, name);
+        }
     }
     if policy == Policy::Base {
         counts.entries = base.config.entries;
@@ -151,14 +167,22 @@ pub fn under(policy: Policy, base: Gate, head: Config) -> Config {
             added.push(old.clone());
             continue;
         }
-        let entry = &mut counts.entries[new];
+        let mut settings = counts.entries[new].settings.clone();
         for setting in found.into_iter().filter_map(|edit| edit.setting) {
             match old.settings.get(setting.as_str()) {
-                Some(value) => drop(entry.settings.insert(setting.into(), value.clone())),
+                Some(value) => drop(settings.insert(setting.into(), value.clone())),
                 // The default is stricter than what was written over it.
-                None => drop(entry.settings.remove(setting.as_str())),
+                None => drop(settings.remove(setting.as_str())),
             }
         }
+        // Limits of both sides may contradict each other: then both entries judge.
+        let merged = (old.check.read)(serde_yaml::Value::Mapping(settings.clone()));
+        if !merged.is_ok_and(|check| check.validate().is_ok()) {
+            added.push(old.clone());
+            continue;
+        }
+        let entry = &mut counts.entries[new];
+        entry.settings = settings;
         if old.severity == Severity::Fail {
             entry.severity = Severity::Fail;
         }

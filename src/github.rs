@@ -87,9 +87,7 @@ impl Github {
     /// # Errors
     /// Its payload cannot be read.
     pub fn event(&self) -> Result<Event, Problem> {
-        let Some(path) = &self.event_path else {
-            return Ok(Event { name: self.event_name.clone(), ..Event::default() });
-        };
+        let Some(path) = &self.event_path else { return Ok(self.nameless_event()) };
         let broken = |said: String| Problem::new(format!("the event {} {said}", code(&path.to_string_lossy())));
         let file = std::fs::File::open(path).map_err(|error| broken(format!("could not be read: {error}")))?;
         let mut text = String::new();
@@ -98,9 +96,14 @@ impl Github {
         Event::parse(&self.event_name, &text).map_err(broken)
     }
 
+    /// The event without its payload.
+    pub fn nameless_event(&self) -> Event {
+        Event { name: self.event_name.clone(), ..Event::default() }
+    }
+
     /// Whether runs of this event have the base branch's secrets, whoever caused them.
     pub fn has_secrets_beside_proposals(&self) -> bool {
-        matches!(self.event_name.as_str(), "pull_request_target" | "workflow_run")
+        event::has_secrets_beside_proposals(&self.event_name)
     }
 
     /// Whether the token can be expected to write nothing, and why.
@@ -148,6 +151,13 @@ impl Github {
         let full = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let inside = base.and_then(|base| full.strip_prefix(base).ok().map(Path::to_owned));
         inside.unwrap_or_else(|| path.to_owned()).to_string_lossy().into_owned()
+    }
+
+    /// A path as the repository has it, by its words alone: where a link in a checkout leads is the pull request's say.
+    pub fn written(&self, path: &str) -> String {
+        let workspace = self.workspace.as_deref().map(Path::to_string_lossy).unwrap_or_default();
+        let inside = path.strip_prefix(workspace.trim_end_matches('/')).filter(|_| !workspace.is_empty());
+        inside.map_or(path, |inside| inside.trim_start_matches('/')).trim_start_matches("./").to_owned()
     }
 
     /// Where people read the files that were judged: an address that a path and `#L1` can follow.

@@ -56,10 +56,13 @@ pub fn run(arguments: Vec<OsString>, variables: BTreeMap<String, String>) -> Exi
 
 fn dispatch(arguments: Vec<OsString>, context: &Context) -> Exit {
     let ended = context.begin().and_then(|()| {
-        let arguments = context.arguments(arguments)?;
+        let arguments =
+            context.arguments(arguments).inspect_err(|failure| commands::check::refused(failure, context))?;
         let cli = match Cli::try_parse_from(&arguments) {
             Ok(cli) => cli,
-            Err(error) => return context.usage(&error),
+            Err(error) => {
+                return context.usage(&error).inspect_err(|failure| commands::check::refused(failure, context));
+            }
         };
         match cli.command {
             Command::Check(args) => commands::check::run(&args, &arguments, context),

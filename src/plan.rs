@@ -17,6 +17,7 @@ use crate::problem::{Problem, nearest};
 use crate::table::Role;
 use crate::table::csv::Csv;
 use crate::table::files::Files;
+use crate::verdict::Waiver;
 use crate::words::code;
 
 const DEFAULT_MEMORY: usize = 1_000_000_000;
@@ -217,6 +218,10 @@ fn planned(entry: Entry, lacks: (bool, Vec<Part>), problems: &mut Vec<Problem>) 
     }
     if lacks_table {
         problems.push(problem(format!("there is no {} table", entry.on)).hint(entry.on.hint()));
+    }
+    let says = |waiver: &Waiver| !waiver.owner.trim().is_empty() && !waiver.reason.trim().is_empty();
+    if !entry.waiver.as_ref().is_none_or(says) {
+        problems.push(problem("a waiver has an owner and a reason".into()).hint("say who answers for it, and why"));
     }
     if let Some(waiver) = &entry.waiver
         && NaiveDate::parse_from_str(&waiver.until, "%Y-%m-%d").is_err()

@@ -56,6 +56,12 @@ impl Problem {
     }
 
     #[must_use]
+    pub fn without_hint(mut self) -> Self {
+        self.hint = None;
+        self
+    }
+
+    #[must_use]
     pub fn at(mut self, place: Option<Place>) -> Self {
         self.place = self.place.or(place);
         self

@@ -9,11 +9,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use chrono::{SecondsFormat, Utc};
+use clap::ValueEnum;
 
 use super::tell::{Sinks, sha256};
-use super::{Context, base_gate, candidate, progress};
+use super::{Context, Foreign, base_gate, candidate, progress};
 use crate::baseline::{self, Predictions};
-use crate::cli::{CheckArgs, FailOn};
+use crate::cli::{CheckArgs, CommentWhen, FailOn, GateChoice};
 use crate::config::document::{Document, LARGEST};
 use crate::config::{Config, NotifySection, inputs};
 use crate::engine::{self, Source};
@@ -36,8 +37,8 @@ pub fn run(args: &CheckArgs, command: &[OsString], context: &Context) -> Result<
         super::say(&crate::docs::list_of_checks());
         return Ok(Exit::Passed);
     }
-    let trusts_checkout = args.allow_untrusted_checkout.unwrap_or(false);
-    let workspace = context.workspace(args.data_root.as_deref(), trusts_checkout)?;
+    let foreign = if args.allow_untrusted_checkout == Some(true) { Foreign::Allowed } else { Foreign::Refused };
+    let workspace = context.workspace(args.data_root.as_deref(), foreign)?;
     let folder = args.report_dir.as_deref().unwrap_or(DEFAULT_REPORT_DIR);
     let folder = workspace.resolve_for_writing(folder)?;
     let event = context.event().unwrap_or_default();
@@ -46,12 +47,36 @@ pub fn run(args: &CheckArgs, command: &[OsString], context: &Context) -> Result<
     match run.judge(args, &workspace) {
         Ok(judged) => sinks.tell(&judged),
         Err(failure) => {
-            let mut report = run.report(RunResult::Error, Vec::new());
-            report.summary = outputs::summary(&failure.problems);
-            report.problems = failure.problems.iter().map(ToString::to_string).collect();
-            sinks.leave_failure(&report, &failure);
+            sinks.leave_failure(&run.failed(&failure), &failure);
             Err(failure)
         }
+    }
+}
+
+/// Inputs that are wrong end a run before it begins: what an earlier one said must not stand as if it were this one's.
+pub fn refused(failure: &Failure, context: &Context) {
+    let input = |name: &str| context.input(name);
+    if !context.is_action || input("command").is_some_and(|command| command != "check") {
+        return;
+    }
+    let gate = input("gate").and_then(|gate| GateChoice::from_str(&gate, false).ok());
+    let args = CheckArgs {
+        github_token: input("github-token"),
+        comment: input("comment").and_then(|when| CommentWhen::from_str(&when, false).ok()),
+        comment_key: input("comment-key"),
+        check_run: input("check-run"),
+        gate,
+        ..CheckArgs::default()
+    };
+    let event = context.event().unwrap_or_default();
+    let run = Run { context, event: &event, started: Utc::now(), clock: Instant::now(), configs: Vec::new() };
+    let told = context.workspace(None, Foreign::Allowed).and_then(|workspace| {
+        let folder = workspace.resolve_for_writing(input("report-dir").as_deref().unwrap_or(DEFAULT_REPORT_DIR))?;
+        Sinks::open(context, folder, &event, &args, &[])?.leave_failure(&run.failed(failure), failure);
+        Ok(())
+    });
+    if let Err(failure) = told {
+        super::warn(&failure.to_string());
     }
 }
 
@@ -166,6 +191,14 @@ impl Run<'_> {
         };
         let data = args.data.as_deref().unwrap_or("DATA");
         Problem::new(message).hint(format!("`mlgate suggest {data} > {DEFAULT_CONFIG}` writes a config to start from"))
+    }
+
+    /// The report of a run that ended without verdicts.
+    fn failed(&self, failure: &Failure) -> Report {
+        let mut report = self.report(RunResult::Error, Vec::new());
+        report.summary = outputs::summary(&failure.problems);
+        report.problems = failure.problems.iter().map(ToString::to_string).collect();
+        report
     }
 
     /// The workflow run, and the pull request it is of.

@@ -4,7 +4,7 @@
 
 use super::base_gate::{config_at, gate, text_at};
 use super::talk::{Settings, Talk};
-use super::{Context, say, tell, warn};
+use super::{Context, Foreign, note, say, tell, warn};
 use crate::cli::{CheckArgs, CommentArgs};
 use crate::config::document::LARGEST;
 use crate::edits::{self, GateEdits, Policy};
@@ -16,7 +16,7 @@ use crate::plan;
 use crate::problem::{Exit, Failure, Problem};
 use crate::report::markdown::{self, Options, Origin};
 use crate::report::{Report, RunResult};
-use crate::words::{code, log_safe};
+use crate::words::{self, code};
 use crate::workspace::Workspace;
 
 const DEFAULT_ARTIFACT: &str = "mlgate-report";
@@ -25,7 +25,7 @@ const DEFAULT_ARTIFACT: &str = "mlgate-report";
 /// Usage: not started by `workflow_run`, no token. Otherwise: no report, no answer.
 pub fn run(args: &CommentArgs, context: &Context) -> Result<Exit, Failure> {
     // A report is data from elsewhere by all means, and shown as that: it need not be of the checkout.
-    let workspace = context.workspace(None, true)?;
+    let workspace = context.workspace(None, Foreign::Allowed)?;
     let github = context.github.as_ref().ok_or_else(|| {
         Failure::usage(
             Problem::new("`comment` is for workflow runs: there is no pull request here")
@@ -58,12 +58,11 @@ pub fn run(args: &CommentArgs, context: &Context) -> Result<Exit, Failure> {
     };
     let work = async {
         let api = Api::connect(&talk.repository).await.map_err(Failure::unmeasured)?;
-        let Some(pull_request) =
-            proposed_by(&api, run).await.map_err(|denied| Failure::unmeasured(denied.problem()))?
-        else {
+        let proposals = proposed_by(&api, run).await.map_err(|denied| Failure::unmeasured(denied.problem()))?;
+        if proposals.is_empty() {
             note("no comment: the commit is no longer the head of an open pull request");
             return Ok(None);
-        };
+        }
         let bytes = match &args.report {
             Some(path) => read_file(path, &workspace)?,
             None => {
@@ -85,6 +84,10 @@ pub fn run(args: &CommentArgs, context: &Context) -> Result<Exit, Failure> {
             }
         };
         let mut report = believe(&bytes).map_err(Failure::unmeasured)?;
+        let Some(pull_request) = which(proposals, &report) else {
+            note("no comment: the commit is the head of several pull requests, and the report is of none of them");
+            return Ok(None);
+        };
         let notes = differences(&api, &pull_request, args, run, &mut report).await;
         talk.pull_request = Some(pull_request);
         let heard = talk.listen(&api).await;
@@ -112,20 +115,30 @@ pub fn run(args: &CommentArgs, context: &Context) -> Result<Exit, Failure> {
         };
     };
     told.troubles.iter().for_each(|problem| warn(&problem.to_string()));
+    say(&format!("commented: {}\n", words::log_safe(&outputs::one_line(&url))));
     context.write_outputs(&[("comment-url", outputs::one_line(&url))])?;
     Ok(Exit::Passed)
 }
 
-/// The open pull request whose head the run was of: the event names none where it is a fork's.
-async fn proposed_by(api: &Api, run: &WorkflowRun) -> Result<Option<PullRequest>, Denied> {
-    let Some(repository) = &run.head.repository else { return Ok(None) };
+/// The one, or of several the one that the report names: it can only be one that has this very commit.
+fn which(mut proposals: Vec<PullRequest>, report: &Report) -> Option<PullRequest> {
+    if proposals.len() == 1 {
+        return proposals.pop();
+    }
+    let claimed = report.pipeline.pull_request.as_ref()?.number;
+    proposals.into_iter().find(|one| one.number == claimed)
+}
+
+/// The open pull requests whose head the run was of: the event names none where it is a fork's.
+async fn proposed_by(api: &Api, run: &WorkflowRun) -> Result<Vec<PullRequest>, Denied> {
+    let Some(repository) = &run.head.repository else { return Ok(Vec::new()) };
     let owner = repository.split('/').next().unwrap_or_default();
     let ask = Ask { to: "find the run's pull request", permission: "pull-requests: write" };
     let head = value(&format!("{owner}:{}", run.head.branch));
     let open = api.list(&format!("/pulls?state=open&head={head}"), None, ask).await?;
     let is_of_run =
         |one: &PullRequest| one.head.sha == run.head.sha && one.head.repository.as_ref() == Some(repository);
-    Ok(open.iter().filter_map(PullRequest::of).find(is_of_run))
+    Ok(open.iter().filter_map(PullRequest::of).filter(is_of_run).collect())
 }
 
 fn read_file(path: &str, workspace: &Workspace) -> Result<Vec<u8>, Failure> {
@@ -146,6 +159,9 @@ pub fn believe(bytes: &[u8]) -> Result<Report, Problem> {
         return Err(broken(format!("it is of version {}, and this mlgate reads 1", report.schema_version)));
     }
     let by_verdicts = crate::gate::result(report.verdicts(), crate::cli::FailOn::Fail);
+    if report.result == RunResult::Passed && report.verdicts().next().is_none() {
+        return Err(broken("it says passed, and checked nothing".to_owned()));
+    }
     let claims_more = match report.result {
         RunResult::Passed => by_verdicts != RunResult::Passed || !report.problems.is_empty(),
         RunResult::Blocked => by_verdicts == RunResult::Error,
@@ -193,28 +209,31 @@ async fn differences(
         (Ok(base), Ok(head)) => edits.edits = edits::compare(&base, &head),
         (Err(problem), _) | (_, Err(problem)) => edits.unread = Some(problem.to_string()),
     }
-    for used in report.config.iter().filter(|used| names.contains(&used.path)) {
+    let mut used: Vec<&str> = report.config.iter().map(|used| used.path.as_str()).collect();
+    used.sort_unstable();
+    used.dedup();
+    if used.iter().any(|path| !names.iter().any(|name| name == path)) {
+        notes.push(format!(
+            "it was judged by {}, and not by {} alone",
+            words::list(used),
+            words::list(names.iter().map(String::as_str))
+        ));
+    }
+    for name in &names {
+        let Some(used) = report.config.iter().find(|used| &used.path == name) else { continue };
         let mut known = Vec::new();
         for side in [&pull_request.head, &pull_request.base] {
-            known.push(text_at(api, &side.sha, &used.path, LARGEST).await.ok().flatten());
+            known.push(text_at(api, &side.sha, name, LARGEST).await.ok().flatten());
         }
         // Of a merge that changed on both sides GitHub has the text, and neither commit does.
-        let is_known = known.iter().flatten().any(|text| tell::sha256(text) == used.sha256);
-        if !is_known {
-            notes.push(format!(
-                "it was judged by another {} than that of the pull request or its base",
-                code(&used.path)
-            ));
+        if !known.iter().flatten().any(|text| tell::sha256(text) == used.sha256) {
+            notes.push(format!("it was judged by another {} than that of the pull request or its base", code(name)));
         }
     }
     if !edits.edits.is_empty() || edits.unread.is_some() {
         report.gate_edits = Some(edits);
     }
     notes
-}
-
-fn note(text: &str) {
-    say(&format!("{}\n", log_safe(&format!("note: {text}"))));
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::talk::Talk;
-use super::{Context, say, warn};
+use super::{Context, note, warn};
 use crate::config::NotifySection;
 use crate::config::notify::{DispatchSection, When};
 use crate::github::Github;
@@ -15,7 +15,6 @@ use crate::notify::{self, About};
 use crate::problem::Problem;
 use crate::report::{Report, RunResult};
 use crate::verdict::{Status, Verdict};
-use crate::words::log_safe;
 
 /// The checks that say that data drifted.
 const DRIFT: [&str; 2] = ["drift", "target_drift"];
@@ -64,6 +63,11 @@ fn start(
     };
     if is_this_one(section, github, event) {
         note("nothing was started: this run is the one that would be");
+        return Ok(());
+    }
+    // Two workflows that start each other would never end.
+    if event.name.ends_with("_dispatch") && github.actor == "github-actions[bot]" {
+        note("nothing was started: another workflow started this run");
         return Ok(());
     }
     let sent = block_on(async {
@@ -122,10 +126,6 @@ fn about(context: &Context) -> About {
         branch: github.map(|github| github.branch.clone()).unwrap_or_default(),
         url: github.and_then(|github| github.url.clone()),
     }
-}
-
-fn note(text: &str) {
-    say(&format!("note: {}\n", log_safe(text)));
 }
 
 fn complain(told: Result<(), Problem>) {

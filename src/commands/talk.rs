@@ -16,10 +16,10 @@ use crate::problem::Problem;
 use crate::report::digest::Digest;
 use crate::report::markdown::Before;
 use crate::report::{Report, RunResult};
-use crate::words::code;
+use crate::words::{self, code};
 
-/// No more than this is waited for, whatever GitHub does.
-const PATIENCE: Duration = Duration::from_mins(2);
+/// No more than this is waited for at a time: for what was merged, for what was said before, for what is told.
+pub const PATIENCE: Duration = Duration::from_mins(2);
 /// What a check run is called before its key.
 const CHECK_RUN: &str = "mlgate: ";
 
@@ -80,9 +80,9 @@ impl Talk {
         let head = event.pull_request.as_ref().map(|pull_request| pull_request.head.sha.clone());
         let sha = head.or_else(|| github.commit.clone());
         let name = match settings.check_run {
-            Some("off" | "false") => None,
-            None | Some("true") => Some(format!("{CHECK_RUN}{key}")),
-            Some(name) => Some(comment::plain(name)),
+            Some("off" | "false" | "False" | "FALSE") => None,
+            None | Some("true" | "True" | "TRUE") => Some(format!("{CHECK_RUN}{key}")),
+            Some(name) => Some(words::cut(&words::one_line(name), 100)),
         };
         Some(Self {
             repository,
@@ -165,7 +165,7 @@ impl Talk {
                     sha,
                     conclusion,
                     title: &headline,
-                    summary: &markdown(check_run::LONGEST),
+                    summary: &in_bytes(check_run::LONGEST, markdown),
                     text: &Digest::of(report).encode(),
                     annotations,
                     external_id: &run,
@@ -229,7 +229,9 @@ impl Talk {
             }
         }
         let marker = self.marker();
-        let invisible = digest.encode();
+        // A run that could not judge leaves what the last one measured for the next to compare with.
+        let kept = heard.last.as_ref().filter(|_| report.verdicts().next().is_none());
+        let invisible = kept.unwrap_or(&digest).encode();
         let room = comment_room(&marker, &invisible);
         let body = format!("{}\n{}\n{invisible}\n", marker.text(), markdown(room));
         let put = comment::put(api, pull_request.number, (&marker, login), heard.comment.clone(), &body).await;
@@ -244,6 +246,19 @@ impl Talk {
             }
             Err(denied) => told.troubles.push(denied.problem()),
         }
+    }
+}
+
+/// The longest text of at most so many bytes: characters are what is asked for.
+fn in_bytes(most: usize, markdown: &dyn Fn(usize) -> String) -> String {
+    let mut budget = most;
+    loop {
+        let text = markdown(budget);
+        if text.len() <= most || budget < 2 {
+            return text;
+        }
+        // Never more than half of it goes at a time, and some always does.
+        budget = (budget * most / text.len()).clamp(budget / 2, budget - 1);
     }
 }
 
@@ -276,7 +291,7 @@ fn is_wanted(when: CommentWhen, now: &Digest, heard: &Heard, edits_gate: bool) -
         CommentWhen::Always => true,
         CommentWhen::Failures => now.result != RunResult::Passed || has_comment || edits_gate,
         CommentWhen::Changes => match (&heard.last, &heard.base) {
-            (Some(last), _) => !last.agrees_with(now),
+            (Some(last), _) => !last.agrees_with(now) || last.edits != now.edits,
             // A comment that cannot be read is not known to say the same.
             (None, _) if has_comment || edits_gate => true,
             (None, Some(base)) => !base.agrees_with(now),

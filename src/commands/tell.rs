@@ -11,6 +11,7 @@ use super::check::Judged;
 use super::talk::{Heard, Settings, Talk, Told};
 use super::{Context, notify, say, say_styled, warn};
 use crate::cli::{CheckArgs, FailOn, GateChoice};
+use crate::edits::GateEdits;
 use crate::github::api::Api;
 use crate::github::event::Event;
 use crate::github::{annotations, outputs};
@@ -121,7 +122,7 @@ impl<'a> Sinks<'a> {
 
     /// A run without verdicts leaves a report too, that says why.
     pub fn leave_failure(&self, report: &Report, failure: &Failure) {
-        let page = |_: &Options| markdown::failure(&failure.problems);
+        let page = |options: &Options| markdown::failure(&failure.problems, options);
         let written = self.hand_over(report, "failure", &page, |markdown| {
             self.write_files(&[(JSON, &report.to_json()), (MARKDOWN, markdown)]).map_err(Failure::unmeasured)
         });
@@ -139,6 +140,9 @@ impl<'a> Sinks<'a> {
         write: impl FnOnce(&str) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let Some(talk) = &self.talk else {
+            if self.event.pull_request.is_some() {
+                super::note("no comment and no check run: there is no token");
+            }
             let written = self.write_all(report, &page(&self.options), write);
             self.annotate(report, false);
             return written;
@@ -196,19 +200,22 @@ impl<'a> Sinks<'a> {
     fn annotate(&self, report: &Report, has_check_run: bool) {
         if self.context.github.is_some() {
             let lines = annotations::render(report, |verdict| !has_check_run || verdict.at.is_none());
-            lines.iter().for_each(|line| say(&format!("{line}\n")));
+            let edits = report.gate_edits.as_ref().and_then(GateEdits::headline).map(Problem::new);
+            let edits = edits.map(|headline| annotations::warning(&headline));
+            lines.iter().chain(&edits).for_each(|line| say(&format!("{line}\n")));
         }
     }
 
     fn say_what_was_told(&self, told: &Told) {
-        for problem in &told.troubles {
-            warn(&problem.to_string());
+        let mut seen = std::collections::HashSet::new();
+        for problem in told.troubles.iter().filter(|problem| seen.insert(&problem.message)) {
             say(&format!("{}\n", annotations::warning(problem)));
         }
         for note in &told.notes {
-            say(&format!("{}\n", crate::words::log_safe(&format!("note: {note}"))));
+            super::note(note);
         }
         if let Some(url) = &told.comment_url {
+            say(&format!("commented: {}\n", crate::words::log_safe(&outputs::one_line(url))));
             let url = [("comment-url", outputs::one_line(url))];
             if let Err(failure) = self.context.write_outputs(&url) {
                 warn(&failure.to_string());
@@ -276,7 +283,7 @@ fn command_line(command: &[OsString]) -> String {
         is_value = is_own && value.is_none() && name != ALLOW;
         !hide
     });
-    let words = shown.map(|word| quote(&word));
+    let words = shown.map(|word| quote(&without_password(&word)));
     std::iter::once("mlgate".to_owned()).chain(words).collect::<Vec<_>>().join(" ")
 }
 
@@ -284,4 +291,14 @@ fn terminal_width() -> usize {
     let columns = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     let measured = || terminal_size::terminal_size().map(|(terminal_size::Width(width), _)| usize::from(width));
     columns.or_else(measured).unwrap_or(100).clamp(40, 160)
+}
+
+/// An address without the user and the password that it may hold.
+fn without_password(word: &str) -> String {
+    let Some((before, rest)) = word.split_once("://") else { return word.to_owned() };
+    let (host, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+    match host.rsplit_once('@') {
+        Some((_, host)) => format!("{before}://{host}{path}"),
+        None => word.to_owned(),
+    }
 }

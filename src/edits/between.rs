@@ -6,7 +6,7 @@ use serde_yaml::Value;
 
 use super::said::{rule, said};
 use super::{Edit, Kind, SEVERITY, WAIVER};
-use crate::check::Looser;
+use crate::check::{Gate, Looser};
 use crate::config::model::PredictionsSection;
 use crate::config::{Config, Entry};
 use crate::limit::instant;
@@ -130,7 +130,14 @@ pub fn sections(base: &Config, head: &Config) -> Vec<Edit> {
         let values = config.data.csv.as_ref().map(|csv| csv.null_values.clone()).unwrap_or_default();
         (!values.is_empty()).then(|| values.iter().map(|value| code(value)).collect::<Vec<_>>().join(", "))
     };
-    let baseline = |config: &Config| config.model.baseline.as_ref().map(|baseline| code(&baseline.said()));
+    // An alias is one of the model that is named elsewhere.
+    let baseline = |config: &Config| {
+        let mut baseline = config.model.baseline.clone()?;
+        if let Some(mlflow) = baseline.mlflow.as_mut() {
+            mlflow.name = mlflow.name.take().or_else(|| config.model.name.clone());
+        }
+        Some(code(&baseline.said()))
+    };
     let both = |name: &'static str, of: &dyn Fn(&Config) -> Option<String>| (name, of(base), of(head));
     let all = [
         both("data.path", &|config| text(&config.data.path)),
@@ -153,5 +160,10 @@ pub fn sections(base: &Config, head: &Config) -> Vec<Edit> {
         to,
         at: None,
     };
-    all.into_iter().filter(|(_, from, to)| from.is_some() && from != to).map(edit).collect()
+    // A gate that the base does not have moves nothing.
+    let judges = |name: &str| {
+        let gate = if name.contains("data.") { Gate::Data } else { Gate::Model };
+        base.entries.iter().any(|entry| entry.check.gate == gate)
+    };
+    all.into_iter().filter(|(name, from, to)| from != to && judges(name)).map(edit).collect()
 }

@@ -2,12 +2,17 @@
 
 use serde_yaml::Value;
 
-use super::{Edit, GateEdits, Kind};
+use super::{Edit, GateEdits, Kind, Policy};
 use crate::config::Entry;
 use crate::table::Role;
 use crate::words::{self, code};
 
 impl GateEdits {
+    /// Whether limits counted that are looser than the base branch's.
+    pub fn lets_more_through(&self) -> bool {
+        self.policy == Policy::Head && self.edits.iter().any(|edit| edit.kind != Kind::Changed)
+    }
+
     /// `This pull request relaxes the gate`, or what else it does to it.
     pub fn headline(&self) -> Option<String> {
         let of = |kind: Kind| self.edits.iter().filter(|edit| edit.kind == kind).collect::<Vec<_>>();

@@ -112,7 +112,18 @@ impl Api {
     /// # Errors
     /// The address is none that may be spoken to.
     pub async fn connect(repository: &Repository) -> Result<Self, Problem> {
-        let url = http::address(&repository.api, "GITHUB_API_URL")?;
+        // octocrab panics on a token that is no header.
+        let is_header = |token: &String| token.bytes().all(|byte| byte.is_ascii_graphic());
+        if !repository.token.as_ref().is_none_or(is_header) {
+            return Err(Problem::new(
+                "the GitHub token holds a space, a line break or another character that no token has",
+            )
+            .hint("set it anew, without what surrounds it"));
+        }
+        let url = http::address(&repository.api, "GITHUB_API_URL").map_err(|problem| Problem {
+            hint: Some("GitHub sets it: https://api.github.com, or https://HOST/api/v3".into()),
+            ..problem
+        })?;
         let patience = repository.patience;
         let client = http::client(&url, repository.token.is_some(), patience, repository.proxied).await?;
         let broken = |error: octocrab::Error| Problem::new(format!("no client for GitHub: {}", reason(&error)));
@@ -306,10 +317,15 @@ impl Api {
 
     fn judge(&self, method: Method, raw: Raw, ask: Ask<'_>) -> Result<Answer, Denied> {
         match raw.status {
-            200..300 | 302 => Ok(Answer { status: raw.status, bytes: raw.bytes, location: raw.location }),
+            200..300 => Ok(Answer { status: raw.status, bytes: raw.bytes, location: raw.location }),
+            302 if method == Method::Get => Ok(Answer { status: raw.status, bytes: raw.bytes, location: raw.location }),
             401 => Err(Problem::new(format!("GitHub's API {} does not know the token (401)", self.shown))
                 .hint("set the input `github-token`")
                 .into()),
+            // A locked conversation, a blocked user: no permission helps.
+            403 if raw.words().contains("locked") || raw.words().contains("blocked") => {
+                Err(Problem::new(format!("GitHub refuses to {} (403): {}", ask.to, raw.words())).into())
+            }
             403 => Err(Denied::Forbidden(
                 Problem::new(format!("GitHub does not allow this token to {} (403): {}", ask.to, raw.words()))
                     .hint(format!("add `{}` under `permissions:` of the job", ask.permission)),

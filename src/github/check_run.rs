@@ -3,13 +3,14 @@
 use serde_json::{Value, json};
 
 use super::api::{Api, Ask, Denied, value};
+use crate::problem::Problem;
 
 const READ: Ask = Ask { to: "read check runs", permission: "checks: write" };
 const WRITE: Ask = Ask { to: "make a check run", permission: "checks: write" };
 
 /// GitHub takes so many annotations a request.
 const A_REQUEST: usize = 50;
-/// And characters in a summary or a text.
+/// And bytes in a summary or a text: github.com/github/docs/issues/35252.
 pub const LONGEST: usize = 65_000;
 /// Commits before the base that are asked for a digest: a push whose paths no workflow watches has none.
 const ANCESTORS: usize = 5;
@@ -23,7 +24,7 @@ pub struct CheckRun<'a> {
     /// `success`, `failure` or `neutral`.
     pub conclusion: &'a str,
     pub title: &'a str,
-    /// Markdown, of at most [`LONGEST`] characters.
+    /// Markdown, of at most [`LONGEST`] bytes.
     pub summary: &'a str,
     /// Shown below the summary; holds the digest.
     pub text: &'a str,
@@ -70,7 +71,9 @@ pub async fn make(api: &Api, run: &CheckRun<'_>) -> Result<(), Denied> {
             Err(wrong) => return Err(wrong),
         }
     };
-    let Some(id) = id else { return Ok(()) };
+    let Some(id) = id else {
+        return Err(Denied::Unsure(Problem::new("GitHub answers no check run, asked to make one")));
+    };
     for batch in batches {
         api.patch(&format!("/check-runs/{id}"), &json!({ "output": output(batch) }), WRITE).await?;
     }

@@ -12,6 +12,8 @@ pub struct Event {
     pub pull_request: Option<PullRequest>,
     /// Of `workflow_run`: the run that ended.
     pub run: Option<WorkflowRun>,
+    /// Of `issue_comment`: whether what is commented on is one.
+    pub is_on_pull_request: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,27 +63,37 @@ impl Event {
             action: text_of(&payload["action"]),
             pull_request: PullRequest::of(&payload["pull_request"]),
             run: WorkflowRun::of(&payload["workflow_run"]),
+            is_on_pull_request: payload["issue"]["pull_request"].is_object(),
         })
     }
 
     /// Whether what runs may be what somebody proposes, and nobody has merged.
     pub fn is_proposal(&self) -> bool {
-        let of_proposal = |name: &str| name.starts_with("pull_request");
-        of_proposal(&self.name) || self.run.as_ref().is_some_and(|run| of_proposal(&run.event))
+        let of_proposal =
+            |name: &str| name.starts_with("pull_request") || matches!(name, "merge_group" | "issue_comment");
+        of_proposal(&self.name) || self.run.as_ref().is_some_and(|run| !MERGED.contains(&run.event.as_str()))
     }
 
-    /// Whether this run could have checked out a fork's commit beside a token that may write.
-    ///
-    /// Runs of `pull_request_target` and `workflow_run` have the base branch's secrets, whoever caused them;
-    /// whose commit is not said may be anyone's.
+    /// Whether this run could have checked out a fork's commit beside a token that may write; whose commit is not
+    /// said may be anyone's.
     pub fn is_foreign_beside_secrets(&self, repository: &str) -> bool {
         let head = match self.name.as_str() {
             "pull_request_target" => self.pull_request.as_ref().map(|pull_request| &pull_request.head),
             "workflow_run" => self.run.as_ref().map(|run| &run.head),
+            // Its payload does not say whose head the pull request has.
+            "issue_comment" => return self.is_on_pull_request,
             _ => return false,
         };
         head.is_none_or(|head| head.is_foreign(repository))
     }
+}
+
+/// Events of what is merged, or was asked for by somebody who may write.
+const MERGED: [&str; 5] = ["push", "schedule", "workflow_dispatch", "repository_dispatch", "release"];
+
+/// Whether runs of this event have the base branch's secrets, whoever caused them.
+pub fn has_secrets_beside_proposals(name: &str) -> bool {
+    matches!(name, "pull_request_target" | "workflow_run" | "issue_comment")
 }
 
 impl PullRequest {

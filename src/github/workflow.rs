@@ -49,6 +49,14 @@ pub fn inputs(text: &str, step: &Step) -> Option<BTreeMap<String, String>> {
     Some(with.iter().filter_map(|(name, value)| Some((name.as_str()?.to_lowercase(), text(value)))).collect())
 }
 
+/// How many steps of a workflow's text use the action.
+pub fn count(text: &str, step: &Step) -> usize {
+    let workflow: Value = serde_yaml::from_str(text).unwrap_or_default();
+    let jobs = workflow.get("jobs").and_then(Value::as_mapping).into_iter().flat_map(|jobs| jobs.values());
+    let steps = jobs.filter_map(|job| job.get("steps")?.as_sequence()).flatten();
+    steps.filter(|one| step.is_used_by(one)).count()
+}
+
 impl Step {
     fn is_used_by(&self, step: &Value) -> bool {
         let Some(uses) = step.get("uses").and_then(Value::as_str) else { return false };

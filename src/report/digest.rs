@@ -10,8 +10,10 @@ use flate2::Compression;
 use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::{Report, RunResult};
+use crate::edits::{Edit, GateEdits};
 use crate::verdict::{Status, Unit, Verdict};
 use crate::words;
 
@@ -34,6 +36,9 @@ pub struct Digest {
     /// The workflow run, and which try of it.
     #[serde(default)]
     pub run: Option<(u64, u64)>,
+    /// What the pull request edited of its gate, as a hash: whether it is the same is all that is asked.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub edits: String,
     pub checks: Vec<Line>,
 }
 
@@ -63,6 +68,7 @@ impl Digest {
             result: report.result,
             commit: report.head().map(ToOwned::to_owned),
             run: report.pipeline.run_id.map(|id| (id, report.pipeline.run_attempt.unwrap_or(1))),
+            edits: report.gate_edits.as_ref().map(hash).unwrap_or_default(),
             checks: titles.into_iter().zip(&verdicts).map(line).collect(),
         }
     }
@@ -140,6 +146,12 @@ impl Digest {
         };
         self.result == other.result && statuses(self) == statuses(other)
     }
+}
+
+fn hash(edits: &GateEdits) -> String {
+    let said: Vec<String> = edits.edits.iter().map(Edit::said).collect();
+    let bytes = Sha256::digest(said.join("\n").as_bytes());
+    bytes[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A title a verdict, no two alike.

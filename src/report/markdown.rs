@@ -33,7 +33,8 @@ pub struct Options {
     pub origin: Option<Origin>,
     /// The most characters the text may have. Parts leave it in this order, and it says so: what
     /// passed or was skipped; further columns, slices and examples; warnings; messages after the first
-    /// three; rows. The heading and what the pull request edits stay.
+    /// three; rows; the opening sentences, waivers and the comparison with production. The heading, whose word
+    /// it is, and what the pull request edits stay.
     pub budget: usize,
 }
 
@@ -69,7 +70,7 @@ impl Default for Options {
 pub fn render(report: &Report, options: &Options) -> String {
     let page = Page::new(report, options);
     let all = page.needy.len();
-    let whole = Shown { passed: true, tails: true, warnings: true, notes: all, rows: all };
+    let whole = Shown { passed: true, tails: true, warnings: true, notes: all, rows: all, beside: true };
     let without_passed = Shown { passed: false, ..whole };
     let without_tails = Shown { tails: false, ..without_passed };
     let without_warnings = Shown { warnings: false, ..without_tails };
@@ -79,29 +80,61 @@ pub fn render(report: &Report, options: &Options) -> String {
         .find_map(fitting)
         .or_else(|| most(all, |notes| fitting(Shown { notes, ..without_warnings })))
         .or_else(|| most(all, |rows| fitting(Shown { notes: 0, rows, ..without_warnings })))
-        .unwrap_or_else(|| words::cut(&parts::heading(report), options.budget.saturating_sub(1)))
+        .or_else(|| most(all, |rows| fitting(Shown { notes: 0, rows, beside: false, ..without_warnings })))
+        .unwrap_or_else(|| least(report, options))
 }
 
-/// The text of a run that ended without a verdict.
-pub fn failure(problems: &[Problem]) -> String {
-    let mut text = String::from("### 💥 Error: nothing was judged\n\n");
-    for problem in problems.iter().take(MOST_PROBLEMS) {
-        text += &format!("- {}\n", foreign::sentence(&problem.to_string(), 600));
+/// What is never left out: what happened, whose word that is, and that the gate is edited.
+fn least(report: &Report, options: &Options) -> String {
+    let heading = parts::heading(report);
+    let origin = options.origin.as_ref().map(trust::origin).unwrap_or_default();
+    let whole = [heading.clone(), origin, trust::edits(report)].join("\n\n");
+    if whole.chars().count() < options.budget {
+        return whole + "\n";
     }
-    if problems.len() > MOST_PROBLEMS {
-        text += &format!("- and {} more: see the log\n", problems.len() - MOST_PROBLEMS);
+    let mut short = vec![heading];
+    short.extend(options.origin.is_some().then(|| "The pull request's own word, not verified.".to_owned()));
+    short.extend(
+        report.gate_edits.is_some().then(|| "This pull request edits its gate: report.json says how.".to_owned()),
+    );
+    words::cut(&short.join("\n\n"), options.budget.saturating_sub(1))
+}
+
+/// The text of a run that ended without a verdict: as many problems as fit.
+pub fn failure(problems: &[Problem], options: &Options) -> String {
+    const REST: usize = 400;
+    let mut text = String::from("### 💥 Error: nothing was judged\n\n");
+    let mut listed = 0;
+    for problem in problems.iter().take(MOST_PROBLEMS) {
+        let (said, hint) = (problem.clone().without_hint(), problem.hint.as_ref());
+        let hint = hint.map(|hint| format!(" ({})", foreign::sentence(hint, 600))).unwrap_or_default();
+        let line = format!("- {}{hint}\n", foreign::sentence(&said.to_string(), 600));
+        if text.chars().count() + line.chars().count() + REST > options.budget {
+            break;
+        }
+        text += &line;
+        listed += 1;
+    }
+    if problems.len() > listed {
+        text += &format!("- and {} more: see the log\n", problems.len() - listed);
+    }
+    if let Some(link) = &options.link {
+        text += &format!("\n<sub>[the run]({})</sub>\n", parts::address(&words::cut(link, 200)));
     }
     text
 }
 
 /// How much of each part is shown.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a part that may leave the page")]
 struct Shown {
     passed: bool,
     tails: bool,
     warnings: bool,
     notes: usize,
     rows: usize,
+    /// Opening sentences, waivers, the comparison with production.
+    beside: bool,
 }
 
 struct Page<'a> {
@@ -148,14 +181,14 @@ impl<'a> Page<'a> {
         let sections = [
             parts::heading(self.report),
             self.options.origin.as_ref().map(trust::origin).unwrap_or_default(),
-            opening,
+            if shown.beside { opening } else { String::new() },
             trust::edits(self.report),
             before.first().map(|before| change::turned(before, &self.report.worst_first())).unwrap_or_default(),
             if needy.is_empty() { String::new() } else { tables::needy_table(&needy, before) },
             notes.join("\n"),
-            tables::comparisons(&everything),
+            if shown.beside { tables::comparisons(&everything) } else { String::new() },
             if shown.tails { tables::all_slices(needy.iter().take(shown.notes).copied()) } else { String::new() },
-            parts::waivers(&everything),
+            if shown.beside { parts::waivers(&everything) } else { String::new() },
             if shown.passed && !self.skipped.is_empty() { tables::skipped(&self.skipped) } else { String::new() },
             if shown.passed && !self.passed.is_empty() { tables::passed(&self.passed) } else { String::new() },
             parts::not_configured(self.report),
@@ -186,6 +219,9 @@ impl<'a> Page<'a> {
         }
         if !shown.tails && self.needy.iter().any(|verdict| parts::has_tail(verdict)) {
             parts.push("further columns, slices and examples".into());
+        }
+        if !shown.beside {
+            parts.push("opening sentences, waivers and the comparison with production".into());
         }
         if parts.is_empty() {
             String::new()

@@ -36,7 +36,7 @@ fn the_first_report_makes_a_comment_and_the_next_one_changes_it() {
     act(&second, &[]).exits(0);
     let [(_, body)] = repository.comments().try_into().unwrap();
     assert!(body.starts_with(&format!("{MARKER}### ✅ Passed: 2 checks · data\n")), "{body}");
-    assert!(body.contains("Since the last run (<code>1111111</code>): one passes again (missing_values)."), "{body}");
+    assert!(body.contains("Since the last run (<code>1111111</code>): 1 no longer blocks (missing_values)."), "{body}");
     repository.is_as_described();
 }
 
@@ -220,7 +220,7 @@ fn the_base_branch_says_what_it_was() {
     assert_eq!(repository.comments(), []);
     act(&world(&repository, BAD), &[]).exits(1);
     let [(_, body)] = repository.comments().try_into().unwrap();
-    assert!(body.contains("Against <code>main</code> (<code>2222222</code>): 1 stopped passing."), "{body}");
+    assert!(body.contains("Against <code>main</code> (<code>2222222</code>): 1 now blocks."), "{body}");
     assert!(body.contains("| Limit | <code>main</code> |"), "{body}");
     assert!(body.contains("| PASS<br>0&#160;% |"), "{body}");
     repository.is_as_described();
@@ -327,4 +327,85 @@ fn without_a_pull_request_there_is_a_check_run_a_summary_and_no_error() {
         assert_eq!(output(&world, "comment-url"), "");
         repository.is_as_described();
     }
+}
+
+#[test]
+fn a_check_run_that_was_not_made_leaves_the_lines_to_the_log() {
+    for fault in [
+        json!({ "status": 201, "body": "<html>" }),
+        json!({ "status": 200, "body": {} }),
+        json!({ "status": 302, "body": "" }),
+    ] {
+        let repository = repository();
+        let mut fault = fault.clone();
+        fault.as_object_mut().unwrap().extend(
+            json!({ "method": "POST", "path_contains": "/check-runs", "action": "answer" })
+                .as_object()
+                .unwrap()
+                .clone(),
+        );
+        repository.faults(json!([fault]));
+        let ran = act(&world(&repository, BAD), &[]).exits(1);
+        assert!(ran.stdout.contains("::error file=mlgate.yml,line=5"), "{fault}: {}", ran.stdout);
+    }
+}
+
+#[test]
+fn an_edit_that_comes_later_is_a_change() {
+    let lax = CONFIG.replace("min: 3", "min: 1");
+    let repository = repository();
+    let run = |id: &str, config: &str| {
+        let world = world(&repository, GOOD).variable("GITHUB_RUN_ID", id);
+        world.write("mlgate.yml", config);
+        act(&world, &[("comment", "changes")]).exits(0);
+    };
+    act(&world(&repository, GOOD), &[]).exits(0);
+    run("60", &lax);
+    assert!(repository.comments()[0].1.contains("relaxes the gate"), "{:?}", repository.comments());
+}
+
+#[test]
+fn an_input_that_is_wrong_leaves_no_old_comment_as_if_it_were_true() {
+    let repository = repository();
+    act(&world(&repository, GOOD), &[]).exits(0);
+    for (name, value) in [("min-row", "4"), ("comment", "failure")] {
+        act(&world(&repository, GOOD).variable("GITHUB_RUN_ID", "61"), &[(name, value)]).exits(2);
+        let [(_, body)] = repository.comments().try_into().unwrap();
+        assert!(body.contains("### 💥 Error: nothing was judged"), "{name}: {body}");
+    }
+    // What was measured before the mistake is what the next run is compared with.
+    act(&world(&repository, BAD).variable("GITHUB_RUN_ID", "62"), &[]).exits(1);
+    assert!(repository.comments()[0].1.contains("| PASS<br>0&#160;% |"), "{:?}", repository.comments());
+    repository.is_as_described();
+}
+
+#[test]
+fn many_problems_and_many_bytes_fit() {
+    let repository = repository();
+    let world = world(&repository, GOOD);
+    let limits: String = (0..60).map(|_| format!("    - row_count: {{ min: \"{}\" }}\n", "|".repeat(590))).collect();
+    world.write("mlgate.yml", format!("data:\n  path: data.csv\n  checks:\n{limits}"));
+    act(&world, &[]).exits(2);
+    let [(_, body)] = repository.comments().try_into().unwrap();
+    assert!(body.contains("nothing was judged") && body.chars().count() <= 65_000);
+    let names: String =
+        (0..900).map(|i| format!("    - range: {{ column: a, max: 0 }}\n      name: \"@@@@@@@@ {i}\"\n")).collect();
+    world.write("mlgate.yml", format!("data:\n  path: data.csv\n  checks:\n{names}"));
+    act(&world, &[]).exits(1);
+    let runs = repository.check_runs(HEAD);
+    assert!(runs.iter().all(|run| run["output"]["summary"].as_str().unwrap().len() <= 65_535));
+    assert_eq!(runs.len(), 2);
+}
+
+#[test]
+fn a_secret_in_an_address_or_a_token_with_a_line_break_goes_nowhere() {
+    let repository = repository();
+    let ran =
+        act(&world(&repository, GOOD), &[("mlflow-tracking-uri", "https://me:hunter2@mlflow.example.org/x")]).exits(0);
+    assert!(!ran.says("hunter2") && ran.says("https://mlflow.example.org/x"), "{ran:#?}");
+    assert!(!repository.comments()[0].1.contains("hunter2"));
+    let broken = world(&repository, GOOD).variable("GITHUB_TOKEN", "ghs_x\ny");
+    act(&broken, &[]).exits(0).saying("the GitHub token holds a space, a line break");
+    let trimmed = world(&repository, GOOD).variable("GITHUB_TOKEN", format!("{}\n", repository.token));
+    act(&trimmed, &[]).exits(0);
 }

@@ -91,7 +91,7 @@ fn what_could_not_be_told_is_a_warning_and_no_verdict() {
     let unset = world(&repository, "push", 5, "{ webhook: { url_env: MLGATE_OTHER } }");
     act(&unset, &[]).exits(1).saying("MLGATE_OTHER is not set");
     for (address, said) in [
-        ("http://192.0.2.1/secret-path", "must be https"),
+        ("http://192.0.2.1/secret-path", "it must be https"),
         ("https://169.254.169.254/secret-path", "link-local"),
         ("no address, secret-path", "its address is none"),
     ] {

@@ -135,7 +135,7 @@ fn a_gate_of_the_base_that_cannot_be_read_is_said_or_ends_the_run() {
     assert!(ran.markdown.contains("Whether this pull request relaxes its gate is not known"), "{}", ran.markdown);
     act(&world(&unreadable(), LAX), &[("policy", "base")]).exits(3).saying("add `contents: read`");
     let broken = Repository::with_pull_request(&json!({ "mlgate.yml": "data: [" }), &json!({ "mlgate.yml": LAX }));
-    act(&world(&broken, LAX), &[("policy", "stricter")]).exits(3).saying("mlgate.yml at main");
+    act(&world(&broken, LAX), &[("policy", "stricter")]).exits(3).saying("at `main`: ");
 }
 
 #[test]
@@ -240,7 +240,7 @@ fn a_forks_report_is_commented_on_by_the_second_workflow() {
     assert_eq!(login, "github-actions[bot]");
     assert!(
         body.starts_with(
-            "<!-- mlgate:gate -->\n### ❌ Blocked: 1 of 2 checks failed · data\n\n> [!NOTE]\n> Reported by [this run]("
+            "<!-- mlgate:gate -->\n### ❌ Blocked: 1 of 2 checks failed · data · by relaxed limits\n\n> [!NOTE]\n> Reported by [this run]("
         ),
         "{body}"
     );
@@ -349,4 +349,167 @@ fn dependabot_is_told_where_its_report_goes() {
     repository.setup(json!({ "tokens": { "ghs_bot": { "permissions": { "contents": "read" } } } }));
     let world = world(&repository, LAX).variable("GITHUB_TOKEN", "ghs_bot").variable("GITHUB_ACTOR", "dependabot[bot]");
     act(&world, &[]).exits(0).saying("the token of a pull request of Dependabot may only read");
+}
+
+/// Base and head of `.github/workflows/ml.yml`, and a world in which the head's runs.
+fn with_workflows(base: &str, head: &str) -> (Repository, World) {
+    let file = ".github/workflows/ml.yml";
+    let repository = Repository::with_pull_request(&json!({ file: base }), &json!({ file: head }));
+    let world = World::new();
+    world.write("data.csv", DATA).write(file, head);
+    let world = repository.proposes(world);
+    (repository, world)
+}
+
+fn workflow(job: &str, with: &str) -> String {
+    format!("jobs: {{ {job}: {{ steps: [ {{ uses: mlgate/mlgate@v1, with: {{ data: data.csv, {with} }} }} ] }} }}")
+}
+
+#[test]
+fn a_link_in_place_of_the_config_leads_the_base_nowhere() {
+    let repository = Repository::with_pull_request(&json!({ "mlgate.yml": STRICT }), &json!({ "lax.yml": LAX }));
+    let world = World::new();
+    world.write("lax.yml", LAX).write("data.csv", DATA);
+    std::os::unix::fs::symlink("lax.yml", world.path("mlgate.yml")).unwrap();
+    let world = repository.proposes(world);
+    act(&world, &[("policy", "stricter")]).exits(1);
+    assert_eq!(act(&world, &[]).exits(0).report["gate_edits"]["edits"][0]["kind"], "relaxed");
+}
+
+#[test]
+fn the_gate_of_a_renamed_job_is_the_same_gate() {
+    let (_, world) = with_workflows(&workflow("old", "min-rows: 100, policy: base"), &workflow("gate", "min-rows: 2"));
+    act(&world, &[("data", "data.csv"), ("min-rows", "2")]).exits(1);
+    // Of two steps nobody can tell which it was.
+    let two = "jobs: { a: { steps: [ { uses: mlgate/mlgate@v1 } ] }, b: { steps: [ { uses: mlgate/mlgate@v1 } ] } }";
+    let (_, world) = with_workflows(two, &workflow("gate", "min-rows: 2"));
+    let ran = act(&world, &[("data", "data.csv"), ("min-rows", "2")]).exits(0);
+    assert!(ran.markdown.contains("is not known: which of the 2 steps"), "{}", ran.markdown);
+}
+
+#[test]
+fn an_expression_that_is_no_longer_given_is_a_rule_that_is_gone() {
+    let base = workflow("gate", "min-rows: '${{ vars.ROWS }}', max-null-percent: 5");
+    let head = workflow("gate", "max-null-percent: 5");
+    let inputs = [("data", "data.csv"), ("max-null-percent", "5")];
+    let (_, world) = with_workflows(&base, &head);
+    let ran = act(&world, &inputs).exits(0);
+    assert!(ran.markdown.contains("input <code>min-rows</code> is gone"), "{}", ran.markdown);
+    let (_, world) = with_workflows(&base.replace("max-null", "policy: stricter, max-null"), &head);
+    act(&world, &inputs).exits(3).saying("the input `min-rows` is an expression at the base");
+}
+
+#[test]
+fn limits_that_cannot_be_read_are_not_the_stricter_ones() {
+    let reusable = "jobs: { call: { uses: octo/shared/.github/workflows/gate.yml@v1 } }";
+    let (_, world) = with_workflows(reusable, reusable);
+    let inputs = [("data", "data.csv"), ("min-rows", "2")];
+    act(&world, &inputs).exits(0);
+    act(&world, &[inputs[0], inputs[1], ("policy", "stricter")]).exits(3).saying("put them into mlgate.yml");
+}
+
+#[test]
+fn narrowing_what_is_judged_is_no_way_out() {
+    let both = "only: '[\"row_count\", \"missing_values\"]', policy: stricter";
+    let (repository, world) = with_workflows(&workflow("gate", both), &workflow("gate", "only: missing_values"));
+    for sha in [HEAD, BASE] {
+        let state =
+            json!({ "files": { sha: { "mlgate.yml": STRICT, ".github/workflows/ml.yml": workflow("gate", both) } } });
+        repository.setup(state);
+    }
+    world.write("mlgate.yml", STRICT);
+    act(&world, &[("only", "missing_values")]).exits(1);
+}
+
+#[test]
+fn an_event_that_cannot_be_read_holds_no_policy_and_tells_nobody() {
+    let repository = edited();
+    let world = world(&repository, &format!("{LAX}notify: {{ dispatch: {{ event: retrain, on: [passed] }} }}\n"));
+    world.write("event.json", "{");
+    act(&world, &[("policy", "base")]).exits(3).saying("cannot be read");
+    act(&world, &[]).exits(0).saying("`notify` is not for pull requests");
+    assert_eq!(repository.state()["dispatches"], json!([]));
+}
+
+#[test]
+fn what_may_not_be_seen_is_not_what_is_not_there() {
+    let repository = edited();
+    repository.faults(json!([
+        { "path_contains": "/contents/", "action": "answer", "status": 404, "body": { "message": "Not Found" } },
+        { "path_contains": "/commits/", "action": "answer", "status": 404, "body": { "message": "Not Found" } },
+    ]));
+    act(&world(&repository, LAX), &[("policy", "stricter")]).exits(3);
+}
+
+#[test]
+fn the_first_gate_is_judged_by_itself() {
+    for policy in ["base", "stricter"] {
+        let repository = Repository::with_pull_request(&json!({}), &json!({ "mlgate.yml": LAX }));
+        let ran = act(&world(&repository, LAX), &[("policy", policy)]).exits(0);
+        assert!(ran.says("the base branch has no gate yet"), "{ran:#?}");
+    }
+}
+
+#[test]
+fn limits_that_contradict_each_other_both_judge() {
+    let head = LAX.replace("min: 2", "min: 2, max: 50");
+    let repository = Repository::with_pull_request(&json!({ "mlgate.yml": STRICT }), &json!({ "mlgate.yml": head }));
+    let ran = act(&world(&repository, &head), &[("policy", "stricter")]).exits(1);
+    assert_eq!(ran.statuses(), "pass pass fail");
+}
+
+#[test]
+fn what_is_measured_is_the_bases_to_say_where_its_limits_count() {
+    let base = "data:\n  path: data.csv\n  checks:\n    - missing_values: { max_percent: 0, also: [] }\n    - range: { column: a, min: 0 }\n";
+    let head = base.replace("  path: data.csv\n", "  path: data.csv\n  csv: { null_values: ['-999'] }\n");
+    let repository = Repository::with_pull_request(&json!({ "mlgate.yml": base }), &json!({ "mlgate.yml": head }));
+    let with = |policy: &str| {
+        let world = World::new();
+        world.write("mlgate.yml", &head).write("data.csv", "a,b\n1,x\n-999,y\n");
+        act(&repository.proposes(world), &[("policy", policy), ("only", "range")])
+    };
+    let ran = with("head").exits(0);
+    assert!(ran.markdown.contains("<code>data.csv.null_values</code> none → <code>-999</code>"), "{}", ran.markdown);
+    with("base").exits(1);
+    with("stricter").exits(1);
+}
+
+#[test]
+fn a_reference_that_is_rewritten_in_place_is_listed() {
+    let config =
+        "data:\n  path: data.csv\n  reference: ref.csv\n  checks:\n    - row_count: { max_change_percent: 10 }\n";
+    let repository = Repository::with_pull_request(&json!({ "mlgate.yml": config }), &json!({ "mlgate.yml": config }));
+    repository.setup(json!({ "pulls": [{ "number": 7, "files": ["ref.csv", "data.csv"],
+        "head": { "sha": HEAD, "ref": "change", "repo": repository.name }, "base": { "sha": BASE, "ref": "main" } }] }));
+    let world = world(&repository, config);
+    world.write("ref.csv", DATA);
+    let ran = act(&world, &[]).exits(0);
+    assert!(ran.markdown.contains("the file of <code>data.reference</code>"), "{}", ran.markdown);
+    repository.is_as_described();
+}
+
+#[test]
+fn of_two_pull_requests_with_one_head_the_reports_own_is_commented_on() {
+    let repository = left_behind(&json!({ "report.json": report(DATA) }));
+    repository.setup(json!({ "refs": { "release": BASE }, "pulls": [
+        { "number": 6, "head": { "sha": HEAD, "ref": "change", "repo": FORK }, "base": { "sha": BASE, "ref": "release" } }] }));
+    act(&afterwards(&repository, "success"), &COMMENT).exits(0);
+    assert_eq!(repository.comments().len(), 1);
+    assert_eq!(repository.state()["comments"]["6"].as_array().map_or(0, Vec::len), 0);
+}
+
+#[test]
+fn a_report_cannot_push_out_that_it_is_not_verified() {
+    let name = "\u{202e}".repeat(80);
+    let mut report: Value = serde_json::from_str(&report(DATA)).unwrap();
+    let mut check = report["gates"][0]["checks"][0].clone();
+    check["waiver"] = json!({ "owner": name, "reason": name.repeat(9), "until": name });
+    (check["name"], check["subject"]) = (json!(name), json!(name));
+    report["gates"][0]["checks"] = json!(vec![check; 40]);
+    report["config"] = json!(vec![json!({ "path": "mlgate.yml", "sha256": "0" }); 400]);
+    let repository = left_behind(&json!({ "report.json": report.to_string() }));
+    act(&afterwards(&repository, "success"), &COMMENT).exits(0);
+    let [(_, body)] = repository.comments().try_into().unwrap();
+    assert!(body.contains("not verified") && body.contains("relaxes the gate"), "{body}");
+    assert!(repository.requests().len() < 25, "{}", repository.requests().len());
 }

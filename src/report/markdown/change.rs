@@ -23,10 +23,12 @@ pub fn turned(before: &Before, verdicts: &[&Verdict]) -> String {
     let mut said = Vec::new();
     // Those that stopped passing stand in the table; those that pass again are folded.
     if !worse.is_empty() {
-        said.push(format!("{} stopped passing", worse.len()));
+        let verb = if worse.len() == 1 { "blocks" } else { "block" };
+        said.push(format!("{} now {verb}", worse.len()));
     }
     if !better.is_empty() {
-        said.push(format!("{} again ({})", if better.len() == 1 { "one passes" } else { "some pass" }, named(&better)));
+        let verb = if better.len() == 1 { "blocks" } else { "block" };
+        said.push(format!("{} no longer {verb} ({})", better.len(), named(&better)));
     }
     if gone > 0 {
         said.push(format!("{gone} no longer checked"));

@@ -7,6 +7,7 @@ use std::fmt::Write;
 use super::Options;
 use super::foreign::{code, plain, sentence};
 use super::tables::folded;
+use crate::edits::GateEdits;
 use crate::report::{Report, RunResult};
 use crate::verdict::{Status, Verdict};
 use crate::words;
@@ -35,7 +36,9 @@ pub fn heading(report: &Report) -> String {
         (["model"], None) => " · model".to_owned(),
         _ => String::new(),
     };
-    format!("### {sign} {}{about}", report.headline())
+    let relaxed = report.gate_edits.as_ref().is_some_and(GateEdits::lets_more_through);
+    let relaxed = if relaxed { " · by relaxed limits" } else { "" };
+    format!("### {sign} {}{about}{relaxed}", report.headline())
 }
 
 /// A number and its unit in one line of a cell, whatever its width; a minus is one.
