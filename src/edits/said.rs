@@ -50,7 +50,11 @@ impl Edit {
 /// The rule as people name it: `range · age on test (adults only)`.
 pub fn rule(entry: &Entry) -> String {
     const ABOUT: [&str; 6] = ["column", "columns", "name", "metric", "by", "sql"];
-    let about: Vec<String> = ABOUT.iter().filter_map(|key| entry.settings.get(*key)).map(said).collect();
+    let named = |value: &Value| match value {
+        Value::Sequence(list) if list.len() > 3 => format!("{} columns", list.len()),
+        value => said(value),
+    };
+    let about: Vec<String> = ABOUT.iter().filter_map(|key| entry.settings.get(*key)).map(named).collect();
     let mut rule = code(entry.check.id);
     if !about.is_empty() {
         rule += &format!(" · {}", about.join(" · "));

@@ -1,5 +1,7 @@
 //! GitHub's REST API by octocrab: how often something is asked, and what a refusal means.
 
+mod raw;
+
 use std::time::Duration;
 
 use octocrab::Octocrab;
@@ -7,6 +9,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{ACCEPT, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use serde_json::Value;
 
+use self::raw::Raw;
 use crate::http::{self, Patience};
 use crate::problem::Problem;
 use crate::words::{code, cut, one_line};
@@ -352,37 +355,6 @@ impl Api {
 
     fn unanswered(&self, said: &str, ask: Ask<'_>) -> Problem {
         Problem::new(format!("GitHub's API {} does not answer, asked to {}: {said}", self.shown, ask.to))
-    }
-}
-
-/// An answer as it came.
-struct Raw {
-    status: u16,
-    location: Option<String>,
-    retry_after: Option<Duration>,
-    /// Whether the hour's requests are used up.
-    spent: bool,
-    bytes: Vec<u8>,
-}
-
-impl Raw {
-    fn is_to_wait(&self) -> bool {
-        self.status == 429 || self.status == 403 && (self.retry_after.is_some() || self.spent)
-    }
-
-    /// `502 Bad Gateway`.
-    fn said(&self) -> String {
-        format!("{} {}", self.status, self.words()).trim().to_owned()
-    }
-
-    /// GitHub's own words, where there are any: of an error of validation also those about the field.
-    fn words(&self) -> String {
-        let answer = json_of(&self.bytes);
-        let message = answer["message"].as_str().unwrap_or_default();
-        let details = answer["errors"].as_array().into_iter().flatten();
-        let details = details.filter_map(|error| error.as_str().or_else(|| error["message"].as_str()));
-        let all: Vec<&str> = std::iter::once(message).chain(details).collect();
-        cut(&one_line(&all.join(" ")), 300)
     }
 }
 

@@ -193,7 +193,7 @@ impl<'a> Page<'a> {
             if shown.passed && !self.passed.is_empty() { tables::passed(&self.passed) } else { String::new() },
             parts::not_configured(self.report),
             self.left_out(shown, needy.len()),
-            parts::reproduce(self.options),
+            parts::reproduce(self.report, self.options),
             parts::quiet_line(self.report, self.options),
         ];
         let sections: Vec<_> = sections.into_iter().filter(|section| !section.is_empty()).collect();

@@ -31,6 +31,7 @@ fn a_gate_that_is_relaxed_passes_and_says_so() {
     assert_eq!(ran.report["gate_edits"]["policy"], "head");
     assert_eq!(ran.report["gate_edits"]["edits"][0]["kind"], "relaxed");
     let [(_, body)] = repository.comments().try_into().unwrap();
+    assert!(body.contains("### ✅ Passed: 2 checks · data · by relaxed limits\n"), "{body}");
     assert!(
         body.contains(
             "> [!WARNING]\n> **This pull request relaxes the gate: min of <code>row_count</code> 100 → 2** (mlgate.yml line 4)\n>\n> Judged by the pull request's own limits"
@@ -240,7 +241,7 @@ fn a_forks_report_is_commented_on_by_the_second_workflow() {
     assert_eq!(login, "github-actions[bot]");
     assert!(
         body.starts_with(
-            "<!-- mlgate:gate -->\n### ❌ Blocked: 1 of 2 checks failed · data · by relaxed limits\n\n> [!NOTE]\n> Reported by [this run]("
+            "<!-- mlgate:gate -->\n### ❌ Blocked: 1 of 2 checks failed · data\n\n> [!NOTE]\n> Reported by [this run]("
         ),
         "{body}"
     );

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use super::Options;
 use super::foreign::{code, plain, sentence};
 use super::tables::folded;
-use crate::edits::GateEdits;
+use crate::edits::{GateEdits, Policy};
 use crate::report::{Report, RunResult};
 use crate::verdict::{Status, Verdict};
 use crate::words;
@@ -36,7 +36,9 @@ pub fn heading(report: &Report) -> String {
         (["model"], None) => " · model".to_owned(),
         _ => String::new(),
     };
-    let relaxed = report.gate_edits.as_ref().is_some_and(GateEdits::lets_more_through);
+    // A green tick by limits that nobody has agreed to says so where it is read first.
+    let relaxed =
+        report.result == RunResult::Passed && report.gate_edits.as_ref().is_some_and(GateEdits::lets_more_through);
     let relaxed = if relaxed { " · by relaxed limits" } else { "" };
     format!("### {sign} {}{about}{relaxed}", report.headline())
 }
@@ -208,13 +210,16 @@ fn encoded(path: &str) -> String {
 }
 
 /// The command that repeats the run, where it can be copied.
-pub fn reproduce(options: &Options) -> String {
+pub fn reproduce(report: &Report, options: &Options) -> String {
     let Some(command) = &options.reproduce else { return String::new() };
     let command = words::cut(&words::one_line(command), 2 * LONGEST);
     // The fence is longer than any run of backticks in it.
     let longest = command.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(3.max(longest + 1));
-    folded("Repeat it", &format!("{fence}sh\n{command}\n{fence}"))
+    let is_held = report.gate_edits.as_ref().is_some_and(|edits| edits.policy != Policy::Head);
+    let held =
+        if is_held { "\n\nBy the pull request's own limits: those of the base branch counted here too." } else { "" };
+    folded("Repeat it", &format!("{fence}sh\n{command}\n{fence}{held}"))
 }
 
 /// The last line: what was judged, by what, and where its rules are.
