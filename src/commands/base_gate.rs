@@ -2,6 +2,7 @@
 
 mod inputs;
 
+use self::inputs::Inputs;
 use super::{Context, note};
 use crate::cli::CheckArgs;
 use crate::config::document::{Document, LARGEST};
@@ -25,6 +26,8 @@ struct BaseGate {
     gate: Gate,
     /// Inputs that are expressions there, and are not given here.
     gone: Vec<(String, String)>,
+    /// Inputs whose values there are not known.
+    unknown: Vec<String>,
 }
 
 /// Reads it by the contents API; files that are not there have no rules.
@@ -39,7 +42,7 @@ async fn read(
     args: &CheckArgs,
 ) -> Result<BaseGate, Problem> {
     let sha = &pull_request.base.sha;
-    let (args, gone) = inputs::at(api, context, github, sha, args).await?;
+    let Inputs { args, gone, unknown } = inputs::at(api, context, github, sha, args).await?;
     let names = plan::config_names(&args).map_err(|message| Problem::new(format!("input config: {message}")))?;
     let names = names.iter().map(|name| github.written(name)).collect();
     let config = config_at(api, sha, &pull_request.base.branch, names, &args).await?;
@@ -49,7 +52,7 @@ async fn read(
         let route = format!("/commits/{sha}");
         api.get(&route, "application/vnd.github.sha", 100, ask).await.map_err(Denied::problem)?;
     }
-    Ok(BaseGate { gate: gate(config, &args), args, gone })
+    Ok(BaseGate { gate: gate(config, &args), args, gone, unknown })
 }
 
 /// A config with its entries that are asked for, and what else decides.
@@ -158,6 +161,10 @@ pub fn hold(context: &Context, event: &Event, args: &CheckArgs, config: Config) 
     if let Some((name, _)) = base.gone.first().filter(|_| edits.policy != Policy::Head) {
         let said = format!("the input {} is an expression at the base, and is not given here", code(name));
         return Err(unknown(Problem::new(said)));
+    }
+    if let Some(name) = base.unknown.first().filter(|_| edits.policy != Policy::Head) {
+        let said = format!("the input {} is an expression over what the pull request edits", code(name));
+        return Err(unknown(Problem::new(said).hint("give the limit as it is, or put it into mlgate.yml")));
     }
     edits.edits = base.gone.iter().map(|(name, text)| gone_input(name, text)).collect();
     edits.edits.extend(edits::compare(&base.gate, &gate(config.clone(), args)));

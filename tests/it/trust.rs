@@ -401,6 +401,23 @@ fn an_expression_that_is_no_longer_given_is_a_rule_that_is_gone() {
 }
 
 #[test]
+fn a_limit_that_the_edited_workflow_computes_is_not_the_stricter_one() {
+    let with = |rows: u32, policy: &str| {
+        let gate = workflow("gate", &format!("min-rows: '${{{{ env.ROWS }}}}', policy: {policy}"));
+        format!("env: {{ ROWS: {rows} }}\n{gate}")
+    };
+    let inputs = [("data", "data.csv"), ("min-rows", "2")];
+    let (_, world) = with_workflows(&with(100, "stricter"), &with(2, "stricter"));
+    act(&world, &inputs).exits(3).saying("the input `min-rows` is an expression over what the pull request edits");
+    // Nor is it where the pull request drops the policy with it.
+    let (_, world) = with_workflows(&with(100, "stricter"), &with(2, "head"));
+    act(&world, &inputs).exits(3).saying("the input `min-rows` is an expression over what the pull request edits");
+    // Nothing of the file changed, so neither did the value.
+    let (_, world) = with_workflows(&with(2, "stricter"), &with(2, "stricter"));
+    act(&world, &inputs).exits(0);
+}
+
+#[test]
 fn limits_that_cannot_be_read_are_not_the_stricter_ones() {
     let reusable = "jobs: { call: { uses: octo/shared/.github/workflows/gate.yml@v1 } }";
     let (_, world) = with_workflows(reusable, reusable);
