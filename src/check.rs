@@ -12,13 +12,15 @@ use crate::candidate::Candidate;
 use crate::problem::Problem;
 use crate::statistic::{Key, Measured, Needs};
 use crate::table::{Role, TableInfo};
-use crate::verdict::Finding;
+use crate::verdict::{Finding, Severity};
 
 /// A check. Its fields are its settings, its doc comment is its page.
 pub trait Check: DeserializeOwned + JsonSchema + 'static {
     const ID: &'static str;
     /// What it is about, so that a config without that is wrong.
     const PARTS: &'static [Part] = &[];
+    /// What a failure does where the entry does not say.
+    const SEVERITY: Severity = Severity::Fail;
     /// Which way settings let more through, where their names do not say ([`Registered::looser`]).
     const LOOSER: &'static [(&'static str, Looser)] = &[];
     type Needs: Needs + 'static;
@@ -54,6 +56,8 @@ pub trait Check: DeserializeOwned + JsonSchema + 'static {
 pub enum Part {
     /// The target column.
     Target,
+    Test,
+    Reference,
     Predictions,
     /// Predictions, or a metrics file.
     Numbers,
@@ -66,6 +70,8 @@ impl Part {
     pub fn missing(self) -> (&'static str, &'static str) {
         match self {
             Self::Target => ("needs to know the target column", "set `data.target`, or the input `target-column`"),
+            Self::Test => ("there is no test table to compare with", Role::Test.hint()),
+            Self::Reference => ("there is no reference to compare with", Role::Reference.hint()),
             Self::Predictions => ("there is no predictions table", Role::Predictions.hint()),
             Self::Numbers => (
                 "there are neither predictions nor metrics",
@@ -82,6 +88,8 @@ impl Part {
 pub enum Looser {
     Lower,
     Higher,
+    /// As `Higher`, and without it there is a limit too: that of another setting, or of the method.
+    HigherThanUsual,
     /// A list with fewer items.
     Fewer,
     /// A list with more.
@@ -107,6 +115,8 @@ pub struct Tables<'a> {
     pub all: &'a BTreeMap<Role, Result<TableInfo, Problem>>,
     /// What the model gate knows beside its tables.
     pub model: &'a Candidate,
+    /// What earlier runs measured for this entry, the oldest first.
+    pub past: &'a [f64],
 }
 
 impl<'a> Tables<'a> {
@@ -126,6 +136,12 @@ impl<'a> Tables<'a> {
             Some(Err(problem)) => Err(problem.clone()),
             None => Err(Problem::new(format!("no {role} table is configured")).hint(role.hint())),
         }
+    }
+
+    /// Whether both tables are the same files: then they cannot differ, and nobody meant that.
+    pub fn are_one(&self, a: Role, b: Role) -> bool {
+        let files = |role: Role| self.all.get(&role).and_then(|table| table.as_ref().ok()).map(|table| &table.files);
+        matches!((files(a), files(b)), (Some(a), Some(b)) if a == b && !a.is_empty())
     }
 
     /// The target column of the table the entry is about.
@@ -186,6 +202,7 @@ pub struct Registered {
     pub id: &'static str,
     pub gate: Gate,
     pub parts: &'static [Part],
+    pub severity: Severity,
     looser: &'static [(&'static str, Looser)],
     pub schema: fn() -> Schema,
     pub read: Read,
@@ -200,6 +217,7 @@ impl Registered {
             id: C::ID,
             gate,
             parts: C::PARTS,
+            severity: C::SEVERITY,
             looser: C::LOOSER,
             schema: || schemars::schema_for!(C),
             read: |settings| crate::config::read::<C>(settings).map(|check| Box::new(check) as Box<dyn AnyCheck>),

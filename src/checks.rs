@@ -18,6 +18,15 @@ crate::checks! {
         not_constant::NotConstant,
         conflicting_labels::ConflictingLabels,
         expression::Expression,
+        drift::Drift,
+        target_drift::TargetDrift,
+        train_test_overlap::TrainTestOverlap,
+        group_leakage::GroupLeakage,
+        time_leakage::TimeLeakage,
+        target_leakage::TargetLeakage,
+        new_categories::NewCategories,
+        near_duplicates::NearDuplicates,
+        anomaly::Anomaly,
     }
     /// Checks of a model.
     model as Model {

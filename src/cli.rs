@@ -23,6 +23,11 @@ pub enum Command {
     Comment(CommentArgs),
     /// Profile a table and print an mlgate.yml whose limits it passes with a margin.
     Suggest(SuggestArgs),
+    /// Put profiles of a table's parts together.
+    Profile {
+        #[command(subcommand)]
+        command: ProfileCommand,
+    },
     /// Print a check's documentation page.
     Explain {
         /// The check's id, such as `missing_values`.
@@ -53,7 +58,7 @@ pub struct CheckArgs {
     /// The training table: a file, a glob or a folder of Parquet, CSV (also gzip), NDJSON or Arrow IPC.
     #[arg(long, value_name = "PATH", help_heading = "Where things are")]
     pub data: Option<String>,
-    /// The table to compare with.
+    /// The table to compare with, or a profile of it.
     #[arg(long, value_name = "PATH", help_heading = "Where things are")]
     pub reference: Option<String>,
     /// The test table, for entries with `on: test`.
@@ -98,6 +103,16 @@ pub struct CheckArgs {
     /// A folder outside the workspace that an Action run may read too.
     #[arg(long, value_name = "FOLDER", help_heading = "Where things are")]
     pub data_root: Option<String>,
+    /// Compute the training table's fingerprint: any changed value changes it, and nothing else does.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true,
+          value_parser = parse_bool, help_heading = "Where things are")]
+    pub fingerprint: Option<bool>,
+    /// Keep a profile of the training table in this file, which ends in .profile.json: a later run's reference.
+    #[arg(long, value_name = "FILE", help_heading = "Where things are")]
+    pub save_profile: Option<String>,
+    /// A file of what earlier runs measured, for trends and `anomaly`; this run adds its own line.
+    #[arg(long, value_name = "FILE", help_heading = "Where things are")]
+    pub history: Option<String>,
 
     /// The fewest rows allowed (`row_count`).
     #[arg(long, value_name = "ROWS", help_heading = "Thresholds")]
@@ -117,6 +132,12 @@ pub struct CheckArgs {
     /// The largest share of rows that may equal an earlier one, in percent (`duplicates`).
     #[arg(long, value_name = "PERCENT", help_heading = "Thresholds")]
     pub max_duplicate_percent: Option<String>,
+    /// The largest share of the columns that may drift from the reference, in percent (`drift`).
+    #[arg(long, value_name = "PERCENT", help_heading = "Thresholds")]
+    pub max_drifted_percent: Option<String>,
+    /// The largest share of test rows that may occur in training, in percent (`train_test_overlap`).
+    #[arg(long, value_name = "PERCENT", help_heading = "Thresholds")]
+    pub max_overlap_percent: Option<String>,
     /// How old the newest row may be, in days (`freshness`).
     #[arg(long, value_name = "DAYS", help_heading = "Thresholds")]
     pub max_age_days: Option<String>,
@@ -169,6 +190,19 @@ pub struct CheckArgs {
     /// List the checks there are.
     #[arg(long, help_heading = "Talking")]
     pub list_checks: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ProfileCommand {
+    /// Merge saved profiles, as if their tables had been one.
+    Merge {
+        /// The profiles.
+        #[arg(required = true)]
+        profiles: Vec<String>,
+        /// Where the merged profile goes; standard output without it.
+        #[arg(long, short, value_name = "FILE")]
+        output: Option<String>,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -17,14 +17,12 @@ use serde::de::DeserializeOwned;
 use serde_yaml::{Mapping, Value};
 
 use crate::check::Gate;
-use crate::checks;
 use crate::problem::{Problem, nearest};
 use crate::words::code;
 use document::{Document, join, prefix};
 pub use entry::{Beside, Entry};
 pub use model::ModelSection;
 pub use notify::NotifySection;
-use notify::When;
 
 /// What stands at the top of a file.
 const SECTIONS: [&str; 4] = ["data", "model", "notify", "rollout"];
@@ -206,10 +204,6 @@ fn read_notify(document: &Document, value: &Value, problems: &mut Vec<Problem>) 
         let path = join(NAME, path);
         problems.push(Problem::new(format!("{path}: {message}")).at(Some(document.place(&path))));
     }
-    if section.waits_for(When::Drift) && checks::find("drift").is_none() {
-        let said = format!("{NAME}: drift is measured by a later version of mlgate, and never happens here");
-        problems.push(Problem::new(said).at(Some(document.place(NAME))));
-    }
     Some(section)
 }
 
@@ -371,8 +365,8 @@ modle: {}
 
     #[test]
     fn a_check_of_a_later_version_is_refused_as_such() {
-        let said = problems("data: { checks: [drift] }");
-        assert!(said[0].contains("the check `drift` comes with a later version"), "{said:?}");
+        let said = problems("model: { checks: [serving] }");
+        assert!(said[0].contains("the check `serving` comes with a later version"), "{said:?}");
     }
 
     #[test]

@@ -4,7 +4,14 @@
 mod accumulate;
 mod cells;
 mod classes;
+mod contrasts;
+mod distribution;
+mod fingerprint;
 mod footer;
+mod leakage;
+mod moments;
+mod near;
+mod occurring;
 mod partitions;
 mod predictions;
 mod profile;
@@ -21,13 +28,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+pub use occurring::Handed;
 pub use source::Source;
 
 use crate::problem::Problem;
-use crate::statistic::{Key, Measured};
-use crate::table::Role;
+use crate::profile::Profile;
+use crate::statistic::{Key, Measured, Statistic, Value};
 use crate::table::csv::Csv;
 use crate::table::files::Files;
+use crate::table::{Role, TableInfo};
 use crate::words::code;
 
 /// How far a scan is, for whoever wants to show it.
@@ -61,21 +70,140 @@ pub fn open(files: Files, csv: Csv) -> Result<Source, Problem> {
     catch_unwind(AssertUnwindSafe(|| Source::open(files, csv))).unwrap_or_else(|_| Err(gave_up(&shown)))
 }
 
-/// Measures every key whose table could be opened; `memory` bytes bound the state that grows with rows.
+/// A table that can be asked: itself, or what was kept of it.
+pub enum Opened {
+    Table(Box<Source>),
+    Profile(Box<Profile>),
+}
+
+impl Opened {
+    pub fn info(&self) -> TableInfo {
+        match self {
+            Self::Table(source) => source.info().clone(),
+            Self::Profile(profile) => profile.info(),
+        }
+    }
+
+    /// Bytes that every number of the column takes together while they are collected.
+    fn bytes_of(&self, column: &str) -> usize {
+        match self {
+            Self::Table(source) => source.bytes_of_numbers(column),
+            Self::Profile(_) => 0,
+        }
+    }
+
+    fn table(&self) -> Option<&Source> {
+        match self {
+            Self::Table(source) => Some(source),
+            Self::Profile(_) => None,
+        }
+    }
+}
+
+/// Measures every key whose tables could be opened; `memory` bytes bound the state that grows with rows.
+///
+/// Every table is scanned once for everything, and again where a statistic asks for it, or where the columns
+/// that are compared do not fit the memory together.
 pub fn measure(
-    sources: &BTreeMap<Role, Source>,
+    sources: &BTreeMap<Role, Opened>,
     keys: &BTreeSet<Key>,
     memory: usize,
     progress: &Arc<Progress>,
 ) -> Measured {
-    sources.iter().flat_map(|(role, source)| measure_one(*role, source, keys, memory, progress)).collect()
+    let is_there = |key: &&Key| key.tables().all(|role| sources.contains_key(&role));
+    let (compared, others): (BTreeSet<Key>, BTreeSet<Key>) =
+        keys.iter().filter(is_there).cloned().partition(contrasts::are_compared);
+    let share = if others.iter().any(|key| scan::grows(&key.statistic)) { memory / 2 } else { memory };
+    let mut groups = contrasts::groups(&compared, sources, share).into_iter();
+    let mut pairs = occurring::Table::of(&others, sources, share);
+    let mut measured = pairs.problems();
+
+    let first = groups.next().unwrap_or_default();
+    let mut collected = Measured::new();
+    // Tables whose keys are looked up in another come before it.
+    let mut order: Vec<(&Role, &Opened)> = sources.iter().collect();
+    order.sort_by_key(|(role, _)| !pairs.begins_at(**role));
+    for (role, source) in order {
+        let mut wanted: BTreeSet<Key> = others.iter().filter(|key| key.table == *role).cloned().collect();
+        wanted.retain(|key| !matches!(key.statistic, Statistic::Occurring { .. }));
+        wanted.extend(
+            first.iter().filter_map(|job| job.collects(*role)).map(|statistic| Key { table: *role, statistic }),
+        );
+        wanted.extend(pairs.asks(*role));
+        let found = measure_one(*role, source, &wanted, &pairs.known, share, progress);
+        let (of_pairs, found): (Measured, Measured) =
+            found.into_iter().partition(|(key, _)| matches!(key.statistic, Statistic::Occurring { .. }));
+        pairs.take(*role, of_pairs);
+        let (columns, found): (Measured, Measured) =
+            found.into_iter().partition(|(key, _)| contrasts::are_compared(key));
+        collected.extend(columns);
+        measured.extend(found);
+    }
+    measured.extend(contrasts::answer(&first, std::mem::take(&mut collected)));
+    let confirmed = catch_unwind(AssertUnwindSafe(|| pairs.confirmed(sources, share, progress)));
+    measured.extend(confirmed.unwrap_or_default());
+    for group in groups {
+        for (role, source) in sources {
+            let wanted = group.iter().filter_map(|job| job.collects(*role));
+            let wanted = wanted.map(|statistic| Key { table: *role, statistic }).collect();
+            collected.extend(measure_one(*role, source, &wanted, &BTreeMap::new(), share, progress));
+        }
+        measured.extend(contrasts::answer(&group, std::mem::take(&mut collected)));
+    }
+    // A bug costs its verdict, not the report.
+    for key in keys.iter().filter(is_there) {
+        let lost = || Err(Problem::new("it could not be computed: this is a bug in mlgate").hint("please report it"));
+        measured.entry(key.clone()).or_insert_with(lost);
+    }
+    measured
 }
 
-/// Measures the keys of one table.
-pub fn measure_one(
+/// Measures keys of one table by itself.
+pub fn measure_table(
     role: Role,
     source: &Source,
     keys: &BTreeSet<Key>,
+    memory: usize,
+    progress: &Arc<Progress>,
+) -> Measured {
+    scan_one(role, source, keys, &BTreeMap::new(), memory, progress)
+}
+
+fn measure_one(
+    role: Role,
+    source: &Opened,
+    keys: &BTreeSet<Key>,
+    pairs: &occurring::Pairs,
+    memory: usize,
+    progress: &Arc<Progress>,
+) -> Measured {
+    match source {
+        Opened::Table(source) => scan_one(role, source, keys, pairs, memory, progress),
+        Opened::Profile(profile) => keys.iter().map(|key| (key.clone(), profiled(profile, &key.statistic))).collect(),
+    }
+}
+
+/// What a profile knows.
+fn profiled(profile: &Profile, statistic: &Statistic) -> Result<Value, Problem> {
+    let known = match statistic {
+        Statistic::RowCount => Some(Value::Count(profile.rows)),
+        Statistic::NullCount { column, also } if also.is_empty() => profile.missing(column).map(Value::Count),
+        Statistic::Distribution { column, .. } => {
+            profile.distribution(column).map(|distribution| Value::Distribution(Arc::new(distribution)))
+        }
+        _ => None,
+    };
+    known.ok_or_else(|| {
+        Problem::new("a profile does not say that: it holds counts, quantiles and categories")
+            .hint("name the table itself")
+    })
+}
+
+fn scan_one(
+    role: Role,
+    source: &Source,
+    keys: &BTreeSet<Key>,
+    pairs: &occurring::Pairs,
     memory: usize,
     progress: &Arc<Progress>,
 ) -> Measured {
@@ -90,7 +218,7 @@ pub fn measure_one(
         }
     }
     if !left.is_empty() {
-        let means = accumulate::Means { memory, columns: left.len(), rows: source.info().rows };
+        let means = accumulate::Means { memory, columns: left.len(), rows: source.info().rows, pairs };
         let scanned = catch_unwind(AssertUnwindSafe(|| scan::scan(source, &left, means, progress)));
         let scanned = scanned.unwrap_or_else(|_| {
             let problem = gave_up(source.shown());

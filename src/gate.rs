@@ -9,11 +9,12 @@ use crate::check::{Check, Gate, Judge, Named, Part, Tables};
 use crate::checks::model::{improvement::Improvement, metric::Metric, model_size::ModelSize};
 use crate::cli::FailOn;
 use crate::config::Entry;
+use crate::drift;
 use crate::inference::adjust::benjamini_hochberg;
 use crate::plan::{Plan, PlannedEntry};
 use crate::problem::Problem;
 use crate::report::RunResult;
-use crate::statistic::{Key, Measured};
+use crate::statistic::{Key, Measured, Value};
 use crate::table::{Role, TableInfo};
 use crate::verdict::{Finding, Limit, Severity, Status, Unit, Verdict};
 
@@ -28,6 +29,7 @@ pub fn judge(
     plan: Plan,
     tables: &BTreeMap<Role, Result<TableInfo, Problem>>,
     model: &Candidate,
+    past: &dyn Fn(&str) -> Vec<f64>,
     measure: impl FnOnce(&BTreeSet<Key>) -> Measured,
 ) -> Vec<(Gate, Verdict)> {
     let Plan { entries, target, timestamp, now, show_values, .. } = plan;
@@ -37,7 +39,8 @@ pub fn judge(
     let mut asked: Vec<Asked> = Vec::new();
     for PlannedEntry { entry, check } in entries {
         let subject = check.subject(named);
-        let view = Tables { here: entry.on, named, now, all: tables, model };
+        let past = past(&title(&entry, subject.as_deref()));
+        let view = Tables { here: entry.on, named, now, all: tables, model, past: &past };
         // A check of the model may not look at the predictions at all: its keys say.
         let judge = if entry.check.gate == Gate::Data && is_empty(entry.on) && !JUDGE_EMPTY.contains(&entry.check.id) {
             Ok(Err(entry.on))
@@ -48,20 +51,40 @@ pub fn judge(
                 Err(_) if entry.check.gate == Gate::Model && reads && is_empty(Role::Predictions) => {
                     Ok(Err(Role::Predictions))
                 }
-                Ok((wanted, judge)) => match wanted.iter().find(|key| is_empty(key.table)) {
-                    Some(key) if entry.check.gate == Gate::Model => Ok(Err(key.table)),
-                    _ => {
-                        keys.extend(wanted);
-                        Ok(Ok(judge))
+                Ok((wanted, judge)) => {
+                    let empty = wanted.iter().flat_map(Key::tables).find(|role| is_empty(*role));
+                    match empty {
+                        Some(role)
+                            if entry.check.gate == Gate::Model
+                                || role != entry.on && !JUDGE_EMPTY.contains(&entry.check.id) =>
+                        {
+                            Ok(Err(role))
+                        }
+                        _ => {
+                            keys.extend(wanted);
+                            Ok(Ok(judge))
+                        }
                     }
+                }
+                // Nor does it say how another table's columns are to be compared with it.
+                Err(problem) => match [(Part::Test, Role::Test), (Part::Reference, Role::Reference)]
+                    .into_iter()
+                    .find(|(part, role)| entry.check.parts.contains(part) && is_empty(*role))
+                {
+                    Some((_, empty)) => Ok(Err(empty)),
+                    None => Err(problem),
                 },
-                Err(problem) => Err(problem),
             }
         };
         asked.push((entry, subject, judge));
     }
 
-    let measured = measure(&keys);
+    let mut measured = measure(&keys);
+    // What belongs to the whole run comes before any verdict.
+    drift::adjust(measured.values_mut().filter_map(|value| match value {
+        Ok(Value::Contrast(contrast)) => Some(contrast),
+        _ => None,
+    }));
 
     let mut verdicts: Vec<_> = asked
         .into_iter()
@@ -77,6 +100,18 @@ pub fn judge(
     verdicts.extend(unasked(&verdicts, tables, model));
     adjust(verdicts.iter_mut().map(|(_, verdict)| verdict));
     verdicts
+}
+
+/// What an entry is called in every report, where it says so before anything is measured.
+fn title(entry: &Entry, subject: Option<&str>) -> String {
+    let verdict = Verdict {
+        check: entry.check.id.to_owned(),
+        subject: subject.map(ToOwned::to_owned),
+        name: entry.name.clone(),
+        on: (entry.check.gate == Gate::Data && entry.on != Role::Training).then(|| entry.on.to_string()),
+        ..empty_table(entry.on)
+    };
+    verdict.title()
 }
 
 /// What is wrong with tables, numbers, artifact and baseline that are configured: they count, also where

@@ -5,10 +5,12 @@
 
 pub mod adjust;
 pub mod bootstrap;
+pub mod distance;
 pub mod estimate;
 pub mod paired;
 pub mod proportion;
 pub mod quantile;
+pub mod robust;
 #[cfg(test)]
 pub(crate) mod simulated;
 

@@ -14,6 +14,9 @@ pub mod edits;
 pub mod plan;
 pub mod workspace;
 pub mod table;
+pub mod distribution;
+pub mod drift;
+pub mod profile;
 pub mod statistic;
 pub mod check;
 pub mod evidence;
@@ -43,7 +46,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use clap::Parser as _;
 
-use cli::{Cli, Command};
+use cli::{Cli, Command, ProfileCommand};
 use commands::Context;
 use problem::{Exit, Failure};
 
@@ -68,6 +71,9 @@ fn dispatch(arguments: Vec<OsString>, context: &Context) -> Exit {
             Command::Check(args) => commands::check::run(&args, &arguments, context),
             Command::Comment(args) => commands::comment::run(&args, context),
             Command::Suggest(args) => commands::suggest(&args, context),
+            Command::Profile { command: ProfileCommand::Merge { profiles, output } } => {
+                commands::profile::merge(&profiles, output.as_deref()).map(|()| Exit::Passed)
+            }
             Command::Explain { check } => commands::explain(&check),
             Command::Schema => commands::schema(),
             Command::Generate { folder } => commands::generate(&folder),

@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, NaiveDate};
 use serde_yaml::Value;
 
-use crate::check::{AnyCheck, Gate, Part};
+use crate::check::{AnyCheck, Check, Gate, Part};
 use crate::checks;
+use crate::checks::data::{drift::Drift, target_drift::TargetDrift};
 use crate::cli::{CheckArgs, FailOn, GateChoice, size};
 use crate::config::document::prefix;
 use crate::config::model::{BaselineSection, Missing, PredictionsSection};
+use crate::config::notify::When;
 use crate::config::{Config, Entry, ModelSection, NotifySection};
 use crate::limit::Plain;
 use crate::predictions::Names;
@@ -118,12 +120,20 @@ pub fn plan(config: Config, args: &CheckArgs, clock: i64) -> Result<Plan, Vec<Pr
     };
     let has = |part: Part| match part {
         Part::Target => section.target.is_some(),
+        Part::Test => section.test.is_some(),
+        Part::Reference => section.reference.is_some(),
         Part::Predictions => predictions.path.is_some(),
         Part::Numbers => predictions.path.is_some() || model.metrics.is_some(),
         Part::Artifact => model.artifact.is_some(),
         Part::Baseline => model.baseline.is_some(),
     };
 
+    let measures_drift = config.entries.iter().any(|entry| [Drift::ID, TargetDrift::ID].contains(&entry.check.id));
+    if config.notify.waits_for(When::Drift) && !measures_drift {
+        problems.push(
+            Problem::new("notify: waits for drift, and no check measures it").hint("add `- drift` to `data.checks`"),
+        );
+    }
     let mut entries = Vec::new();
     // A table that no entry looks at counts too, but not that of a gate that does not run.
     let mut wanted: BTreeSet<Role> = named.iter().filter(|(_, gate, _)| runs(*gate)).map(|(role, ..)| *role).collect();

@@ -1,6 +1,7 @@
 //! The report: one value that every sink renders, `fn(&Report) -> String`.
 
 pub mod digest;
+pub mod history;
 pub mod junit;
 pub mod markdown;
 #[cfg(test)]
@@ -8,7 +9,7 @@ pub(crate) mod sample;
 pub mod sarif;
 pub mod terminal;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -168,6 +169,22 @@ impl Report {
             RunResult::Error => "Error",
         };
         counted.fold(format!("{title}: {first}"), |line, (count, what)| format!("{line}, {count} {what}"))
+    }
+
+    /// The columns that drifted, by any entry, worst first; none where no entry asked.
+    pub fn drifted_columns(&self) -> Vec<&str> {
+        let mut seen = HashSet::new();
+        let drifts = self.verdicts().flat_map(Verdict::drifts);
+        drifts.filter(|drift| drift.drifted && seen.insert(drift.column)).map(|drift| drift.column).collect()
+    }
+
+    /// Whether a column drifted; none where nobody asked, or it could not be said of all.
+    pub fn has_drifted(&self) -> Option<bool> {
+        let mut drifts = self.verdicts().flat_map(Verdict::drifts).peekable();
+        drifts.peek()?;
+        let (mut drifted, mut is_open) = (false, false);
+        drifts.for_each(|drift| (drifted, is_open) = (drifted | drift.drifted, is_open | drift.inconclusive));
+        (drifted || !is_open).then_some(drifted)
     }
 
     /// The headline, and the first reason.

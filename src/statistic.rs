@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use crate::distribution::Distribution;
+use crate::drift::{Contrast, Method};
+use crate::engine::Handed;
 pub use crate::limit::Total;
 use crate::predictions::{Confusion, Reading, Rows, Slicer};
 use crate::problem::Problem;
@@ -54,6 +57,52 @@ pub enum Statistic {
     Rows(Box<Wanted>),
     /// `Arc<Vec<f64>>`: the values of a column of numbers, ascending; none is missing.
     Sorted { column: String },
+    /// `Arc<Distribution>`: the column's numbers summed up, or its categories.
+    Distribution { column: String, detail: Detail },
+    /// [`Contrast`]: the column beside that of another table.
+    Contrast { column: String, against: Role, method: Method },
+    /// [`Breaches`]: rows whose key occurs in another table too.
+    Occurring { columns: Vec<String>, within: Role, missing: Missing },
+    /// `Option<i64>`: the oldest instant of the column, in microseconds since 1970 UTC.
+    Oldest { column: String },
+    /// [`Moments`]: of the present, finite numbers of the column.
+    Moments { column: String },
+    /// [`Leakage`]: how well each feature alone foretells the target.
+    Leakage { target: String, features: Vec<String>, row: Vec<String> },
+    /// [`Breaches`]: rows that resemble an earlier row, and do not equal it.
+    NearRepeats { columns: Vec<String>, similarity: Total },
+    /// `u128`: what any changed value changes, and nothing else does; of these columns and their types.
+    Fingerprint { columns: Vec<(String, String)> },
+}
+
+/// How much of a column is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Detail {
+    /// Every number, at 8 bytes a row.
+    Whole,
+    /// A summary with a stated error.
+    Short,
+}
+
+/// What a missing part of a key means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Missing {
+    /// Missing equals missing.
+    Equal,
+    /// A row that misses any part has no key.
+    NoKey,
+}
+
+impl Key {
+    /// The tables that have to be there.
+    pub fn tables(&self) -> impl Iterator<Item = Role> {
+        let other = match &self.statistic {
+            Statistic::Contrast { against, .. } => Some(*against),
+            Statistic::Occurring { within, .. } => Some(*within),
+            _ => None,
+        };
+        std::iter::once(self.table).chain(other)
+    }
 }
 
 /// Which columns of a predictions table are collected, and as what.
@@ -136,6 +185,28 @@ pub struct Profile {
     pub classes: Option<Vec<(String, u64)>>,
 }
 
+/// The usual numbers of a column of numbers; missing and infinite values aside.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Moments {
+    pub count: u64,
+    pub mean: f64,
+    /// Of the sample.
+    pub deviation: f64,
+    pub min: f64,
+    pub max: f64,
+}
+
+/// How well single features foretell the target, out of fold.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Leakage {
+    /// Whether the target is classes, and the score an area under the ROC curve; else it is R².
+    pub is_classes: bool,
+    /// By feature; none where the target says nothing that could be foretold.
+    pub scores: Vec<(String, f64)>,
+    /// Rows that have a target.
+    pub rows: u64,
+}
+
 /// A value of any statistic, as engines hand it over.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
@@ -147,6 +218,13 @@ pub enum Value {
     Confusion(Confusion),
     Rows(Arc<Rows>),
     Sorted(Arc<Vec<f64>>),
+    Distribution(Arc<Distribution>),
+    Contrast(Contrast),
+    Moments(Moments),
+    Leakage(Leakage),
+    Fingerprint(u128),
+    /// Between two scans.
+    Handed(Handed),
 }
 
 /// What was measured: each a value, or why there is none.
@@ -283,4 +361,9 @@ from_value! {
     Confusion => Confusion,
     Rows => Arc<Rows>,
     Sorted => Arc<Vec<f64>>,
+    Distribution => Arc<Distribution>,
+    Contrast => Contrast,
+    Moments => Moments,
+    Leakage => Leakage,
+    Fingerprint => u128,
 }

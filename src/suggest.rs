@@ -44,7 +44,7 @@ pub fn suggest(args: &SuggestArgs, source: &Source, progress: &Arc<Progress>) ->
     // Columns that may be keys.
     let whole = info.columns.iter().filter(|column| matches!(column.kind, Kind::Integer | Kind::Text));
     keys.extend(whole.map(|column| repeats(vec![column.name.clone()])));
-    let measured = engine::measure_one(Role::Training, source, &keys, MEMORY, progress);
+    let measured = engine::measure_table(Role::Training, source, &keys, MEMORY, progress);
     let mut profiles = BTreeMap::new();
     let mut duplicates = 0;
     let mut unique = Vec::new();

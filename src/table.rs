@@ -5,6 +5,7 @@ pub mod files;
 pub mod ndjson;
 
 use std::fmt;
+use std::path::PathBuf;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -61,6 +62,8 @@ impl Column {
 pub struct TableInfo {
     pub columns: Vec<Column>,
     pub rows: u64,
+    /// Where it really is, after links; of a profile nothing.
+    pub files: Vec<PathBuf>,
 }
 
 impl TableInfo {

@@ -1,9 +1,11 @@
 //! What a check found, as plain data: no words are rendered here and nothing is decided later.
 
 pub mod band;
+mod drifts;
 mod slices;
 
 pub use band::Band;
+pub use drifts::Drift;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -103,6 +105,8 @@ pub struct Held {
 pub enum Outcome {
     Pass,
     Fail,
+    /// Worth a look, and by itself no reason to stop.
+    Warn,
     Inconclusive,
     /// There is nothing to judge yet, and the config says so.
     Skipped,
@@ -113,6 +117,7 @@ impl Outcome {
         match self {
             Self::Pass => Status::Pass,
             Self::Fail => Status::Fail,
+            Self::Warn => Status::Warn,
             Self::Inconclusive => Status::Inconclusive,
             Self::Skipped => Status::Skipped,
         }

@@ -264,6 +264,13 @@ pub fn sparkline(shares: &[f64]) -> String {
     shares.iter().map(|&share| HEIGHTS[bar(share)]).collect()
 }
 
+/// Values as heights from the lowest, which keeps a little of its own: a line of what is never near 0 is drawn too.
+pub fn risen(values: &[f64]) -> Vec<f64> {
+    let lowest = values.iter().copied().fold(f64::INFINITY, f64::min);
+    let highest = values.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    values.iter().map(|value| if highest > lowest { (value - lowest) / (highest - lowest) } else { 0.5 }).collect()
+}
+
 fn with_unit(value: f64, limits: &[f64], unit: Option<Unit>) -> String {
     match unit {
         Some(Unit::Percent) => percent(value, limits),

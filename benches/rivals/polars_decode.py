@@ -1,4 +1,5 @@
-"""No gate: Polars decodes every column once and drops the batches. What no gate that reads all data can beat."""
+"""No gate: Polars decodes every column of every table once and drops the batches. What no gate that reads all data
+can beat."""
 
 import sys
 import time
@@ -13,11 +14,12 @@ def drop(batch):
     rows += batch.height
 
 
-table = pl.scan_parquet(sys.argv[1])
+tables = [pl.scan_parquet(path) for path in sys.argv[1:]]
 start = time.perf_counter()
-table.sink_batches(drop, maintain_order=False)
+for table in tables:
+    table.sink_batches(drop, maintain_order=False)
 seconds = time.perf_counter() - start
 
-assert rows == table.select(pl.len()).collect().item()
+assert rows == sum(table.select(pl.len()).collect().item() for table in tables)
 print(f"SECONDS {seconds:.4f}")
 print("VERDICT none")

@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
+use crate::distribution::Distribution;
+use crate::drift::{Contrast, Method};
 use crate::predictions::{Confusion, Names, Reading, Rows, Slicer};
 use crate::problem::{Problem, nearest};
-use crate::statistic::{Breaches, Classes, End, Statistic, Typed, Wanted};
+use crate::statistic::{
+    Breaches, Classes, Detail, End, Key, Leakage, Missing, Moments, Statistic, Total, Typed, Wanted,
+};
 use crate::table::{Column, Kind, Role, TableInfo};
 use crate::words::code;
 
@@ -189,6 +193,29 @@ impl<'a> Asked<'a> {
         Ok((label.named(), prediction.named()))
     }
 
+    /// Rows whose key in these columns occurs in the other table too.
+    pub fn occurring(self, columns: &[AskedColumn], within: Role, missing: Missing) -> Typed<Breaches> {
+        Typed::new(self.role, Statistic::Occurring { columns: names(columns), within, missing })
+    }
+
+    /// Rows that resemble an earlier one in these columns, and do not equal it.
+    pub fn near_repeats(self, columns: &[AskedColumn], similarity: f64) -> Typed<Breaches> {
+        Typed::new(self.role, Statistic::NearRepeats { columns: names(columns), similarity: Total(similarity) })
+    }
+
+    /// How well each feature alone foretells the target.
+    pub fn leakage(self, target: AskedColumn, features: &[AskedColumn]) -> Typed<Leakage> {
+        let row = self.table.columns.iter().map(|column| column.name.clone()).collect();
+        let target = target.name().to_owned();
+        Typed::new(self.role, Statistic::Leakage { target, features: names(features), row })
+    }
+
+    /// What any changed value of the table changes.
+    pub fn fingerprint(self) -> Key {
+        let columns = self.table.columns.iter().map(|column| (column.name.clone(), column.kind.to_string()));
+        Key { table: self.role, statistic: Statistic::Fingerprint { columns: columns.collect() } }
+    }
+
     pub fn modified(self) -> Typed<Option<i64>> {
         Typed::new(self.role, Statistic::Modified)
     }
@@ -235,6 +262,24 @@ impl<'a> AskedColumn<'a> {
 
     pub fn newest(self) -> Typed<Option<i64>> {
         self.key(Statistic::Newest { column: self.named() })
+    }
+
+    pub fn oldest(self) -> Typed<Option<i64>> {
+        self.key(Statistic::Oldest { column: self.named() })
+    }
+
+    pub fn moments(self) -> Typed<Moments> {
+        self.key(Statistic::Moments { column: self.named() })
+    }
+
+    /// The column's numbers in short, or its categories.
+    pub fn distribution(self) -> Typed<Arc<Distribution>> {
+        self.key(Statistic::Distribution { column: self.named(), detail: Detail::Short })
+    }
+
+    /// The column beside that of another table.
+    pub fn contrast(self, against: Role, method: Method) -> Typed<Contrast> {
+        self.key(Statistic::Contrast { column: self.named(), against, method })
     }
 
     /// Whether its values, or with `edges` bins of its numbers, make slices.

@@ -11,19 +11,26 @@ use std::time::Instant;
 use chrono::{SecondsFormat, Utc};
 use clap::ValueEnum;
 
+use super::kept::{self, Kept};
 use super::tell::{Sinks, sha256};
 use super::{Context, Foreign, base_gate, candidate, progress};
 use crate::baseline::{self, Predictions};
+use crate::check::Check;
+use crate::checks::data::anomaly::Anomaly;
 use crate::cli::{CheckArgs, CommentWhen, FailOn, GateChoice};
 use crate::config::document::{Document, LARGEST};
 use crate::config::{Config, NotifySection, inputs};
-use crate::engine::{self, Source};
+use crate::engine::{self, Opened};
 use crate::gate;
 use crate::github::event::Event;
 use crate::github::outputs;
 use crate::plan::{self, DEFAULT_CONFIG, Plan};
 use crate::problem::{Exit, Failure, Problem};
-use crate::report::{self, ConfigFile, GateReport, Pipeline, PullRequest, Report, RunResult, TableSummary, Tool};
+use crate::profile;
+use crate::report::{
+    self, ConfigFile, GateReport, Pipeline, PullRequest, Report, RunResult, TableSummary, Tool, history,
+};
+use crate::statistic::Measured;
 use crate::table::{Role, TableInfo, files};
 use crate::words::code;
 use crate::workspace::Workspace;
@@ -44,7 +51,7 @@ pub fn run(args: &CheckArgs, command: &[OsString], context: &Context) -> Result<
     let event = context.event().unwrap_or_default();
     let sinks = Sinks::open(context, folder, &event, args, command)?;
     let mut run = Run { context, event: &event, started: Utc::now(), clock: Instant::now(), configs: Vec::new() };
-    match run.judge(args, &workspace) {
+    match run.judge(args, &workspace, &sinks) {
         Ok(judged) => sinks.tell(&judged),
         Err(failure) => {
             sinks.leave_failure(&run.failed(&failure), &failure);
@@ -90,7 +97,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn judge(&mut self, args: &CheckArgs, workspace: &Workspace) -> Result<Judged, Failure> {
+    fn judge(&mut self, args: &CheckArgs, workspace: &Workspace, sinks: &Sinks) -> Result<Judged, Failure> {
         let (mut config, mut problems) = self.read_configs(args, workspace)?;
         problems.extend(inputs::apply(&mut config, args));
         let (args, config, gate_edits) = if problems.is_empty() {
@@ -113,14 +120,38 @@ impl Run<'_> {
         let fail_on = plan.fail_on;
         let notify = plan.notify.clone();
         let not_configured = plan.not_configured.clone();
+        let kept = Kept::open(args, workspace)?;
+        let asks_past = plan.entries.iter().any(|planned| planned.entry.check.id == Anomaly::ID);
+        let known_past = match &kept.runs {
+            Some((_, runs)) => history::last(runs),
+            None if asks_past => sinks.remembered(),
+            None => None,
+        };
+        let run_id = self.pipeline().run_id.map(|id| (id, self.pipeline().run_attempt.unwrap_or(1)));
+        let past = |title: &str| known_past.as_ref().map(|known| known.past(title, run_id)).unwrap_or_default();
         let known = candidate::open(&plan, args, workspace, self.context)?;
-        let (sources, infos, tables) = open_tables(&plan, known.predictions.as_ref(), workspace)?;
+        let (sources, infos, mut tables) = open_tables(&plan, known.predictions.as_ref(), workspace)?;
         let memory = plan.memory;
         let progress = Arc::default();
         let shown = progress::Shown::start(&progress);
         let candidate = &known.candidate;
-        let verdicts = gate::judge(plan, &infos, candidate, |keys| engine::measure(&sources, keys, memory, &progress));
+        let asks_fingerprint = args.fingerprint == Some(true) || notify.needs_fingerprint();
+        let own = kept::keys(&infos, asks_fingerprint, kept.profile.is_some());
+        let mut beside = Measured::new();
+        let verdicts = gate::judge(plan, &infos, candidate, &past, |keys| {
+            let all = keys.union(&own).cloned().collect();
+            let mut measured = engine::measure(&sources, &all, memory, &progress);
+            beside = measured.clone();
+            measured.retain(|key, _| keys.contains(key));
+            measured
+        });
         drop(shown);
+        if let Some((shown, path)) = &kept.profile {
+            kept::save_profile(&infos, &beside, shown, path)?;
+        }
+        if asks_fingerprint && let Some(training) = tables.get_mut(Role::Training.word()) {
+            training.fingerprint = kept::fingerprint(&beside)?;
+        }
 
         let mut gates: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for (gate, verdict) in verdicts {
@@ -142,7 +173,7 @@ impl Run<'_> {
         report.not_configured = not_configured;
         report.gate_edits = gate_edits;
         report.summary = report.summed_up();
-        Ok(Judged { report, fail_on, notify })
+        Ok(Judged { report, fail_on, notify, kept })
     }
 
     /// What the files say, and what is wrong with it; a file that is no config at all ends the run.
@@ -239,12 +270,14 @@ pub struct Judged {
     pub report: Report,
     pub fail_on: FailOn,
     pub notify: NotifySection,
+    /// What is kept of the run for later ones.
+    pub kept: Kept,
 }
 
 /// Opened tables, what is known of all, and how the report names them.
-type Opened = (BTreeMap<Role, Source>, BTreeMap<Role, Result<TableInfo, Problem>>, BTreeMap<String, TableSummary>);
+type OpenTables = (BTreeMap<Role, Opened>, BTreeMap<Role, Result<TableInfo, Problem>>, BTreeMap<String, TableSummary>);
 
-fn open_tables(plan: &Plan, baseline: Option<&Predictions>, workspace: &Workspace) -> Result<Opened, Failure> {
+fn open_tables(plan: &Plan, baseline: Option<&Predictions>, workspace: &Workspace) -> Result<OpenTables, Failure> {
     let mut sources = BTreeMap::new();
     let mut infos = BTreeMap::new();
     let mut tables = BTreeMap::new();
@@ -262,9 +295,9 @@ fn open_tables(plan: &Plan, baseline: Option<&Predictions>, workspace: &Workspac
     }
     for (role, path, shown, workspace) in &named {
         let mut summary = TableSummary { path: shown.clone(), rows: None, columns: None, fingerprint: None };
-        match open(path, plan, workspace)? {
+        match open(*role, path, plan, workspace)? {
             Ok(source) => {
-                let info = source.info().clone();
+                let info = source.info();
                 summary.rows = Some(info.rows);
                 summary.columns = Some(info.columns.len() as u64);
                 infos.insert(*role, Ok(info));
@@ -280,13 +313,21 @@ fn open_tables(plan: &Plan, baseline: Option<&Predictions>, workspace: &Workspac
 }
 
 /// The outer error ends the run (a path that may not be read), the inner one is the table's own.
-fn open(path: &str, plan: &Plan, workspace: &Workspace) -> Result<Result<Source, Problem>, Failure> {
+fn open(role: Role, path: &str, plan: &Plan, workspace: &Workspace) -> Result<Result<Opened, Problem>, Failure> {
+    if path.ends_with(profile::ENDING) {
+        if role != Role::Reference {
+            let said = format!("the {role} table {} is a profile, which has no rows", code(path));
+            return Ok(Err(Problem::new(said).hint("a profile may be the `reference`, and nothing else")));
+        }
+        let real = workspace.resolve(path)?;
+        return Ok(super::profile::read(path, &real).map(|profile| Opened::Profile(Box::new(profile))));
+    }
     let files = match files::find(path, workspace) {
         Ok(files) => files,
         Err(failure) => return baseline::problem_of(failure, path).map(Err),
     };
     let csv = plan.csv.clone().for_files(&files);
-    Ok(engine::open(files, csv))
+    Ok(engine::open(files, csv).map(|source| Opened::Table(Box::new(source))))
 }
 
 fn read_config(name: &str, path: &Path) -> Result<String, Problem> {

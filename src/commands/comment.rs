@@ -14,6 +14,7 @@ use crate::github::{artifact, outputs};
 use crate::http::block_on;
 use crate::plan;
 use crate::problem::{Exit, Failure, Problem};
+use crate::report::digest::Digest;
 use crate::report::markdown::{self, Options, Origin};
 use crate::report::{Report, RunResult};
 use crate::words::{self, code};
@@ -100,7 +101,7 @@ pub fn run(args: &CommentArgs, context: &Context) -> Result<Exit, Failure> {
             ..Options::default()
         };
         let page = |budget| markdown::render(&report, &Options { budget, ..options.clone() });
-        let mut told = talk.tell(&api, &report, &heard, "", Vec::new(), &page).await;
+        let mut told = talk.tell(&api, &report, (&heard, &Digest::of(&report)), "", Vec::new(), &page).await;
         told.troubles.splice(0..0, heard.troubles);
         Ok::<_, Failure>(Some(told))
     };

@@ -13,24 +13,59 @@ use crate::github::event::Event;
 use crate::http::block_on;
 use crate::notify::{self, About};
 use crate::problem::Problem;
+use crate::report::digest::Digest;
 use crate::report::{Report, RunResult};
-use crate::verdict::{Status, Verdict};
+use crate::verdict::Verdict;
 
-/// The checks that say that data drifted.
-const DRIFT: [&str; 2] = ["drift", "target_drift"];
+/// What earlier runs left.
+#[derive(Clone, Copy)]
+pub struct Past<'a> {
+    pub earlier: Option<&'a Digest>,
+    /// Whether a file keeps it: without an earlier run this is the first.
+    pub is_kept: bool,
+}
 
-/// Sends what the config asks for; what fails is a warning.
-pub fn send(context: &Context, event: &Event, talk: Option<&Talk>, notify: &NotifySection, report: &Report) {
+impl Past<'_> {
+    /// Whether the training table is another than in the last run; none where nobody knows.
+    fn has_changed(self, report: &Report) -> Option<bool> {
+        let now = fingerprint(report)?;
+        match self.earlier.and_then(|earlier| earlier.fingerprint.as_deref()) {
+            Some(then) => Some(then != now),
+            None => self.is_kept.then_some(true),
+        }
+    }
+}
+
+fn fingerprint(report: &Report) -> Option<&str> {
+    report.tables.get("training").and_then(|table| table.fingerprint.as_deref())
+}
+
+/// Sends what the config asks for; what fails is a warning. The fingerprint of the table that a workflow was started
+/// for, if one was.
+pub fn send(
+    context: &Context,
+    event: &Event,
+    talk: Option<&Talk>,
+    notify: &NotifySection,
+    report: &Report,
+    past: Past,
+) -> Option<String> {
     if *notify == NotifySection::default() {
-        return;
+        return None;
     }
     // Here a pull request could say whom to tell, and what to start.
     if event.is_proposal() {
         note("`notify` is not for pull requests: nobody was told, nothing was started");
-        return;
+        return None;
+    }
+    if notify.waits_for(When::Change) && past.has_changed(report).is_none() {
+        warn(
+            "nobody knows whether the data changed: there is no earlier run to compare with (name a file that stays \
+             with `history`, or give the job `checks: write`)",
+        );
     }
     if let Some(webhook) = &notify.webhook
-        && wants(webhook.on.as_deref().unwrap_or(&[When::Blocked, When::Error]), report)
+        && wants(webhook.on.as_deref().unwrap_or(&[When::Blocked, When::Error]), report, past)
     {
         let told = match context.variables.get(&webhook.url_env).filter(|address| !address.trim().is_empty()) {
             Some(address) => {
@@ -44,10 +79,20 @@ pub fn send(context: &Context, event: &Event, talk: Option<&Talk>, notify: &Noti
         complain(told);
     }
     if let Some(section) = &notify.dispatch
-        && wants(section.on.as_deref().unwrap_or(&[When::Blocked]), report)
+        && wants(section.on.as_deref().unwrap_or(&[When::Blocked]), report, past)
     {
-        complain(start(context, event, talk, section, report));
+        let own = fingerprint(report).filter(|_| notify.needs_fingerprint());
+        if own.is_some() && past.earlier.and_then(|earlier| earlier.started_for.as_deref()) == own {
+            note("nothing was started: that was done for this very table");
+            return None;
+        }
+        match start(context, event, talk, section, report) {
+            Ok(true) => return own.map(ToOwned::to_owned),
+            Ok(false) => {}
+            Err(problem) => complain(Err(problem)),
+        }
     }
+    None
 }
 
 fn start(
@@ -56,19 +101,19 @@ fn start(
     talk: Option<&Talk>,
     section: &DispatchSection,
     report: &Report,
-) -> Result<(), Problem> {
+) -> Result<bool, Problem> {
     let (Some(github), Some(talk)) = (&context.github, talk) else {
         note("nothing was started: that takes a workflow run and its token");
-        return Ok(());
+        return Ok(false);
     };
     if is_this_one(section, github, event) {
         note("nothing was started: this run is the one that would be");
-        return Ok(());
+        return Ok(false);
     }
     // Two workflows that start each other would never end.
     if event.name.ends_with("_dispatch") && github.actor == "github-actions[bot]" {
         note("nothing was started: another workflow started this run");
-        return Ok(());
+        return Ok(false);
     }
     let sent = block_on(async {
         let api = Api::connect(&talk.repository).await?;
@@ -80,7 +125,7 @@ fn start(
             }
             (None, None) => Ok(()),
         };
-        sent.map_err(Denied::problem)
+        sent.map(|()| true).map_err(Denied::problem)
     });
     sent.unwrap_or_else(Err)
 }
@@ -103,19 +148,19 @@ fn payload(report: &Report, github: &Github) -> serde_json::Value {
         "failed_checks": failed,
         "model_name": report.model.name,
         "model_version": report.model.version,
+        "drifted_columns": report.drifted_columns().into_iter().take(50).collect::<Vec<_>>(),
+        "data_fingerprint": fingerprint(report),
         "run_url": github.url,
     })
 }
 
-fn wants(on: &[When], report: &Report) -> bool {
-    let drifted = report.verdicts().any(|verdict| {
-        DRIFT.contains(&verdict.check.as_str()) && matches!(verdict.status, Status::Fail | Status::Warn)
-    });
+fn wants(on: &[When], report: &Report, past: Past) -> bool {
     on.iter().any(|when| match when {
         When::Passed => report.result == RunResult::Passed,
         When::Blocked => report.result == RunResult::Blocked,
         When::Error => report.result == RunResult::Error,
-        When::Drift => drifted,
+        When::Drift => report.has_drifted() == Some(true),
+        When::Change => past.has_changed(report) == Some(true),
     })
 }
 
@@ -138,13 +183,32 @@ fn complain(told: Result<(), Problem>) {
 mod tests {
     use super::*;
     use crate::report::sample;
+    use crate::verdict::Status;
+
+    const NOBODY: Past = Past { earlier: None, is_kept: false };
 
     #[test]
     fn drift_counts_whether_it_blocks_or_not() {
         let mut report = sample::passed();
-        assert!(!wants(&[When::Drift, When::Blocked], &report));
-        report.gates[0].checks.push(sample::verdict("drift", Status::Warn));
-        assert!(wants(&[When::Drift], &report));
-        assert!(wants(&[When::Passed], &report));
+        assert!(!wants(&[When::Drift, When::Blocked], &report, NOBODY));
+        let mut verdict = sample::verdict("drift", Status::Warn);
+        verdict.values = [("age".to_owned(), json!({ "method": "ks", "drifted": true }))].into_iter().collect();
+        report.gates[0].checks.push(verdict);
+        assert!(wants(&[When::Drift], &report, NOBODY));
+        assert!(wants(&[When::Passed], &report, NOBODY));
+    }
+
+    #[test]
+    fn data_changed_where_an_earlier_run_had_other_data() {
+        let mut report = sample::passed();
+        report.tables.get_mut("training").unwrap().fingerprint = Some("b".into());
+        let earlier = |fingerprint: &str| Digest { fingerprint: Some(fingerprint.into()), ..Digest::of(&report) };
+        let (same, other) = (earlier("b"), earlier("a"));
+        let changed = |earlier, is_kept| Past { earlier, is_kept }.has_changed(&report);
+        assert_eq!(changed(Some(&same), true), Some(false));
+        assert_eq!(changed(Some(&other), false), Some(true));
+        // A file without a run is a first run; nobody's word is nobody's word.
+        assert_eq!(changed(None, true), Some(true));
+        assert_eq!(changed(None, false), None);
     }
 }

@@ -96,6 +96,11 @@ impl Talk {
         })
     }
 
+    /// What is known of earlier runs: of a pull request those of its base branch.
+    pub fn remembered<'a>(&self, heard: &'a Heard) -> Option<&'a Digest> {
+        if self.pull_request.is_some() { heard.base.as_ref() } else { heard.last.as_ref() }
+    }
+
     /// What the report is compared with, the nearest first.
     pub fn before(&self, heard: &Heard) -> Vec<Before> {
         let branch = self.pull_request.as_ref().map(|pull_request| pull_request.base.branch.clone());
@@ -111,7 +116,15 @@ impl Talk {
     /// Reads what was said before: nothing of it is needed, and nothing of it is trusted.
     pub async fn listen(&self, api: &Api) -> Heard {
         let mut heard = Heard::default();
-        let Some(pull_request) = &self.pull_request else { return heard };
+        let Some(pull_request) = &self.pull_request else {
+            // On a branch the last run is the check run of this commit, or of one before it.
+            if let Some((name, sha)) = &self.check_run
+                && let Ok(Ok(text)) = tokio::time::timeout(PATIENCE, check_run::text_at(api, sha, name)).await
+            {
+                heard.last = text.as_deref().and_then(Digest::decode);
+            }
+            return heard;
+        };
         let said = async {
             if self.when != CommentWhen::Off {
                 match self.comment(api, pull_request.number).await {
@@ -150,7 +163,7 @@ impl Talk {
         &self,
         api: &Api,
         report: &Report,
-        heard: &Heard,
+        (heard, digest): (&Heard, &Digest),
         conclusion: &str,
         annotations: Vec<Value>,
         markdown: &dyn Fn(usize) -> String,
@@ -166,7 +179,7 @@ impl Talk {
                     conclusion,
                     title: &headline,
                     summary: &in_bytes(check_run::LONGEST, markdown),
-                    text: &Digest::of(report).encode(),
+                    text: &digest.encode(),
                     annotations,
                     external_id: &run,
                     details_url: self.url.as_deref(),
@@ -199,7 +212,7 @@ impl Talk {
         markdown: &dyn Fn(usize) -> String,
         told: &mut Told,
     ) {
-        let digest = Digest::of(report);
+        let digest = Digest::of(report).following(heard.last.as_ref());
         if !is_wanted(self.when, &digest, heard, report.gate_edits.is_some()) {
             told.comment_url = heard.comment.as_ref().map(|comment| comment.url.clone());
             return;

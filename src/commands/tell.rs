@@ -2,6 +2,7 @@
 //! none can change what was found.
 #![expect(clippy::disallowed_methods, reason = "edge: writes reports, asks the terminal's width")]
 
+use std::cell::OnceCell;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -17,8 +18,9 @@ use crate::github::event::Event;
 use crate::github::{annotations, outputs};
 use crate::http::block_on;
 use crate::problem::{Exit, Failure, Problem};
+use crate::report::digest::Digest;
 use crate::report::markdown::{self, Options};
-use crate::report::{self, Report, RunResult};
+use crate::report::{self, Report, RunResult, history};
 use crate::words::code;
 
 const JSON: &str = "report.json";
@@ -37,6 +39,8 @@ pub struct Sinks<'a> {
     folder: PathBuf,
     talk: Option<Talk>,
     options: Options,
+    /// What was said before, once somebody asked.
+    heard: OnceCell<Heard>,
 }
 
 impl<'a> Sinks<'a> {
@@ -82,20 +86,20 @@ impl<'a> Sinks<'a> {
             files: github.and_then(|github| github.files(event)),
             ..Options::default()
         };
-        Ok(Self { context, event, folder, talk: Talk::new(context, event, settings), options })
+        Ok(Self { context, event, folder, talk: Talk::new(context, event, settings), options, heard: OnceCell::new() })
     }
 
     /// # Errors
     /// report.json or the outputs of an Action could not be written.
     pub fn tell(&self, judged: &Judged) -> Result<Exit, Failure> {
-        let Judged { report, fail_on, notify } = judged;
+        let Judged { report, fail_on, notify, kept } = judged;
         let conclusion = match report.result {
             RunResult::Passed => "success",
             RunResult::Blocked if *fail_on == FailOn::Never => "neutral",
             RunResult::Blocked | RunResult::Error => "failure",
         };
         let page = |options: &Options| markdown::render(report, options);
-        let written = self.hand_over(report, conclusion, &page, |markdown| {
+        let write = |markdown: &str| {
             say_styled(&report::terminal::render(report, terminal_width()));
             let json = report.to_json();
             let written = self.write_files(&[
@@ -109,9 +113,19 @@ impl<'a> Sinks<'a> {
                 self.context.write_outputs(&outputs::of(report, file))?;
             }
             written.map_err(Failure::unmeasured)
-        });
-        notify::send(self.context, self.event, self.talk.as_ref(), notify, report);
-        written?;
+        };
+        let earlier = kept.runs.as_ref().map_or_else(|| self.remembered(), |(_, runs)| history::last(runs));
+        let past = notify::Past { earlier: earlier.as_ref(), is_kept: kept.runs.is_some() };
+        let start = || {
+            let started_for = notify::send(self.context, self.event, self.talk.as_ref(), notify, report, past);
+            let own = Digest::of(report);
+            let digest = Digest { started_for, ..own }.following(earlier.as_ref());
+            if let Err(problem) = kept.remember(digest.clone()) {
+                warn(&problem.to_string());
+            }
+            digest
+        };
+        self.hand_over(report, conclusion, &page, write, start)?;
         Ok(match report.result {
             RunResult::Passed => Exit::Passed,
             RunResult::Blocked if *fail_on == FailOn::Never => Exit::Passed,
@@ -123,52 +137,73 @@ impl<'a> Sinks<'a> {
     /// A run without verdicts leaves a report too, that says why.
     pub fn leave_failure(&self, report: &Report, failure: &Failure) {
         let page = |options: &Options| markdown::failure(&failure.problems, options);
-        let written = self.hand_over(report, "failure", &page, |markdown| {
+        let write = |markdown: &str| {
             self.write_files(&[(JSON, &report.to_json()), (MARKDOWN, markdown)]).map_err(Failure::unmeasured)
-        });
+        };
+        let written = self.hand_over(report, "failure", &page, write, || Digest::of(report));
         if let Err(failure) = written {
             warn(&failure.to_string());
         }
     }
 
-    /// What was said before comes into the text, and `write` keeps the text before anything is sent.
+    /// What was said before, asked for once.
+    fn heard(&self) -> &Heard {
+        self.heard.get_or_init(|| {
+            let Some(talk) = &self.talk else { return Heard::default() };
+            let heard = block_on(async {
+                match Api::connect(&talk.repository).await {
+                    Ok(api) => talk.listen(&api).await,
+                    // Who cannot be reached is said once, where it is told.
+                    Err(_) => Heard::default(),
+                }
+            });
+            heard.unwrap_or_default()
+        })
+    }
+
+    /// What check runs know of earlier runs.
+    pub fn remembered(&self) -> Option<Digest> {
+        self.talk.as_ref().and_then(|talk| talk.remembered(self.heard())).cloned()
+    }
+
+    /// What was said before comes into the text; `write` keeps the text before anything is sent, and `start` what
+    /// the next run is to know.
     fn hand_over(
         &self,
         report: &Report,
         conclusion: &str,
         page: &dyn Fn(&Options) -> String,
         write: impl FnOnce(&str) -> Result<(), Failure>,
+        start: impl FnOnce() -> Digest,
     ) -> Result<(), Failure> {
         let Some(talk) = &self.talk else {
             if self.event.pull_request.is_some() {
                 super::note("no comment and no check run: there is no token");
             }
             let written = self.write_all(report, &page(&self.options), write);
+            start();
             self.annotate(report, false);
             return written;
         };
+        let heard = self.heard();
+        let options = Options { before: talk.before(heard), ..self.options.clone() };
+        let written = self.write_all(report, &page(&options), write);
+        let digest = start();
         let work = async {
-            let api = Api::connect(&talk.repository).await;
-            let heard = match &api {
-                Ok(api) => talk.listen(api).await,
-                Err(_) => Heard::default(),
-            };
-            let options = Options { before: talk.before(&heard), ..self.options.clone() };
-            let written = self.write_all(report, &page(&options), write);
-            let mut told = match api {
+            let mut told = match Api::connect(&talk.repository).await {
                 Ok(api) => {
                     let relative = |path: &str| self.relative(path);
                     let annotations = annotations::of_check_run(report, &relative);
                     let within = |budget| page(&Options { budget, ..options.clone() });
-                    talk.tell(&api, report, &heard, conclusion, annotations, &within).await
+                    talk.tell(&api, report, (heard, &digest), conclusion, annotations, &within).await
                 }
                 Err(problem) => Told { troubles: vec![problem], ..Told::default() },
             };
-            told.troubles.splice(0..0, heard.troubles);
-            (written, told)
+            told.troubles.splice(0..0, heard.troubles.iter().cloned());
+            told
         };
         match block_on(work) {
-            Ok((written, told)) => {
+            Ok(told) => {
                 self.annotate(report, told.check_run);
                 self.say_what_was_told(&told);
                 written

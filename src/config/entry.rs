@@ -34,8 +34,7 @@ pub struct Entry {
 #[serde(deny_unknown_fields)]
 pub struct Beside {
     /// What a failure does.
-    #[serde(default)]
-    pub severity: Severity,
+    pub severity: Option<Severity>,
     /// A name for the entry; an entry of a later file with the same name replaces it.
     pub name: Option<String>,
     /// The table that a data check looks at.
@@ -46,23 +45,7 @@ pub struct Beside {
 }
 
 /// Checks that the documentation of later versions names: asked for, they are refused as such.
-const LATER: [&str; 15] = [
-    "drift",
-    "target_drift",
-    "train_test_overlap",
-    "group_leakage",
-    "time_leakage",
-    "target_leakage",
-    "new_categories",
-    "near_duplicates",
-    "anomaly",
-    "memory",
-    "invariance",
-    "directional",
-    "expected",
-    "roundtrip",
-    "serving",
-];
+const LATER: [&str; 6] = ["memory", "invariance", "directional", "expected", "roundtrip", "serving"];
 
 /// Settings that tell two entries of one check apart when files are merged.
 const IDENTITY: [&str; 9] = ["column", "columns", "metric", "average", "method", "sql", "statistic", "by", "name"];
@@ -163,6 +146,7 @@ impl Entry {
             _ => Mapping::new(),
         };
         let Beside { severity, name, on, waiver } = beside;
+        let severity = severity.unwrap_or(check.severity);
         let on = if gate == Gate::Model { Role::Predictions } else { on };
         Some(Entry { check, settings, severity, name, on, waiver, broken, path: inner.clone(), place: at(&inner) })
     }

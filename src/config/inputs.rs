@@ -24,12 +24,14 @@ pub fn apply(config: &mut Config, args: &CheckArgs) -> Vec<Problem> {
     }
     let mut problems = Vec::new();
     apply_model(config, args, &mut problems);
-    let thresholds: [(&str, &Option<String>, Form); 11] = [
+    let thresholds: [(&str, &Option<String>, Form); 13] = [
         ("min-rows", &args.min_rows, Form::Number),
         ("max-null-percent", &args.max_null_percent, Form::Number),
         ("required-columns", &args.required_columns, Form::List),
         ("min-class-percent", &args.min_class_percent, Form::Number),
         ("max-duplicate-percent", &args.max_duplicate_percent, Form::Number),
+        ("max-drifted-percent", &args.max_drifted_percent, Form::Number),
+        ("max-overlap-percent", &args.max_overlap_percent, Form::Number),
         ("max-age-days", &args.max_age_days, Form::Number),
         ("feature-ranges", &args.feature_ranges, Form::Yaml),
         ("min-accuracy", &args.min_accuracy, Form::Number),

@@ -54,6 +54,8 @@ pub enum When {
     Error,
     /// The data drifted, whether that blocks or not.
     Drift,
+    /// The training table is another than in the last run, by its fingerprint.
+    Change,
 }
 
 impl NotifySection {
@@ -94,6 +96,15 @@ impl NotifySection {
         let webhook = self.webhook.as_ref().and_then(|webhook| webhook.on.as_ref());
         let dispatch = self.dispatch.as_ref().and_then(|dispatch| dispatch.on.as_ref());
         webhook.into_iter().chain(dispatch).any(|on| on.contains(&when))
+    }
+}
+
+impl NotifySection {
+    /// Whether what is started is started once for each table.
+    pub fn needs_fingerprint(&self) -> bool {
+        let of_data = |when: &When| matches!(when, When::Drift | When::Change);
+        let dispatch = self.dispatch.as_ref().and_then(|dispatch| dispatch.on.as_ref());
+        dispatch.is_some_and(|on| on.iter().any(of_data)) || self.waits_for(When::Change)
     }
 }
 

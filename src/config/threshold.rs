@@ -8,7 +8,6 @@ use crate::check::Gate;
 use crate::checks;
 use crate::problem::{Place, Problem};
 use crate::table::Role;
-use crate::verdict::Severity;
 use crate::words::code;
 
 /// Which entry of its check a threshold is about.
@@ -36,11 +35,13 @@ const fn threshold(input: &'static str, check: &'static str, limit: &'static str
 }
 
 /// Thresholds that set one number; `required-columns` and `feature-ranges` are their own below.
-const NUMBERS: [Threshold; 9] = [
+const NUMBERS: [Threshold; 11] = [
     threshold("min-rows", "row_count", "min", About::Only),
     threshold("max-null-percent", "missing_values", "max_percent", About::AllColumns),
     threshold("min-class-percent", "target_distribution", "min_class_percent", About::Only),
     threshold("max-duplicate-percent", "duplicates", "max_percent", About::AllColumns),
+    threshold("max-drifted-percent", "drift", "max_drifted_percent", About::AllColumns),
+    threshold("max-overlap-percent", "train_test_overlap", "max_percent", About::AllColumns),
     threshold("max-age-days", "freshness", "max_age_days", About::Only),
     threshold("min-accuracy", "metric", "min", About::Accuracy("name")),
     threshold("min-improvement", "improvement", "min", About::Accuracy("metric")),
@@ -264,7 +265,7 @@ impl Config {
         let entry = Entry {
             check,
             settings,
-            severity: Severity::Fail,
+            severity: check.severity,
             name: None,
             on: if check.gate == Gate::Model { Role::Predictions } else { Role::Training },
             waiver: None,

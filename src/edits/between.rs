@@ -62,12 +62,15 @@ fn change(looser: Option<Looser>, from: Option<&Value>, to: Option<&Value>) -> O
     }
     let (from, to) = match (looser, from, to) {
         (None, ..) => return Some(Kind::Changed),
+        (Some(Looser::HigherThanUsual), Some(_), None) | (Some(Looser::HigherThanUsual), None, Some(_)) => {
+            return Some(Kind::Changed);
+        }
         // Where there is no limit, all is let through; of a list of what is allowed or needed, nothing is.
         (Some(_), Some(_), None) => return Some(Kind::Relaxed),
         (Some(_), None, Some(_)) => return None,
         (Some(looser), Some(from), Some(to)) => match looser {
             Looser::Lower => (from, to),
-            Looser::Higher => (to, from),
+            Looser::Higher | Looser::HigherThanUsual => (to, from),
             Looser::Fewer => return subset(from, to),
             Looser::More => return subset(to, from),
         },

@@ -8,6 +8,12 @@ use regex::Regex;
 
 use super::cells::{self, Cells};
 use super::classes::Counter;
+use super::distribution::Collecting;
+use super::fingerprint::Fingerprints;
+use super::leakage::Learning;
+use super::moments::Moving;
+use super::near::{self, Banding};
+use super::occurring::Pairs;
 use super::predictions::{Collected, Met, Sorted};
 use super::profile::Profiled;
 use super::repeats::{Conflicts, Hashes, Repeats};
@@ -72,16 +78,18 @@ pub fn same<A: Accumulator>(twin: Box<dyn Accumulator>) -> A {
 
 /// What the accumulators of a table share.
 #[derive(Debug, Clone, Copy)]
-pub struct Means {
+pub struct Means<'a> {
     /// Bytes that the growing state of one statistic may take.
     pub memory: usize,
     /// How many columns' worth of counters there are at once.
     pub columns: usize,
     /// Of the table.
     pub rows: u64,
+    /// Statistics of this table and another.
+    pub pairs: &'a Pairs,
 }
 
-impl Means {
+impl Means<'_> {
     /// # Errors
     /// So many bytes a row are more than there are.
     fn hold(self, bytes_a_row: usize) -> Result<(), Problem> {
@@ -90,7 +98,7 @@ impl Means {
             return Ok(());
         }
         Err(Problem::new(format!(
-            "the rows' labels and scores take {} MB, and there are {} MB for them",
+            "what is kept of the rows takes {} MB, and there are {} MB for it",
             needed / 1_000_000,
             self.memory / 1_000_000
         ))
@@ -128,7 +136,8 @@ pub fn of(statistic: &Statistic, conditions: &[String], means: Means) -> Result<
             Box::new(ClassCounts { column: column.clone(), counter: Counter::new(MOST_CLASSES) })
         }
         Statistic::TopCount { column } => Box::new(Top::new(column, means)),
-        Statistic::Newest { column } => Box::new(Newest { column: column.clone(), newest: None, wrong: None }),
+        Statistic::Newest { column } => Box::new(Ending::new(column, i64::max)),
+        Statistic::Oldest { column } => Box::new(Ending::new(column, i64::min)),
         Statistic::Repeats { columns } => Box::new(Hashes::<Repeats>::new(columns, None, means.memory)),
         Statistic::Conflicts { features, label } => {
             Box::new(Hashes::<Conflicts>::new(features, Some(label), means.memory))
@@ -145,6 +154,18 @@ pub fn of(statistic: &Statistic, conditions: &[String], means: Means) -> Result<
             means.hold(16)?;
             Box::new(Sorted::new(column))
         }
+        Statistic::Distribution { column, detail } => Box::new(Collecting::new(column, *detail)),
+        Statistic::Occurring { .. } | Statistic::Contrast { .. } => match means.pairs.get(statistic) {
+            Some(pair) => pair.accumulator(),
+            None => return Err(Problem::new(format!("{statistic:?} is of two tables: this is a bug in mlgate"))),
+        },
+        Statistic::Moments { column } => Box::new(Moving::new(column)),
+        Statistic::Leakage { target, features, row } => Box::new(Learning::new(target, features, row)),
+        Statistic::NearRepeats { columns, similarity } => {
+            means.hold(near::BYTES_A_ROW)?;
+            Box::new(Banding::new(columns, similarity.0, means.memory))
+        }
+        Statistic::Fingerprint { columns } => Box::new(Fingerprints::new(columns)),
     })
 }
 
@@ -159,8 +180,15 @@ pub fn columns(statistic: &Statistic) -> Vec<String> {
         | Statistic::ClassCounts { column }
         | Statistic::TopCount { column }
         | Statistic::Newest { column }
+        | Statistic::Oldest { column }
         | Statistic::Sorted { column }
+        | Statistic::Distribution { column, .. }
+        | Statistic::Contrast { column, .. }
+        | Statistic::Moments { column }
         | Statistic::Profile { column } => vec![column.clone()],
+        Statistic::Occurring { columns, .. } | Statistic::NearRepeats { columns, .. } => columns.clone(),
+        Statistic::Leakage { target, features, row } => features.iter().chain([target]).chain(row).cloned().collect(),
+        Statistic::Fingerprint { columns } => columns.iter().map(|(name, _)| name.clone()).collect(),
         Statistic::Confusion { label, prediction, weight, by } => {
             let slicers = by.iter().map(|slicer| &slicer.column);
             [label, prediction].into_iter().chain(weight).chain(slicers).cloned().collect()
@@ -327,22 +355,38 @@ impl Accumulator for ClassCounts {
     }
 }
 
-struct Newest {
+/// The newest instant of a column, or the oldest.
+struct Ending {
     column: String,
-    newest: Option<i64>,
+    /// Of two instants the one that counts.
+    pick: fn(i64, i64) -> i64,
+    end: Option<i64>,
     /// The first row whose text is no time.
     wrong: Option<u64>,
 }
 
-impl Accumulator for Newest {
+impl Ending {
+    fn new(column: &str, pick: fn(i64, i64) -> i64) -> Self {
+        Self { column: column.to_owned(), pick, end: None, wrong: None }
+    }
+
+    fn add(&mut self, end: Option<i64>) {
+        self.end = match (self.end, end) {
+            (Some(a), Some(b)) => Some((self.pick)(a, b)),
+            (a, b) => a.or(b),
+        };
+    }
+}
+
+impl Accumulator for Ending {
     fn twin(&self) -> Box<dyn Accumulator> {
-        Box::new(Self { column: self.column.clone(), newest: None, wrong: None })
+        Box::new(Self::new(&self.column, self.pick))
     }
 
     fn fold(&mut self, batch: &Batch) -> PolarsResult<()> {
         let column = batch.frame.column(&self.column)?.as_materialized_series();
-        match cells::newest(column)? {
-            Ok(newest) => self.newest = self.newest.max(newest),
+        match cells::oldest_and_newest(column)? {
+            Ok(ends) => ends.into_iter().for_each(|end| self.add(Some(end))),
             Err(row) => {
                 let row = batch.first_row + row as u64;
                 self.wrong = Some(self.wrong.map_or(row, |wrong| wrong.min(row)));
@@ -353,7 +397,7 @@ impl Accumulator for Newest {
 
     fn merge(&mut self, twin: Box<dyn Accumulator>) {
         let twin = same::<Self>(twin);
-        self.newest = self.newest.max(twin.newest);
+        self.add(twin.end);
         self.wrong = match (self.wrong, twin.wrong) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
@@ -364,7 +408,7 @@ impl Accumulator for Newest {
         Step::Done(match self.wrong {
             Some(row) => Err(Problem::new(format!("{} is no RFC 3339 time in row {row}", code(&self.column)))
                 .hint("times look like 2026-11-24T12:00:00Z")),
-            None => Ok(Value::Instant(self.newest)),
+            None => Ok(Value::Instant(self.end)),
         })
     }
 }

@@ -183,29 +183,29 @@ pub fn missing(column: &Series) -> PolarsResult<u64> {
     Ok(column.null_count() as u64 + nans)
 }
 
-/// The newest instant in microseconds since 1970, or the first row whose text is no instant.
+/// The oldest and the newest instant in microseconds since 1970, or the first row whose text is no instant.
 ///
 /// # Errors
 /// What Polars says of a cast.
-pub fn newest(column: &Series) -> PolarsResult<Result<Option<i64>, usize>> {
-    Ok(match Cells::of(column)? {
+pub fn oldest_and_newest(column: &Series) -> PolarsResult<Result<Vec<i64>, usize>> {
+    Ok(Ok(match Cells::of(column)? {
         Cells::Whole(values, scale @ Scale::Instant { .. }) => {
-            Ok(values.max().map(|newest| scale.value(newest.into()) as i64))
+            [values.min(), values.max()].into_iter().flatten().map(|end| scale.value(end.into()) as i64).collect()
         }
         Cells::Text(values) => {
-            let mut newest = None;
+            let mut times = Vec::new();
             for (row, text) in values.iter().enumerate() {
                 if let Some(text) = text {
                     match DateTime::parse_from_rfc3339(text) {
-                        Ok(time) => newest = newest.max(Some(time.timestamp_micros())),
+                        Ok(time) => times.push(time.timestamp_micros()),
                         Err(_) => return Ok(Err(row)),
                     }
                 }
             }
-            Ok(newest)
+            times.iter().min().into_iter().chain(times.iter().max()).copied().collect()
         }
-        _ => Ok(None),
-    })
+        _ => Vec::new(),
+    }))
 }
 
 /// A value as people write it.

@@ -34,6 +34,21 @@ pub fn answer(footers: &[std::sync::Arc<FileMetadata>], schema: &SchemaRef, stat
     }
 }
 
+/// How far apart the smallest and the largest of the column's integers are.
+pub fn spread(footers: &[std::sync::Arc<FileMetadata>], column: &str) -> Option<u64> {
+    let mut ends: Option<(i64, i64)> = None;
+    each(footers, column, |statistics| {
+        let (low, high) = match statistics {
+            Statistics::Int32(s) => (s.min_value?.into(), s.max_value?.into()),
+            Statistics::Int64(s) => (s.min_value?, s.max_value?),
+            _ => return None,
+        };
+        ends = Some(ends.map_or((low, high), |(least, most)| (least.min(low), most.max(high))));
+        Some(())
+    })?;
+    ends.map(|(low, high)| high.abs_diff(low))
+}
+
 /// Types whose missing values are all nulls, and that are one leaf of the file's schema.
 fn cannot_hold_nan(dtype: &DataType) -> bool {
     dtype.is_integer()

@@ -5,7 +5,7 @@
 //! suspects' blocks compares these rows byte by byte. Where 8 bytes a row are more than the memory
 //! allowed, buckets are dropped from the top and their share of the hashes is scanned for later.
 
-mod buckets;
+pub mod buckets;
 mod groups;
 
 use std::marker::PhantomData;

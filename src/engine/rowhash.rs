@@ -129,14 +129,21 @@ fn fold_text(texts: &StringChunked, hashes: &mut [u64]) {
 }
 
 /// The longest text that lives inside its view.
-const INLINE: usize = 12;
+pub const INLINE: usize = 12;
 
 /// A short text as its view: the length in 4 bytes, then the text, then zeros.
-fn inline_view(text: &[u8]) -> u128 {
+pub fn inline_view(text: &[u8]) -> u128 {
     let mut view = [0; 16];
     view[..4].copy_from_slice(&(text.len() as u32).to_le_bytes());
     view[4..4 + text.len()].copy_from_slice(text);
     u128::from_le_bytes(view)
+}
+
+/// The text of such a view.
+pub fn inline_text(view: u128) -> String {
+    let bytes = view.to_le_bytes();
+    let length = (view as u32 as usize).min(INLINE);
+    String::from_utf8_lossy(&bytes[4..4 + length]).into_owned()
 }
 
 /// The column as plain values: dates and times as integers, categories as their text.

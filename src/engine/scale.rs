@@ -54,6 +54,15 @@ impl Scale {
         }
     }
 
+    /// As [`Scale::value`], for what fits 64 bits.
+    #[inline]
+    pub fn number(self, physical: i64) -> f64 {
+        match self {
+            Self::Number { digits: 0 } => physical as f64,
+            _ => self.value(physical.into()),
+        }
+    }
+
     pub fn value(self, physical: i128) -> f64 {
         match self {
             Self::Number { digits } => physical as f64 / power_of_ten(digits),

@@ -5,6 +5,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use polars::prelude::*;
+use rayon::prelude::*;
 
 use super::Progress;
 use super::accumulate::{self, Accumulator, Batch, Means, Step, condition_column};
@@ -17,13 +18,13 @@ const ROW: &str = "\u{0}row";
 const MOST_RANGES: usize = 64;
 
 /// The accumulators of one thread, in the order of the statistics.
-type Set = Vec<Box<dyn Accumulator>>;
+pub type Set = Vec<Box<dyn Accumulator>>;
 
 /// Measures `statistics`; each gets its value or its own problem.
 pub fn scan(
     source: &Source,
     statistics: &[Statistic],
-    means: Means,
+    means: Means<'_>,
     progress: &Arc<Progress>,
 ) -> BTreeMap<Statistic, Result<Value, Problem>> {
     let mut done = BTreeMap::new();
@@ -60,7 +61,7 @@ fn fallible(statistic: &Statistic) -> bool {
 fn attempt(
     source: &Source,
     statistics: &[Statistic],
-    means: Means,
+    means: Means<'_>,
     progress: &Arc<Progress>,
 ) -> PolarsResult<BTreeMap<Statistic, Result<Value, Problem>>> {
     let mut done = BTreeMap::new();
@@ -91,10 +92,18 @@ fn attempt(
     let mut ranges: Option<Vec<Range<u64>>> = None;
     while !open.is_empty() {
         let (names, set): (Vec<Statistic>, Set) = open.drain(..).unzip();
-        let finished = pass(source, &names, set, &conditions, ranges.take(), progress)?;
+        let columns = names.iter().flat_map(accumulate::columns).collect();
+        let asked =
+            |sql: &String| names.iter().any(|name| matches!(name, Statistic::Violations { sql: own } if own == sql));
+        let open_conditions: Vec<Option<&String>> =
+            conditions.iter().map(|sql| Some(sql).filter(|sql| asked(sql))).collect();
+        let finished =
+            pass(source, Pass { columns, conditions: &open_conditions, ranges: ranges.take() }, set, progress)?;
         let mut wanted: Option<Vec<Range<u64>>> = Some(Vec::new());
-        for (statistic, accumulator) in names.into_iter().zip(finished) {
-            match accumulator.finish() {
+        // Some sort what they kept.
+        let steps: Vec<Step> = finished.into_par_iter().map(Accumulator::finish).collect();
+        for (statistic, step) in names.into_iter().zip(steps) {
+            match step {
                 Step::Done(value) => {
                     done.insert(statistic, value);
                 }
@@ -112,20 +121,24 @@ fn attempt(
     Ok(done)
 }
 
+/// Whether the statistic keeps state that grows with the rows.
+pub fn grows(statistic: &Statistic) -> bool {
+    matches!(
+        statistic,
+        Statistic::Repeats { .. }
+            | Statistic::Conflicts { .. }
+            | Statistic::TopCount { .. }
+            | Statistic::Rows(_)
+            | Statistic::Sorted { .. }
+            | Statistic::NearRepeats { .. }
+    )
+}
+
 /// How many of the statistics keep state that grows with the rows.
 fn greedy(statistics: &[Statistic]) -> usize {
-    let grows = |statistic: &&Statistic| {
-        matches!(
-            statistic,
-            Statistic::Repeats { .. }
-                | Statistic::Conflicts { .. }
-                | Statistic::TopCount { .. }
-                | Statistic::Rows(_)
-                | Statistic::Sorted { .. }
-        )
-    };
-    let tops = statistics.iter().any(|statistic| matches!(statistic, Statistic::TopCount { .. }));
-    let hashes = statistics.iter().filter(grows).filter(|s| !matches!(s, Statistic::TopCount { .. })).count();
+    let is_top = |statistic: &&Statistic| matches!(statistic, Statistic::TopCount { .. });
+    let tops = statistics.iter().any(|statistic| is_top(&statistic));
+    let hashes = statistics.iter().filter(|statistic| grows(statistic) && !is_top(statistic)).count();
     hashes + usize::from(tops)
 }
 
@@ -142,15 +155,18 @@ fn joined(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
     all
 }
 
-/// Folds the rows of the table, or of these ranges of it, into the accumulators.
-fn pass(
-    source: &Source,
-    statistics: &[Statistic],
-    set: Set,
-    conditions: &[String],
-    ranges: Option<Vec<Range<u64>>>,
-    progress: &Arc<Progress>,
-) -> PolarsResult<Set> {
+/// What of a table is read.
+pub struct Pass<'a> {
+    pub columns: Vec<String>,
+    /// The conditions of the scan, those that are computed.
+    pub conditions: &'a [Option<&'a String>],
+    /// Rows that suffice.
+    pub ranges: Option<Vec<Range<u64>>>,
+}
+
+/// Folds the rows of the table, or of some ranges of it, into the accumulators.
+pub fn pass(source: &Source, pass: Pass, set: Set, progress: &Arc<Progress>) -> PolarsResult<Set> {
+    let Pass { mut columns, conditions, ranges } = pass;
     let total = source.info().rows;
     let few = |ranges: &Vec<Range<u64>>| {
         source.skips_rows()
@@ -160,13 +176,11 @@ fn pass(
     let parts = ranges.filter(few).unwrap_or_else(|| std::iter::once(0..total).collect());
     progress.expect(parts.iter().map(|range| range.end.min(total) - range.start).sum());
 
-    let mut columns: Vec<String> = statistics.iter().flat_map(accumulate::columns).collect();
     columns.sort_unstable();
     columns.dedup();
     let mut wanted: Vec<Expr> = columns.iter().map(|name| Expr::Column(name.as_str().into())).collect();
     for (index, sql) in conditions.iter().enumerate() {
-        if statistics.iter().any(|statistic| matches!(statistic, Statistic::Violations { sql: other } if other == sql))
-        {
+        if let Some(sql) = sql {
             wanted.push(polars::sql::sql_expr(sql)?.alias(condition_column(index)));
         }
     }
@@ -181,7 +195,7 @@ fn pass(
         }
         let start = IdxSize::try_from(range.start).map_err(|_| polars_err!(ComputeError: "too many rows"))?;
         frame = frame.with_row_index(ROW, Some(start));
-        if !conditions.is_empty() {
+        if conditions.iter().any(Option::is_some) {
             let filled = source.float_columns().into_iter().map(|name| Expr::Column(name.into()).fill_nan(lit(NULL)));
             frame = frame.with_columns(filled.collect::<Vec<_>>());
         }

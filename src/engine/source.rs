@@ -50,7 +50,7 @@ impl Source {
             turned: BTreeMap::new(),
             in_folders: BTreeSet::new(),
             footers: Vec::new(),
-            info: TableInfo { columns: Vec::new(), rows: 0 },
+            info: TableInfo { columns: Vec::new(), rows: 0, files: Vec::new() },
         };
         match source.files.format {
             Format::Parquet => source.open_parquet()?,
@@ -85,6 +85,8 @@ impl Source {
         if source.files.format == Format::Ipc {
             source.info.rows = source.count().map_err(|error| source.problem(&error))?;
         }
+        let real = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
+        source.info.files = source.files.paths.iter().map(real).collect();
         source.info.columns = source
             .schema
             .iter()
@@ -116,6 +118,23 @@ impl Source {
             _ if accumulate::columns(statistic).iter().any(|column| self.in_folders.contains(column)) => None,
             _ => footer::answer(&self.footers, &self.schema, statistic).map(Ok),
         }
+    }
+
+    pub fn schema(&self) -> &SchemaRef {
+        &self.schema
+    }
+
+    /// Bytes that every number of the column takes together while they are collected.
+    pub fn bytes_of_numbers(&self, column: &str) -> usize {
+        let counted = match self.schema.get(column) {
+            Some(DataType::Int8 | DataType::UInt8 | DataType::Int16 | DataType::UInt16) => true,
+            Some(dtype) if dtype.is_integer() && !self.in_folders.contains(column) && !self.footers.is_empty() => {
+                footer::spread(&self.footers, column).is_some_and(|spread| spread < super::distribution::WINDOW as u64)
+            }
+            Some(DataType::Boolean | DataType::String | DataType::Categorical(..) | DataType::Enum(..)) => true,
+            _ => false,
+        };
+        if counted { 0 } else { 8 * self.info.rows as usize }
     }
 
     /// Whether a scan of some rows costs less than one of all.

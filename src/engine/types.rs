@@ -27,6 +27,31 @@ pub fn wider(a: &DataType, b: &DataType) -> Option<DataType> {
     }
 }
 
+/// What the values of two tables' columns are compared as.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Common {
+    AsTheyAre,
+    Cast(DataType),
+    /// Times of unlike units, as nanoseconds.
+    Nanoseconds,
+}
+
+/// None where the values cannot stand beside each other.
+pub fn comparable(a: &DataType, b: &DataType) -> Option<Common> {
+    Some(match (a, b) {
+        (a, b) if a == b => Common::AsTheyAre,
+        (a, b) if a.is_integer() && b.is_integer() => Common::Cast(DataType::Int128),
+        // What was 0.1 in 64 bits is 0.1 in 32, and not the other way.
+        (a, b) if a.is_float() && b.is_float() => Common::Cast(DataType::Float32),
+        (DataType::Datetime(x, _), DataType::Datetime(y, _)) if x == y => Common::AsTheyAre,
+        (DataType::Datetime(..), DataType::Datetime(..)) => Common::Nanoseconds,
+        (DataType::Decimal(_, x), DataType::Decimal(_, y)) => Common::Cast(DataType::Decimal(38, *x.max(y))),
+        // Both are text by their physical values.
+        (a, b) if kind(a) == Kind::Text && kind(b) == Kind::Text => Common::AsTheyAre,
+        _ => return None,
+    })
+}
+
 /// The type as checks and configs have it.
 pub fn kind(dtype: &DataType) -> Kind {
     match dtype {

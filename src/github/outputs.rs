@@ -10,7 +10,7 @@ use crate::report::{Report, RunResult};
 use crate::verdict::Status;
 
 /// Names and meanings; action.yml and README are made from it.
-pub const OUTPUTS: [(&str, &str); 14] = [
+pub const OUTPUTS: [(&str, &str); 17] = [
     ("result", "`passed`, `blocked` or `error`"),
     ("passed", "`true` or `false`"),
     ("data-result", "The data gate's result; empty where it did not run"),
@@ -21,6 +21,9 @@ pub const OUTPUTS: [(&str, &str); 14] = [
     ("report", "Path of report.json, relative to the workspace"),
     ("report-sha256", "SHA-256 of report.json, for the jobs that must know it is this one"),
     ("rows", "Rows of the training table"),
+    ("data-fingerprint", "What any changed value of the training table changes; empty where nobody asked"),
+    ("drift-detected", "`true` or `false`: whether a column drifted; empty where drift was not judged"),
+    ("drifted-columns", "JSON list of the columns that drifted, worst first"),
     ("model-name", "The candidate's name"),
     ("model-version", "The candidate's version"),
     ("baseline-version", "The version of the model in production: the registry's, or the commit of a git ref"),
@@ -41,6 +44,7 @@ pub fn of(report: &Report, file: Option<(String, String)>) -> Vec<(&'static str,
     let (path, sha256) = file.unwrap_or_default();
     let baseline = report.baseline.as_ref().and_then(|baseline| baseline["version"].as_str());
     let rows = report.tables.get("training").and_then(|table| table.rows);
+    let fingerprint = report.tables.get("training").and_then(|table| table.fingerprint.clone());
     vec![
         ("result", report.result.word().to_owned()),
         ("passed", (report.result == RunResult::Passed).to_string()),
@@ -52,6 +56,9 @@ pub fn of(report: &Report, file: Option<(String, String)>) -> Vec<(&'static str,
         ("report", path),
         ("report-sha256", sha256),
         ("rows", rows.map_or(String::new(), |rows| rows.to_string())),
+        ("data-fingerprint", fingerprint.unwrap_or_default()),
+        ("drift-detected", report.has_drifted().map_or(String::new(), |drifted| drifted.to_string())),
+        ("drifted-columns", json!(report.drifted_columns()).to_string()),
         ("model-name", one_line(report.model.name.as_deref().unwrap_or_default())),
         ("model-version", one_line(report.model.version.as_deref().unwrap_or_default())),
         ("baseline-version", one_line(baseline.unwrap_or_default())),

@@ -1,7 +1,7 @@
 //! A report's numbers in a few bytes, for the next report to be compared with: they travel invisibly in the comment
 //! and in the check run, so whoever can edit those can write anything here. Bounded and validated, never trusted.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{Read, Write};
 
 use base64::Engine;
@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use super::{Report, RunResult};
+use crate::check::Check;
+use crate::checks::data::anomaly::Anomaly;
 use crate::edits::{Edit, GateEdits};
 use crate::verdict::{Status, Unit, Verdict};
 use crate::words;
@@ -39,8 +41,22 @@ pub struct Digest {
     /// What the pull request edited of its gate, as a hash: whether it is the same is all that is asked.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub edits: String,
+    /// What the training table was, where that was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<String>,
+    /// The table that a workflow was last started for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub started_for: Option<String>,
     pub checks: Vec<Line>,
+    /// What earlier runs had of checks that this one did not run and that live by their past, by title.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub others: BTreeMap<String, Vec<f64>>,
 }
+
+/// Checks that are remembered though a run did not have them.
+const OTHERS: usize = 100;
+/// Earlier numbers that are remembered of a check.
+pub const REMEMBERED: usize = 30;
 
 /// What of a verdict is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -52,6 +68,24 @@ pub struct Line {
     pub observed: Option<f64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unit: Option<Unit>,
+    /// What later runs are compared with, where that is not `observed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<f64>,
+    /// What earlier runs had, the oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub past: Vec<f64>,
+}
+
+impl Line {
+    fn number(&self) -> Option<f64> {
+        self.value.or(self.observed).filter(|number| number.is_finite())
+    }
+
+    /// What it knows of the past, its own number included.
+    pub fn known(&self) -> Vec<f64> {
+        let all: Vec<f64> = self.past.iter().copied().chain(self.number()).collect();
+        all[all.len().saturating_sub(REMEMBERED)..].to_vec()
+    }
 }
 
 impl Digest {
@@ -62,6 +96,8 @@ impl Digest {
             status: verdict.status,
             observed: verdict.observed,
             unit: verdict.unit,
+            value: (verdict.check == Anomaly::ID).then(|| verdict.number("value")).flatten(),
+            past: Vec::new(),
         };
         let titles = titles(&verdicts);
         Self {
@@ -69,7 +105,53 @@ impl Digest {
             commit: report.head().map(ToOwned::to_owned),
             run: report.pipeline.run_id.map(|id| (id, report.pipeline.run_attempt.unwrap_or(1))),
             edits: report.gate_edits.as_ref().map(hash).unwrap_or_default(),
+            fingerprint: report.tables.get("training").and_then(|table| table.fingerprint.clone()),
+            started_for: None,
+            others: BTreeMap::new(),
             checks: titles.into_iter().zip(&verdicts).map(line).collect(),
+        }
+    }
+
+    /// With what an earlier run knew of the past; a try of the same run is none.
+    #[must_use]
+    pub fn following(mut self, earlier: Option<&Self>) -> Self {
+        let Some(earlier) = earlier else { return self };
+        let is_same = self.run.zip(earlier.run).is_some_and(|((a, _), (b, _))| a == b);
+        let known: HashMap<&str, &Line> = earlier.checks.iter().map(|line| (line.title.as_str(), line)).collect();
+        for line in &mut self.checks {
+            if let Some(earlier) = known.get(line.title.as_str()).filter(|earlier| earlier.unit == line.unit) {
+                line.past = if is_same { earlier.past.clone() } else { earlier.known() };
+            } else if let Some(past) = earlier.others.get(&line.title) {
+                line.past.clone_from(past);
+            }
+        }
+        let now: HashSet<&str> = self.checks.iter().map(|line| line.title.as_str()).collect();
+        let gone = earlier.checks.iter().filter(|line| line.value.is_some());
+        let gone = gone.map(|line| (line.title.clone(), line.known()));
+        let others = earlier.others.clone().into_iter().chain(gone);
+        self.others = others.filter(|(title, _)| !now.contains(title.as_str())).take(OTHERS).collect();
+        self.started_for = self.started_for.or_else(|| earlier.started_for.clone());
+        self
+    }
+
+    /// Without what earlier runs had.
+    #[must_use]
+    pub fn bare(&self) -> Self {
+        let mut bare = self.clone();
+        bare.checks.iter_mut().for_each(|line| line.past.clear());
+        bare.others.clear();
+        bare
+    }
+
+    /// What this run and those before it measured for the check of that title, the oldest first; without the run
+    /// that asks.
+    pub fn past(&self, title: &str, run: Option<(u64, u64)>) -> Vec<f64> {
+        let is_same = self.run.zip(run).is_some_and(|((a, _), (b, _))| a == b);
+        let line = self.checks.iter().find(|line| line.title == title);
+        match line {
+            Some(line) if is_same => line.past.clone(),
+            Some(line) => line.known(),
+            None => self.others.get(title).cloned().unwrap_or_default(),
         }
     }
 
@@ -81,7 +163,13 @@ impl Digest {
             if text.len() <= LONGEST || digest.checks.is_empty() {
                 return format!("{START}{text}{END}");
             }
-            digest.checks.truncate(digest.checks.len() / 2);
+            // The past of what only draws a line goes first, then checks.
+            let needs_past = |line: &Line| line.value.is_some();
+            if digest.checks.iter().any(|line| !line.past.is_empty() && !needs_past(line)) {
+                digest.checks.iter_mut().filter(|line| !needs_past(line)).for_each(|line| line.past.clear());
+            } else {
+                digest.checks.truncate(digest.checks.len() / 2);
+            }
         }
     }
 
@@ -105,9 +193,13 @@ impl Digest {
         let mut json = Vec::new();
         DeflateDecoder::new(packed.as_slice()).take(LARGEST).read_to_end(&mut json).ok()?;
         let digest: Self = serde_json::from_slice(&json).ok()?;
-        let sound =
-            |line: &Line| line.title.chars().count() <= LONGEST_TITLE && line.observed.is_none_or(f64::is_finite);
-        digest.checks.iter().all(sound).then_some(digest)
+        let sound = |line: &Line| {
+            line.title.chars().count() <= LONGEST_TITLE
+                && line.observed.is_none_or(f64::is_finite)
+                && line.past.len() <= REMEMBERED
+        };
+        let are_few = digest.others.len() <= OTHERS && digest.others.values().all(|past| past.len() <= REMEMBERED);
+        (are_few && digest.checks.iter().all(sound)).then_some(digest)
     }
 
     /// What is known of each verdict of the report, in its order worst first.

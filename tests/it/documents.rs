@@ -113,11 +113,26 @@ fn runs_on_predictions(id: &str, yaml: &str) {
 fn runs(id: &str, yaml: &str) {
     let world = World::new();
     let indented: String = yaml.lines().map(|line| format!("    {line}\n")).collect();
-    let table = root().join("examples/credit/data/german_credit.csv");
-    let config = format!("data:\n  path: {}\n  target: risk\n  checks:\n{indented}", table.display());
-    world.write("mlgate.yml", config).copy(&table, "german_credit.csv");
-    // A copy outside of any work tree has a time of its own, and a reference to compare with.
-    let ran = world.check(&["--data=german_credit.csv", "--reference=german_credit.csv"]);
+    let table = fs::read_to_string(root().join("examples/credit/data/german_credit.csv")).unwrap();
+    // With columns that other tables have: the pages speak of more than credit.
+    let mut wider = String::new();
+    for (row, line) in table.lines().enumerate() {
+        let more = match row {
+            0 => "income,region,product,review,title,body,customer_id,event_time".to_owned(),
+            _ => format!(
+                "{},{},{},review {row} of many,title {row},body {row} is long,{row},2026-01-{:02}T00:00:00Z",
+                1000 + 7919 * row % 4001,
+                ["north", "south"][row % 2],
+                ["loan", "card", "account"][row % 3],
+                1 + row % 28
+            ),
+        };
+        wider.push_str(&format!("{line},{more}\n"));
+    }
+    let config = format!("data:\n  path: credit.csv\n  target: risk\n  checks:\n{indented}");
+    world.write("mlgate.yml", config).write("credit.csv", &wider).write("before.csv", &wider).write("test.csv", &wider);
+    // Files outside of any work tree have a time of their own.
+    let ran = world.check(&["--reference=before.csv", "--test-data=test.csv"]);
     assert!([0, 1].contains(&ran.exit), "{id}: {yaml}\n{ran:#?}");
     for verdict in ran.verdicts() {
         assert_eq!(verdict["check"], id, "{verdict:#}");

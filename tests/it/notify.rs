@@ -117,5 +117,5 @@ fn a_config_cannot_name_any_secret() {
         .exits(2)
         .saying("notify.webhook.url_env: the name of such a variable starts with MLGATE_ at mlgate.yml line 5");
     world.write("mlgate.yml", config(5, "{ dispatch: { event: retrain, on: [drift] } }"));
-    world.check(&[]).exits(2).saying("drift is measured by a later version");
+    world.check(&[]).exits(2).saying("notify: waits for drift, and no check measures it");
 }

@@ -260,7 +260,7 @@ impl Metric {
         let others = match outcome {
             Outcome::Fail => failed - 1,
             Outcome::Inconclusive => open - 1,
-            Outcome::Pass | Outcome::Skipped => 0,
+            Outcome::Pass | Outcome::Warn | Outcome::Skipped => 0,
         };
         if outcome == Outcome::Pass {
             said += &format!("; the worst of {} by {by}", plural(judged.len(), "slice"));

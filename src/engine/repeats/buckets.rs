@@ -24,12 +24,16 @@ pub struct Bucket {
 }
 
 /// Blocks of rows, a bit each.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Blocks(Vec<u64>);
 
 impl Blocks {
     pub fn none() -> Self {
         Self(vec![0; 1 << (BLOCK_BITS - 6)])
+    }
+
+    pub fn add_row(&mut self, row: u64) {
+        self.add((row / BLOCK_ROWS).min(LAST_BLOCK));
     }
 
     fn add(&mut self, block: u64) {

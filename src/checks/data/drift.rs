@@ -1,0 +1,108 @@
+//! `drift`: the table's columns are distributed as in the reference.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::check::{Check, Looser, Part, Tables, some_columns};
+use crate::drift::{self, Against, Choice, Contrast, Rule, Wanted};
+use crate::limit::{Finite, Percent};
+use crate::problem::Problem;
+use crate::verdict::Finding;
+
+/// The columns are distributed as those of the reference: none of those named drifted, or at most
+/// `max_drifted_percent` of them.
+///
+/// A model answers for the world it learned from. A column drifts when it moved far enough to
+/// matter *and* so surely that chance is no explanation: its effect reaches the method's threshold,
+/// and its p-value, adjusted over all columns of the run (Benjamini and Hochberg), is below `alpha`.
+/// A missing share that moved by 10 points or more, as surely, is drift too.
+///
+/// ```yaml
+/// - drift
+/// - drift: { columns: [income, age], method: psi }
+/// - drift: { max_drifted_percent: 20 }
+/// ```
+///
+/// Without `columns` all but the target are compared, and what drifted only warns unless
+/// `max_drifted_percent` is set. The report names the columns worst first, and for each the bins that
+/// moved most. Under 30 rows on either side nothing can be said, and the verdict is inconclusive.
+///
+/// The reference is a table, or a profile that `--save-profile` kept of one. A profile knows ranks to
+/// 0.05 % of its rows; p-values are then of the smallest distance that this allows.
+///
+/// | method | effect | counts from |
+/// |---|---|--:|
+/// | `psi` | population stability index over the reference's deciles, or categories | 0.2 |
+/// | `ks` | Kolmogorov and Smirnov's D | 0.1 |
+/// | `wasserstein` | earth mover's distance in the reference's standard deviations | 0.1 |
+/// | `jensen_shannon` | distance in base 2, over categories, or the same deciles | 0.1 |
+/// | `chi_squared` | Cramér's V, over categories, or the same deciles | 0.1 |
+///
+/// Numbers, dates and times are tested by Kolmogorov and Smirnov's test, text and booleans by
+/// chi-squared; where that is only approximate, rare categories are pooled first. Of over 1,000
+/// categories the most common count by themselves, the others as one.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Drift {
+    /// The columns to compare; all but the target without it.
+    columns: Option<Vec<String>>,
+    /// How they are compared.
+    #[serde(default)]
+    method: Choice,
+    /// The effect from which on a column drifts; the method's own without it.
+    threshold: Option<Finite>,
+    /// The adjusted p-value below which chance is no explanation.
+    #[serde(default = "default_alpha")]
+    alpha: Finite,
+    /// The largest share of the columns that may drift.
+    max_drifted_percent: Option<Percent>,
+}
+
+pub fn default_alpha() -> Finite {
+    Finite(Rule::default().alpha)
+}
+
+/// # Errors
+/// Settings that make no rule.
+pub fn rule(threshold: Option<Finite>, alpha: Finite) -> Result<Rule, String> {
+    if threshold.is_some_and(|Finite(threshold)| threshold < 0.0) {
+        return Err("`threshold` is below 0, and no effect is".into());
+    }
+    if !(alpha.0 > 0.0 && alpha.0 < 1.0) {
+        return Err(format!("`alpha` is {}, expected a probability between 0 and 1", alpha.0));
+    }
+    Ok(Rule { threshold, alpha: alpha.0 })
+}
+
+/// Which settings let more through.
+pub const LOOSER: &[(&str, Looser)] = &[
+    ("threshold", Looser::HigherThanUsual),
+    ("max_drifted_percent", Looser::HigherThanUsual),
+    ("alpha", Looser::Lower),
+];
+
+impl Check for Drift {
+    const ID: &'static str = "drift";
+    const PARTS: &'static [Part] = &[Part::Reference];
+    const LOOSER: &'static [(&'static str, Looser)] = LOOSER;
+    type Needs = Wanted;
+
+    fn validate(&self) -> Result<(), String> {
+        some_columns(self.columns.as_deref())?;
+        rule(self.threshold, self.alpha).map(|_| ())
+    }
+
+    fn needs(&self, tables: &Tables) -> Result<Self::Needs, Problem> {
+        drift::wanted(tables, self.columns.as_deref(), tables.named.target, self.method)
+    }
+
+    fn judge(&self, (notes, columns): (Vec<String>, Vec<(String, Contrast)>)) -> Result<Finding, Problem> {
+        let rule = rule(self.threshold, self.alpha).map_err(Problem::new)?;
+        let against = match (self.max_drifted_percent, &self.columns) {
+            (Some(limit), _) => Against::Limit(limit),
+            (None, Some(_)) => Against::Limit(Percent(0.0)),
+            (None, None) => Against::Look,
+        };
+        Ok(drift::finding(notes, &columns, rule, against))
+    }
+}

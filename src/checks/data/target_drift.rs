@@ -1,0 +1,58 @@
+//! `target_drift`: the target is distributed as in the reference.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::drift::{LOOSER, default_alpha, rule};
+use crate::check::{Check, Looser, Named, Part, Tables};
+use crate::drift::{self, Against, Choice, Contrast, Wanted};
+use crate::limit::{Finite, Percent};
+use crate::problem::Problem;
+use crate::verdict::Finding;
+
+/// The target is distributed as that of the reference.
+///
+/// When what is to be predicted becomes more or less common, thresholds and calibration are off even
+/// where no feature moved. Methods, tests and settings are those of `drift`.
+///
+/// ```yaml
+/// - target_drift
+/// - target_drift: { method: psi, threshold: 0.1 }
+/// ```
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TargetDrift {
+    /// How it is compared.
+    #[serde(default)]
+    method: Choice,
+    /// The effect from which on it drifts; the method's own without it.
+    threshold: Option<Finite>,
+    /// The adjusted p-value below which chance is no explanation.
+    #[serde(default = "default_alpha")]
+    alpha: Finite,
+}
+
+impl Check for TargetDrift {
+    const ID: &'static str = "target_drift";
+    const PARTS: &'static [Part] = &[Part::Target, Part::Reference];
+    const LOOSER: &'static [(&'static str, Looser)] = LOOSER;
+    type Needs = Wanted;
+
+    fn validate(&self) -> Result<(), String> {
+        rule(self.threshold, self.alpha).map(|_| ())
+    }
+
+    fn subject(&self, named: Named) -> Option<String> {
+        named.target.map(ToOwned::to_owned)
+    }
+
+    fn needs(&self, tables: &Tables) -> Result<Self::Needs, Problem> {
+        let target = [tables.target()?.name().to_owned()];
+        drift::wanted(tables, Some(&target), None, self.method)
+    }
+
+    fn judge(&self, (notes, columns): (Vec<String>, Vec<(String, Contrast)>)) -> Result<Finding, Problem> {
+        let rule = rule(self.threshold, self.alpha).map_err(Problem::new)?;
+        Ok(drift::finding(notes, &columns, rule, Against::Limit(Percent(0.0))))
+    }
+}

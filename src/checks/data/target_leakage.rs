@@ -1,0 +1,111 @@
+//! `target_leakage`: no feature alone gives the target away.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::check::{Check, Looser, Named, Part, Tables};
+use crate::limit::Finite;
+use crate::problem::Problem;
+use crate::statistic::{Given, Leakage, Typed};
+use crate::table::Kind;
+use crate::verdict::{Finding, Held, Limit, Outcome};
+use crate::words::{and_others, code, list, metric};
+
+/// No single feature foretells the target better than `max_score`.
+///
+/// A feature that is too good was made from the answer: a refund that only bad loans have, an id that was given
+/// after the decision, a column that is filled in later. In production it will not be there.
+///
+/// ```yaml
+/// - target_leakage
+/// - target_leakage: { max_score: 0.9 }
+/// ```
+///
+/// Each feature is scored alone and out of fold. Numbers and times are cut at their deciles, every text is a
+/// category, and missing is one too. Rows fall into five folds by the hash of the whole row; a row's guess is the
+/// mean of the target over the rows of *other* folds in its category, or over all rows where there are none. The
+/// score is the area under the ROC curve of these guesses, of several classes the largest against the others; for a
+/// target of numbers it is R². Numbers of at most 20 whole values are classes.
+///
+/// Ten bins explain no more than ten values: a copy of a target of numbers scores 0.99 where it is spread evenly,
+/// 0.96 where it is normal, and less where it has a long tail. Lower `max_score` there.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TargetLeakage {
+    /// The largest score that one feature may have.
+    #[serde(default = "default_max_score")]
+    max_score: Finite,
+}
+
+fn default_max_score() -> Finite {
+    Finite(0.95)
+}
+
+impl Check for TargetLeakage {
+    const ID: &'static str = "target_leakage";
+    const PARTS: &'static [Part] = &[Part::Target];
+    const LOOSER: &'static [(&'static str, Looser)] = &[("max_score", Looser::Higher)];
+    type Needs = (Given<(String, Vec<String>)>, Typed<Leakage>);
+
+    fn subject(&self, named: Named) -> Option<String> {
+        named.target.map(ToOwned::to_owned)
+    }
+
+    fn needs(&self, tables: &Tables) -> Result<Self::Needs, Problem> {
+        let target = tables.target()?;
+        if !matches!(target.kind(), Kind::Integer | Kind::Float | Kind::Number | Kind::Text | Kind::Boolean) {
+            return Err(target.unfit("classes or numbers"));
+        }
+        let mut features = tables.here()?.columns(None)?;
+        features.retain(|column| column.name() != target.name());
+        let (features, other): (Vec<_>, Vec<_>) =
+            features.into_iter().partition(|column| !matches!(column.kind(), Kind::Other(_)));
+        if features.is_empty() {
+            return Err(Problem::new(format!("the table has no feature beside the target {}", code(target.name()))));
+        }
+        let left_out = other.iter().map(|column| column.name().to_owned()).collect();
+        Ok((Given((target.name().to_owned(), left_out)), tables.here()?.leakage(target, &features)))
+    }
+
+    fn judge(&self, ((target, left_out), leakage): ((String, Vec<String>), Leakage)) -> Result<Finding, Problem> {
+        let limit = self.max_score.0;
+        let mut scores = leakage.scores;
+        scores.sort_by(|(_, a), (_, b)| b.total_cmp(a));
+        let Some((best, score)) = scores.first().cloned() else {
+            return Err(Problem::new("there is no feature"));
+        };
+        if scores.iter().any(|(_, score)| score.is_nan()) {
+            return Err(Problem::new(format!("{} has no score: nothing could be foretold", code(&target))));
+        }
+        let over: Vec<&str> =
+            scores.iter().filter(|(_, score)| *score > limit + 1e-12).map(|(name, _)| name.as_str()).collect();
+        let what = if leakage.is_classes { "ROC AUC" } else { "R²" };
+        let score_said = metric(score, &[limit]);
+        let message = match over.as_slice() {
+            [] => format!("no feature gives {} away; {} says most of it ({what} {score_said})", code(&target), code(&best)),
+            [_, others @ ..] => format!(
+                "{} alone gives {} away: {what} {score_said}, at most {} allowed{}",
+                code(&best),
+                code(&target),
+                metric(limit, &[]),
+                and_others(others.iter().copied())
+            ),
+        };
+        let outcome = if over.is_empty() { Outcome::Pass } else { Outcome::Fail };
+        let mut finding = Finding::of(outcome, message);
+        finding.limits = vec![Held {
+            setting: "max_score",
+            observed: score,
+            limit: Limit::max(limit),
+            unit: None,
+            breached: !over.is_empty(),
+        }];
+        // The target's own name stands where a column's does: nobody judges a report's subject twice.
+        finding = scores.iter().fold(finding, |finding, (name, score)| finding.value(name, *score));
+        if !left_out.is_empty() {
+            let names = list(left_out.iter().map(String::as_str));
+            finding = finding.note(&format!("{names} cannot be scored, by their types"));
+        }
+        Ok(finding)
+    }
+}

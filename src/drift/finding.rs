@@ -1,0 +1,343 @@
+//! What `drift` and `target_drift` ask for and make of it: which columns drifted, worst first, and where.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use super::{Contrast, FEWEST, Method};
+use crate::check::{AskedColumn, Tables};
+use crate::limit::{Finite, Percent, share};
+use crate::problem::{Problem, nearest};
+use crate::statistic::{Given, Typed};
+use crate::table::{Kind, Role};
+use crate::verdict::{Finding, Limit, Outcome, Unit};
+use crate::words::{self, code, count, list, percent};
+
+/// How columns are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Choice {
+    /// By the smaller table's rows: numbers by `ks` up to 1,000 and by `wasserstein` beyond; text, booleans by
+    /// `chi_squared` up to 1,000 and by `jensen_shannon` beyond.
+    #[default]
+    Auto,
+    /// The population stability index; 0.2 counts.
+    Psi,
+    /// Kolmogorov and Smirnov's D; 0.1 counts.
+    Ks,
+    /// The earth mover's distance in standard deviations of the reference; 0.1 counts.
+    Wasserstein,
+    /// Jensen and Shannon's distance; 0.1 counts.
+    JensenShannon,
+    /// Cramér's V; 0.1 counts.
+    ChiSquared,
+}
+
+/// From when on a column drifted.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rule {
+    /// The effect that counts; the method's own without it.
+    pub threshold: Option<Finite>,
+    pub alpha: f64,
+}
+
+impl Default for Rule {
+    fn default() -> Self {
+        Self { threshold: None, alpha: 0.05 }
+    }
+}
+
+/// What a share of drifted columns does.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Against {
+    /// More than this percent is a failure.
+    Limit(Percent),
+    /// Any is worth a look.
+    Look,
+}
+
+/// The columns to compare, and what is to be said beside them.
+pub type Wanted = (Given<Vec<String>>, Vec<(Given<String>, Typed<Contrast>)>);
+
+impl Choice {
+    /// The method for a column of this kind in tables of so many rows.
+    fn method(self, kind: &Kind, rows: u64) -> Method {
+        let is_category = matches!(kind, Kind::Text | Kind::Boolean);
+        match self {
+            Self::Auto => match (is_category, rows <= 1_000) {
+                (true, true) => Method::ChiSquared,
+                (true, false) => Method::JensenShannon,
+                (false, true) => Method::Ks,
+                (false, false) => Method::Wasserstein,
+            },
+            Self::Psi => Method::Psi,
+            Self::Ks => Method::Ks,
+            Self::Wasserstein => Method::Wasserstein,
+            Self::JensenShannon => Method::JensenShannon,
+            Self::ChiSquared => Method::ChiSquared,
+        }
+    }
+}
+
+/// The contrasts of these columns of the entry's table with the reference; `names` are all but `without` where none
+/// are named.
+///
+/// # Errors
+/// A table or a column that is not there, or types that cannot be compared.
+pub fn wanted(tables: &Tables, names: Option<&[String]>, without: Option<&str>, by: Choice) -> Result<Wanted, Problem> {
+    let (here, reference) = (tables.here()?, tables.table(Role::Reference)?);
+    if here.role == Role::Reference {
+        return Err(Problem::new("the reference is not compared with itself").hint("leave `on` out"));
+    }
+    let mut notes = Vec::new();
+    if tables.are_one(here.role, Role::Reference) {
+        notes.push(ONE_FILE.to_owned());
+    }
+    let mut columns = here.columns(names)?;
+    if names.is_none() {
+        columns.retain(|column| Some(column.name()) != without);
+        let lacks = |name: &&str| reference.table.column(name).is_none() && Some(*name) != without;
+        let new: Vec<&str> = columns.iter().map(|column| column.name()).filter(lacks).collect();
+        let gone: Vec<&str> = reference.table.columns.iter().map(|column| column.name.as_str()).collect();
+        let gone: Vec<&str> =
+            gone.into_iter().filter(|name| here.table.column(name).is_none() && Some(*name) != without).collect();
+        if !new.is_empty() || !gone.is_empty() {
+            let only = |names: &[&str], role: Role| {
+                (!names.is_empty()).then(|| format!("only the {role} table has {}", list(names.iter().copied())))
+            };
+            let said: Vec<String> =
+                [only(&new, here.role), only(&gone, Role::Reference)].into_iter().flatten().collect();
+            return Err(Problem::new(said.join(", and ")).hint("name the `columns` to compare"));
+        }
+        let (kept, other): (Vec<_>, Vec<_>) =
+            columns.into_iter().partition(|column| !matches!(column.kind(), Kind::Other(_)));
+        columns = kept;
+        if !other.is_empty() {
+            notes
+                .push(format!("{} cannot be compared, by their types", list(other.iter().map(|column| column.name()))));
+        }
+    }
+    if columns.is_empty() {
+        return Err(Problem::new("there is no column to compare"));
+    }
+    let rows = here.table.rows.min(reference.table.rows);
+    let contrast = |column: AskedColumn| -> Result<_, Problem> {
+        let other = reference.table.column(column.name()).ok_or_else(|| {
+            let problem = Problem::new(format!("the reference table has no column {}", code(column.name())));
+            match nearest(column.name(), reference.table.columns.iter().map(|column| column.name.as_str())) {
+                Some(near) => problem.hint(format!("did you mean {}?", code(near))),
+                None => problem,
+            }
+        })?;
+        if family(column.kind()).is_none() {
+            return Err(column.unfit("numbers, text, booleans, dates or times"));
+        }
+        if family(column.kind()) != family(&other.kind) {
+            return Err(Problem::new(format!(
+                "{} holds {} in the {} table and {} in the reference",
+                code(column.name()),
+                column.column.described(),
+                here.role,
+                other.described()
+            ))
+            .hint("write both with one type, or name the `columns` to compare"));
+        }
+        let method = by.method(column.kind(), rows);
+        if method.is_of_numbers() && matches!(column.kind(), Kind::Text | Kind::Boolean) {
+            return Err(column.unfit(&format!("numbers, dates or times for `{}`", method.word())));
+        }
+        Ok((Given(column.name().to_owned()), column.contrast(Role::Reference, method)))
+    };
+    Ok((Given(notes), columns.into_iter().map(contrast).collect::<Result<_, _>>()?))
+}
+
+const ONE_FILE: &str = "both tables are the same file: nothing can drift";
+
+/// Kinds whose values can stand beside each other.
+fn family(kind: &Kind) -> Option<u8> {
+    match kind {
+        Kind::Integer | Kind::Float | Kind::Number => Some(0),
+        Kind::Text => Some(1),
+        Kind::Boolean => Some(2),
+        Kind::Date => Some(3),
+        Kind::Datetime => Some(4),
+        Kind::Other(_) => None,
+    }
+}
+
+/// What the contrasts of an entry's columns come to.
+pub fn finding(notes: Vec<String>, columns: &[(String, Contrast)], rule: Rule, against: Against) -> Finding {
+    let threshold = |contrast: &Contrast| rule.threshold.map_or(contrast.method.threshold(), |Finite(own)| own);
+    let drifted = |contrast: &Contrast| contrast.drifted(threshold(contrast), rule.alpha);
+    // How far beyond its threshold a column is: effects of several methods have several scales.
+    let distance = |contrast: &Contrast| {
+        let effect = contrast.shift.map_or(0.0, |shift| shift.effect / threshold(contrast).max(f64::MIN_POSITIVE));
+        let points = contrast.missing.map_or(0.0, |missing| missing.points.abs() / super::MISSING_POINTS);
+        (drifted(contrast), effect.max(points))
+    };
+    let mut sorted: Vec<&(String, Contrast)> = columns.iter().collect();
+    sorted.sort_by(|(_, a), (_, b)| {
+        let (a, b) = (distance(a), distance(b));
+        b.0.cmp(&a.0).then(b.1.total_cmp(&a.1))
+    });
+    let moved: Vec<&&(String, Contrast)> = sorted.iter().filter(|(_, contrast)| drifted(contrast)).collect();
+    let unsure: Vec<&&(String, Contrast)> =
+        sorted.iter().filter(|(_, contrast)| contrast.shift.is_none() && !drifted(contrast)).collect();
+    let (total, hits) = (columns.len() as u64, moved.len() as u64);
+    let limit = match against {
+        Against::Limit(limit) => limit,
+        Against::Look => Percent(0.0),
+    };
+    let is_over = limit.is_exceeded_by(hits, total);
+    let may_be_over = limit.is_exceeded_by(hits + unsure.len() as u64, total);
+    let outcome = match against {
+        Against::Limit(_) if is_over => Outcome::Fail,
+        Against::Limit(_) if may_be_over => Outcome::Inconclusive,
+        Against::Look if unsure.len() as u64 == total => Outcome::Inconclusive,
+        Against::Look if may_be_over => Outcome::Warn,
+        _ if notes.iter().any(|note| note == ONE_FILE) => Outcome::Warn,
+        _ => Outcome::Pass,
+    };
+    let message = match (moved.as_slice(), unsure.as_slice()) {
+        ([], _) if notes.iter().any(|note| note == ONE_FILE) => ONE_FILE.to_owned(),
+        ([], []) => {
+            let furthest = sorted.first().and_then(|(name, contrast)| Some((name, contrast, contrast.shift?)));
+            let near = furthest.filter(|(.., shift)| shift.effect > 0.0).map(|(name, contrast, shift)| {
+                let by = effect(shift.effect, &[]);
+                format!("; {} is furthest from it, by {by} ({})", code(name), contrast.method.word())
+            });
+            format!("{} as in the reference{}", columns_are(total), near.unwrap_or_default())
+        }
+        ([], unsure) => unsure_said(unsure, total),
+        ([(name, contrast), others @ ..], _) => {
+            let how = how_far(contrast, threshold(contrast), rule.alpha);
+            let others: Vec<String> = others.iter().map(|(name, _)| code(name)).collect();
+            let more = match others.len() {
+                0 => String::new(),
+                1..=3 => format!("; so did {}", others.join(", ")),
+                _ => format!("; so did {} and {} more", others[..3].join(", "), others.len() - 3),
+            };
+            let of = if total == 1 { String::new() } else { format!(" ({} of {} columns)", count(hits), count(total)) };
+            format!("{} drifted from the reference{of}: {how}{more}", code(name))
+        }
+    };
+    let mut finding = Finding::of(outcome, message).held(share(hits, total), Limit::max(limit.0), Unit::Percent);
+    for (name, contrast) in &sorted {
+        finding = finding.value(name, said(contrast, drifted(contrast), threshold(contrast)));
+    }
+    if let Some(shown) = finding.limits.first_mut() {
+        shown.breached = is_over;
+    }
+    for (name, contrast) in &sorted {
+        finding = contrast.notes.iter().fold(finding, |finding, note| finding.note(&format!("{}: {note}", code(name))));
+    }
+    notes.iter().filter(|note| *note != ONE_FILE).fold(finding, |finding, note| finding.note(note))
+}
+
+fn columns_are(total: u64) -> String {
+    if total == 1 { "it is distributed".to_owned() } else { format!("all {} columns are distributed", count(total)) }
+}
+
+/// An effect beside the threshold that it is held against.
+fn effect(value: f64, limits: &[f64]) -> String {
+    words::metric(value, limits)
+}
+
+/// `0.152 by wasserstein, 0.1 allowed; over 52,000 are 14.1 % of rows, 10 % before`.
+fn how_far(contrast: &Contrast, threshold: f64, alpha: f64) -> String {
+    let mut parts = Vec::new();
+    if let Some(shift) = contrast.shift.filter(|shift| shift.effect >= threshold && shift.adjusted < alpha) {
+        parts.push(format!(
+            "{} by {}, below {} allowed",
+            effect(shift.effect, &[threshold]),
+            contrast.method.word(),
+            words::exact(threshold)
+        ));
+        parts.extend(contrast.moved().first().map(|bin| {
+            let [before, now] = bin.shares.map(|share| percent(100.0 * share, &[]));
+            format!("{} has {now} of the rows, {before} in the reference", code(&bin.name))
+        }));
+    }
+    if contrast.missing_drifted(alpha) {
+        let points = contrast.missing.map_or(0.0, |missing| missing.points);
+        let [before, now] =
+            [0, 1].map(|side| percent(share(contrast.rows[side] - contrast.present[side], contrast.rows[side]), &[]));
+        let way = if points > 0.0 { "more" } else { "fewer" };
+        parts.push(format!("{way} values are missing, {now} of the rows, {before} in the reference"));
+    }
+    parts.join("; ")
+}
+
+fn unsure_said(unsure: &[&&(String, Contrast)], total: u64) -> String {
+    let Some((name, contrast)) = unsure.first() else { return String::new() };
+    let [before, now] = contrast.rows;
+    if contrast.rows.iter().any(|rows| *rows < FEWEST) {
+        return format!(
+            "too few rows to compare: {} and {} in the reference, {FEWEST} needed in both",
+            words::rows(now),
+            count(before)
+        );
+    }
+    let [before, now] = contrast.present;
+    let more = if unsure.len() > 1 {
+        format!(" (as do {} of {} columns)", count(unsure.len() as u64), count(total))
+    } else {
+        String::new()
+    };
+    format!(
+        "{} has too few values to compare{more}: {} and {} in the reference, {FEWEST} needed",
+        code(name),
+        count(now),
+        count(before)
+    )
+}
+
+impl Contrast {
+    /// The bins whose share moved most, the furthest first.
+    fn moved(&self) -> Vec<&super::Bin> {
+        // Who is one of few is not named: a share this small is nobody's category, and may be somebody's name.
+        let is_common = |bin: &&super::Bin| bin.shares.iter().any(|share| *share >= 0.01);
+        let mut bins: Vec<_> = self.bins.iter().filter(is_common).collect();
+        bins.sort_by(|a, b| {
+            let by = |bin: &super::Bin| (bin.shares[1] - bin.shares[0]).abs();
+            by(b).total_cmp(&by(a))
+        });
+        bins
+    }
+}
+
+/// What report.json says of a column.
+fn said(contrast: &Contrast, drifted: bool, threshold: f64) -> Value {
+    const MOVED: usize = 3;
+    let mut said = Map::new();
+    let mut put = |name: &str, value: Value| said.insert(name.to_owned(), value);
+    put("method", contrast.method.word().into());
+    put("effect", contrast.shift.map(|shift| shift.effect).into());
+    put("p", contrast.shift.map(|shift| shift.p).into());
+    put("p_adjusted", contrast.shift.map(|shift| shift.adjusted).into());
+    put("drifted", drifted.into());
+    put("threshold", threshold.into());
+    if contrast.shift.is_some_and(|shift| shift.is_approximate) {
+        put("approximate", true.into());
+    }
+    if contrast.shift.is_none() && !drifted {
+        put("inconclusive", true.into());
+    }
+    if let Some(missing) = contrast.missing {
+        put("missing", json!({ "points": missing.points, "p": missing.p, "p_adjusted": missing.adjusted }));
+    }
+    let rounded = |share: f64| (share * 1e6).round() / 1e4;
+    if drifted {
+        let shares = |side: usize| contrast.bins.iter().map(|bin| rounded(bin.shares[side])).collect::<Vec<f64>>();
+        put("reference", shares(0).into());
+        put("current", shares(1).into());
+        let moved = contrast.moved().into_iter().take(MOVED).map(
+            |bin| json!({ "bin": bin.name, "reference": rounded(bin.shares[0]), "current": rounded(bin.shares[1]) }),
+        );
+        put("moved", moved.collect());
+    }
+    if !contrast.notes.is_empty() {
+        put("notes", contrast.notes.clone().into());
+    }
+    Value::Object(said)
+}

@@ -1,0 +1,157 @@
+//! Against SciPy: tests/oracle/drift.json.
+
+use serde_json::Value;
+
+use super::*;
+use crate::distribution::{Measure, Values};
+use crate::inference::robust;
+
+fn cases(name: &str) -> Vec<Value> {
+    let all: Value = serde_json::from_str(include_str!("../../tests/oracle/drift.json")).unwrap();
+    let cases = all[name].as_array().unwrap().clone();
+    assert!(!cases.is_empty(), "no cases of {name}");
+    cases
+}
+
+/// Numbers, and how many are null.
+fn numbers(list: &Value) -> Distribution {
+    let list = list.as_array().unwrap();
+    let number = |value: &Value| match value.as_str() {
+        Some("inf") => Some(f64::INFINITY),
+        Some("-inf") => Some(f64::NEG_INFINITY),
+        _ => value.as_f64(),
+    };
+    let mut values: Vec<f64> = list.iter().filter_map(number).collect();
+    values.sort_unstable_by(f64::total_cmp);
+    let missing = (list.len() - values.len()) as u64;
+    Distribution { missing, shape: Shape::Numbers(Numbers { values: Values::Each(values), measure: Measure::Number }) }
+}
+
+fn categories(list: &Value) -> Distribution {
+    let list = list.as_array().unwrap();
+    let mut counts: std::collections::BTreeMap<String, u64> = std::collections::BTreeMap::new();
+    for name in list.iter().filter_map(Value::as_str) {
+        *counts.entry(name.to_owned()).or_default() += 1;
+    }
+    let missing = list.iter().filter(|value| value.is_null()).count() as u64;
+    let counts = counts.into_iter().collect();
+    Distribution {
+        missing,
+        shape: Shape::Categories(Categories { counts, ..Categories::default() }.shortened(100_000)),
+    }
+}
+
+/// Judged, however few rows there are.
+fn shift(method: Method, [a, b]: &[Distribution; 2]) -> (Shift, Vec<String>) {
+    let (rows, present) = ([a.rows(), b.rows()], [a.present(), b.present()]);
+    let mut contrast = Contrast { method, rows, present, shift: None, missing: None, bins: vec![], notes: vec![] };
+    let missing = [a.missing, b.missing];
+    let shift = match (&a.shape, &b.shape) {
+        (Shape::Numbers(a), Shape::Numbers(b)) => contrast.numbers([a, b], missing, true),
+        (Shape::Categories(a), Shape::Categories(b)) => contrast.categories([a, b], missing, true),
+        _ => None,
+    };
+    (shift.unwrap(), contrast.notes)
+}
+
+#[track_caller]
+fn near(found: f64, wanted: &Value, what: &str) {
+    if let Some(wanted) = wanted.as_f64() {
+        assert!((found - wanted).abs() <= 1e-9 * wanted.abs().max(1.0), "{what}: {found}, {wanted} wanted");
+    }
+}
+
+#[test]
+fn numbers_drift_as_scipy_says() {
+    for case in cases("numbers") {
+        let both = [numbers(&case["reference"]), numbers(&case["current"])];
+        let name = |what: &str| format!("{} of {}", what, case["name"]);
+        let ks = case["ks"].is_number();
+        // Where all deciles are one value, what fell below it would not have moved: see `bins`.
+        let edges = case["psi_edges"].as_array().unwrap();
+        let fell = |edge: f64| match &both[1].shape {
+            Shape::Numbers(numbers) => numbers.values.ends().is_some_and(|(least, _)| least < edge),
+            Shape::Categories(_) => false,
+        };
+        let edge = match edges.as_slice() {
+            [Value::String(text)] => text.parse().ok(),
+            [one] => one.as_f64(),
+            _ => None,
+        };
+        if edge.is_some_and(fell) {
+            let effects = [Method::Psi, Method::JensenShannon].map(|method| shift(method, &both).0.effect);
+            assert!(effects[0] > case["psi"].as_f64().unwrap(), "{}", name("psi"));
+            assert!(effects[1] > case["jensen_shannon"].as_f64().unwrap(), "{}", name("jensen_shannon"));
+            continue;
+        }
+        for (method, key) in [(Method::Psi, "psi"), (Method::JensenShannon, "jensen_shannon")] {
+            let (shift, _) = shift(method, &both);
+            near(shift.effect, &case[key], &name(key));
+            near(shift.p, &case["ks_p"], &name("ks_p"));
+        }
+        let (table, _) = shift(Method::ChiSquared, &both);
+        near(table.effect, &case["chi_squared"], &name("chi_squared"));
+        near(table.p, &case["chi_squared_p"], &name("chi_squared_p"));
+        near(table.tested, &case["pooled_p"], &name("pooled_p"));
+        // Of one bin nothing is approximate: there is nothing to test.
+        if table.p < 1.0 {
+            assert_eq!(Some(table.is_approximate), case["approximate"].as_bool(), "{}", name("approximate"));
+        }
+        if ks {
+            near(shift(Method::Ks, &both).0.effect, &case["ks"], &name("ks"));
+            let (wasserstein, notes) = shift(Method::Wasserstein, &both);
+            // Of denormal numbers neither distance nor deviation has as many digits.
+            if case["name"] != "denormal" && case["name"] != "the smallest number" {
+                near(wasserstein.effect, &case["wasserstein"], &name("wasserstein"));
+                assert_eq!(!notes.is_empty(), case["instead"] == true, "{}", name("instead"));
+            }
+        }
+    }
+}
+
+#[test]
+fn categories_drift_as_scipy_says() {
+    for case in cases("categories") {
+        let both = [categories(&case["reference"]), categories(&case["current"])];
+        for (method, key) in
+            [(Method::Psi, "psi"), (Method::JensenShannon, "jensen_shannon"), (Method::ChiSquared, "chi_squared")]
+        {
+            let (shift, _) = shift(method, &both);
+            let name = format!("{key} of {}", case["name"]);
+            near(shift.effect, &case[key], &name);
+            near(shift.p, &case["chi_squared_p"], &name);
+            near(shift.tested, &case["pooled_p"], &name);
+        }
+    }
+}
+
+#[test]
+fn missing_shares_differ_as_scipy_says() {
+    for case in cases("missing_shift") {
+        let pair = |key: &str| [0, 1].map(|side| case[key][side].as_u64().unwrap());
+        near(distance::shares_p(pair("missing"), pair("rows")), &case["p"], &case.to_string());
+    }
+}
+
+#[test]
+fn tails_are_scipys() {
+    for case in cases("kolmogorov") {
+        near(distance::kolmogorov(case["x"].as_f64().unwrap()), &case["p"], &case.to_string());
+    }
+    for case in cases("chi_squared_tail") {
+        let freedom = case["df"].as_u64().unwrap() as usize;
+        near(distance::chi_squared_p(case["x"].as_f64().unwrap(), freedom), &case["p"], &case.to_string());
+    }
+}
+
+#[test]
+fn deviations_are_robust() {
+    for case in cases("anomaly") {
+        let history: Vec<f64> = case["history"].as_array().unwrap().iter().filter_map(Value::as_f64).collect();
+        let (_, found) = robust::deviations(&history, case["value"].as_f64().unwrap());
+        match case["deviations"].as_str() {
+            Some("inf") => assert_eq!(found, f64::INFINITY, "{case}"),
+            _ => near(found, &case["deviations"], &case.to_string()),
+        }
+    }
+}

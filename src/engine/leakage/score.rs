@@ -1,0 +1,124 @@
+//! What the bins of one feature say of the target.
+
+use super::FOLDS;
+
+/// Counts of classes, or sums of a number, by bin and fold.
+pub enum Cells {
+    /// By bin, fold and class.
+    Classes { counts: Vec<u64>, classes: usize },
+    /// By bin and fold: rows, sum and sum of squares.
+    Sums(Vec<(u64, f64, f64)>),
+}
+
+impl Cells {
+    /// `classes` is none of a target that is a number.
+    pub fn new(bins: usize, classes: Option<usize>) -> Self {
+        match classes {
+            Some(classes) => Self::Classes { counts: vec![0; bins * FOLDS * classes], classes },
+            None => Self::Sums(vec![(0, 0.0, 0.0); bins * FOLDS]),
+        }
+    }
+
+    pub fn empty(&self) -> Self {
+        match self {
+            Self::Classes { counts, classes } => Self::Classes { counts: vec![0; counts.len()], classes: *classes },
+            Self::Sums(sums) => Self::Sums(vec![(0, 0.0, 0.0); sums.len()]),
+        }
+    }
+
+    #[inline]
+    pub fn count(&mut self, bin: u32, fold: u8, class: u32) {
+        if let Self::Classes { counts, classes } = self {
+            counts[(bin as usize * FOLDS + usize::from(fold)) * *classes + class as usize] += 1;
+        }
+    }
+
+    #[inline]
+    pub fn sum(&mut self, bin: u32, fold: u8, value: f64) {
+        if let Self::Sums(sums) = self {
+            let cell = &mut sums[bin as usize * FOLDS + usize::from(fold)];
+            *cell = (cell.0 + 1, cell.1 + value, cell.2 + value * value);
+        }
+    }
+
+    pub fn merge(&mut self, twin: &Self) {
+        match (self, twin) {
+            (Self::Classes { counts, .. }, Self::Classes { counts: more, .. }) => {
+                counts.iter_mut().zip(more).for_each(|(count, more)| *count += more);
+            }
+            (Self::Sums(sums), Self::Sums(more)) => {
+                sums.iter_mut().zip(more).for_each(|(a, b)| *a = (a.0 + b.0, a.1 + b.1, a.2 + b.2));
+            }
+            _ => {}
+        }
+    }
+
+    pub fn rows(&self) -> u64 {
+        match self {
+            Self::Classes { counts, .. } => counts.iter().sum(),
+            Self::Sums(sums) => sums.iter().map(|(rows, ..)| rows).sum(),
+        }
+    }
+
+    /// The largest area under the ROC curve of one class against the others, or R².
+    pub fn score(&self) -> f64 {
+        match self {
+            Self::Classes { counts, classes } => {
+                let score = |class: usize| {
+                    let cells = counts.chunks(*classes).map(|cell| (cell[class], cell.iter().sum()));
+                    area(&cells.collect::<Vec<_>>())
+                };
+                (0..*classes).filter_map(score).fold(0.0, f64::max)
+            }
+            Self::Sums(sums) => explained(sums),
+        }
+    }
+}
+
+/// The area under the ROC curve of the guesses out of fold; `cells` are hits and rows by bin and fold. None where
+/// all rows or none are hits.
+fn area(cells: &[(u64, u64)]) -> Option<f64> {
+    let total = |cells: &[(u64, u64)]| cells.iter().fold((0, 0), |(hits, rows), cell| (hits + cell.0, rows + cell.1));
+    let (hits, rows) = total(cells);
+    if hits == 0 || hits == rows {
+        return None;
+    }
+    let usual = hits as f64 / rows as f64;
+    // A guess, and the hits and misses that have it.
+    let mut guesses: Vec<(f64, u64, u64)> = Vec::new();
+    for folds in cells.chunks(FOLDS) {
+        let (hits, rows) = total(folds);
+        for cell in folds.iter().filter(|cell| cell.1 > 0) {
+            let (others, among) = (hits - cell.0, rows - cell.1);
+            let guess = if among == 0 { usual } else { others as f64 / among as f64 };
+            guesses.push((guess, cell.0, cell.1 - cell.0));
+        }
+    }
+    guesses.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (mut below, mut area) = (0.0, 0.0);
+    for tied in guesses.chunk_by(|a, b| a.0 == b.0) {
+        let (hits, misses) = tied.iter().fold((0, 0), |(hits, misses), guess| (hits + guess.1, misses + guess.2));
+        area += hits as f64 * (below + misses as f64 / 2.0);
+        below += misses as f64;
+    }
+    Some(area / (hits as f64 * (rows - hits) as f64))
+}
+
+/// R² of the guesses out of fold; the sums are of distances from the mean.
+fn explained(sums: &[(u64, f64, f64)]) -> f64 {
+    let total = |cells: &[(u64, f64, f64)]| {
+        cells.iter().fold((0, 0.0, 0.0), |all, cell| (all.0 + cell.0, all.1 + cell.1, all.2 + cell.2))
+    };
+    let (rows, sum, squares) = total(sums);
+    let usual = sum / rows as f64;
+    let mut unexplained = 0.0;
+    for folds in sums.chunks(FOLDS) {
+        let (rows, sum, _) = total(folds);
+        for cell in folds.iter().filter(|cell| cell.0 > 0) {
+            let among = rows - cell.0;
+            let guess = if among == 0 { usual } else { (sum - cell.1) / among as f64 };
+            unexplained += cell.2 - 2.0 * guess * cell.1 + cell.0 as f64 * guess * guess;
+        }
+    }
+    1.0 - unexplained / (squares - sum * usual)
+}
