@@ -9,7 +9,7 @@ use crate::words::{self, BARS};
 
 /// More categories than this are pooled.
 const MOST_CATEGORIES: usize = 1000;
-const MISSING: &str = "missing";
+pub const MISSING: &str = "missing";
 
 /// A bin or category, and its share of the rows of the reference and of the current table.
 #[derive(Debug, Clone, PartialEq)]

@@ -297,7 +297,9 @@ impl Contrast {
     fn moved(&self) -> Vec<&super::Bin> {
         // Who is one of few is not named: a share this small is nobody's category, and may be somebody's name.
         let is_common = |bin: &&super::Bin| bin.shares.iter().any(|share| *share >= 0.01);
-        let mut bins: Vec<_> = self.bins.iter().filter(is_common).collect();
+        // Missing values are no part of a distance between present ones.
+        let is_present = |bin: &&super::Bin| !(self.method.is_of_numbers() && bin.name == super::bins::MISSING);
+        let mut bins: Vec<_> = self.bins.iter().filter(is_common).filter(is_present).collect();
         bins.sort_by(|a, b| {
             let by = |bin: &super::Bin| (bin.shares[1] - bin.shares[0]).abs();
             by(b).total_cmp(&by(a))

@@ -148,6 +148,22 @@ impl Columns {
         }
     }
 
+    /// What drifted, drawn as it was and as it is.
+    fn drifts(&self, out: &mut String, verdict: &Verdict) {
+        let drifted: Vec<_> = verdict.drifts().filter(|drift| drift.drifted).collect();
+        for drift in drifted.iter().take(OFFENDERS) {
+            let [before, now] = drift.shares.each_ref().map(|shares| words::sparkline(shares));
+            let effect = drift.effect.map(|effect| format!("  {} by {}", words::metric(effect, &[]), drift.method));
+            self.sentence(
+                out,
+                &format!("{before} → {now}  {}{}", words::code(drift.column), effect.unwrap_or_default()),
+            );
+        }
+        if drifted.len() > OFFENDERS {
+            self.sentence(out, &format!("and {} more", words::count((drifted.len() - OFFENDERS) as u64)));
+        }
+    }
+
     fn details(&self, out: &mut String, verdict: &Verdict) {
         let measured = |(name, value): &(&str, f64)| {
             let value = words::observed(*value, verdict.limit.as_ref(), verdict.unit);
@@ -161,6 +177,7 @@ impl Columns {
             }
             self.sentence(out, &named);
         }
+        self.drifts(out, verdict);
         let classes = verdict.classes();
         if !classes.is_empty() {
             let (shown, more) = classes.split_at(classes.len().min(words::BARS));

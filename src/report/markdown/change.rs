@@ -9,6 +9,8 @@ use crate::words;
 
 /// Verdicts that are named one by one.
 const NAMED: usize = 3;
+/// Runs that a trend draws.
+const TREND: usize = 12;
 
 /// In a sentence: what stopped passing, and what passes again.
 pub fn turned(before: &Before, verdicts: &[&Verdict]) -> String {
@@ -66,6 +68,14 @@ fn cell(line: &Line, verdict: &Verdict, same: &str) -> String {
     let shown = |value: f64| words::observed(value, verdict.limit.as_ref(), verdict.unit);
     // In another unit it was another question.
     let numbers = line.observed.zip(verdict.observed).filter(|_| line.unit == verdict.unit);
+    let all: Vec<f64> =
+        line.past.iter().copied().chain(numbers.map(|(then, _)| then)).chain(verdict.observed).collect();
+    let trend = if line.past.len() > 1 && numbers.is_some() {
+        let shown = &all[all.len().saturating_sub(TREND)..];
+        format!("<br>{}", words::sparkline(&words::risen(shown)))
+    } else {
+        String::new()
+    };
     let text = match (line.status == verdict.status, numbers) {
         (false, Some((then, _))) => format!("{}<br>{}", line.status.word(), shown(then)),
         (false, None) => line.status.word().to_owned(),
@@ -76,5 +86,5 @@ fn cell(line: &Line, verdict: &Verdict, same: &str) -> String {
         }
         (true, _) => same.to_owned(),
     };
-    parts::tight(&text)
+    parts::tight(&(text + &trend))
 }

@@ -9,7 +9,7 @@ use super::foreign::{code, plain, sentence};
 use super::tables::folded;
 use crate::edits::{GateEdits, Policy};
 use crate::report::{Report, RunResult};
-use crate::verdict::{Status, Verdict};
+use crate::verdict::{Drift, Status, Verdict};
 use crate::words;
 
 /// The longest sentence of others that is shown whole, in characters.
@@ -135,6 +135,10 @@ pub fn note<'a>(verdict: &'a Verdict, said: &mut HashSet<&'a str>, tails: bool) 
     if !classes.is_empty() {
         parts.push(list(classes.into_iter().map(measured), tails));
     }
+    let drifted: Vec<_> = verdict.drifts().filter(|drift| drift.drifted).collect();
+    if !drifted.is_empty() {
+        parts.push(list(drifted.iter().map(drift), tails));
+    }
     if tails && !verdict.examples.is_empty() {
         let examples = verdict.examples.iter().map(|example| code(&words::visible(example)));
         parts.push(format!("for example {}", list(examples, tails)));
@@ -142,9 +146,28 @@ pub fn note<'a>(verdict: &'a Verdict, said: &mut HashSet<&'a str>, tails: bool) 
     (!parts.is_empty()).then(|| format!("- **{}**: {}", title(verdict), parts.join(" · ")))
 }
 
+/// A column that drifted: by how much, and where most.
+fn drift(drift: &Drift) -> String {
+    let mut said = code(&words::visible(drift.column));
+    if let Some(effect) = drift.effect {
+        let limits: Vec<f64> = drift.threshold.into_iter().collect();
+        let _ = write!(said, " {} by {}", tight(&words::metric(effect, &limits)), plain(&words::visible(drift.method)));
+    }
+    if let Some(p) = drift.p_adjusted {
+        let _ = write!(said, " (p {})", tight(&words::p_value(p)));
+    }
+    let moved = drift.moved.iter().map(|(bin, before, now)| {
+        let [before, now] = [before, now].map(|share| tight(&words::percent(*share, &[])));
+        format!("{} {before} → {now}", code(&words::visible(bin)))
+    });
+    let moved: Vec<String> = moved.collect();
+    if moved.is_empty() { said } else { format!("{said}: {}", moved.join(", ")) }
+}
+
 /// Whether `tails` make a difference to its note.
 pub fn has_tail(verdict: &Verdict) -> bool {
-    let listed = verdict.offenders().len().max(verdict.classes().len());
+    let drifted = verdict.drifts().filter(|drift| drift.drifted).count();
+    let listed = verdict.offenders().len().max(verdict.classes().len()).max(drifted);
     listed > UNFOLDED || !verdict.examples.is_empty() || !verdict.slices().is_empty()
 }
 

@@ -196,6 +196,19 @@ fn limit(verdict: &Verdict) -> String {
 }
 
 fn observed(verdict: &Verdict) -> String {
+    // What drifted is drawn as it was and as it is; beyond a few the note has them.
+    const DRAWN: usize = 3;
+    let drifted: Vec<_> = verdict.drifts().filter(|drift| drift.drifted).collect();
+    if !drifted.is_empty() {
+        let drawn = drifted.iter().take(DRAWN).map(|drift| {
+            let [before, now] = drift.shares.each_ref().map(|shares| words::sparkline(shares));
+            let moved = if now.is_empty() { String::new() } else { format!("<br>{before} → {now}") };
+            format!("{}{}", code(&words::visible(drift.column)), tight(&moved))
+        });
+        let more = drifted.len().saturating_sub(DRAWN);
+        let more = (more > 0).then(|| format!("and {} more", words::count(more as u64)));
+        return drawn.chain(more).collect::<Vec<_>>().join("<br>");
+    }
     let number = verdict.observed.map(|value| words::observed(value, verdict.limit.as_ref(), verdict.unit));
     let shares: Vec<_> = verdict.classes().into_iter().take(words::BARS).map(|(_, share)| share).collect();
     let number = [words::sparkline(&shares), number.unwrap_or_default()].join(" ");
