@@ -90,10 +90,11 @@ def told(report):
     said = json.loads(report.read_text()) if report.is_file() else {"result": "no report", "gates": []}
     checks = [check for gate in said["gates"] for check in gate["checks"]]
     drifted = {
-        column: value.get("drifted")
+        column: value["drifted"]
         for check in checks
         if check["check"] == "drift"
         for column, value in check["values"].items()
+        if column != "notes"
     }
     return "\n".join(
         [

@@ -3,6 +3,8 @@
 mod bins;
 mod finding;
 #[cfg(test)]
+mod false_alarms;
+#[cfg(test)]
 mod tests;
 
 use schemars::JsonSchema;

@@ -62,7 +62,11 @@ pub type Wanted = (Given<Vec<String>>, Vec<(Given<String>, Typed<Contrast>)>);
 impl Choice {
     /// The method for a column of this kind in tables of so many rows.
     fn method(self, kind: &Kind, rows: u64) -> Method {
-        let is_category = matches!(kind, Kind::Text | Kind::Boolean);
+        self.of_column(matches!(kind, Kind::Text | Kind::Boolean), rows)
+    }
+
+    /// The method for a column of categories, or of numbers.
+    pub(super) fn of_column(self, is_category: bool, rows: u64) -> Method {
         match self {
             Self::Auto => match (is_category, rows <= 1_000) {
                 (true, true) => Method::ChiSquared,

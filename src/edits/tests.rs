@@ -33,6 +33,23 @@ fn a_limit_that_lets_more_through_is_relaxed() {
 }
 
 #[test]
+fn what_is_left_out_of_drift_is_no_missing_limit() {
+    let named = "drift: {columns: [a]}";
+    check(named, "drift: {columns: [a], threshold: 9}", &["Changed: threshold of `drift` none → 9"]);
+    check(
+        named,
+        "drift: {columns: [a], max_drifted_percent: 100}",
+        &["Changed: max_drifted_percent of `drift` none → 100"],
+    );
+    check(
+        "drift: {max_drifted_percent: 5}",
+        "drift: {max_drifted_percent: 20}",
+        &["Relaxed: max_drifted_percent of `drift` 5 → 20"],
+    );
+    check("drift: {alpha: 0.05}", "drift: {alpha: 0.001}", &["Relaxed: alpha of `drift` 0.05 → 0.001"]);
+}
+
+#[test]
 fn a_default_is_a_limit_too() {
     check("missing_values", "missing_values: {max_percent: 50}", &["Relaxed: max_percent of `missing_values` 5 → 50"]);
     check("missing_values: {max_percent: 1}", "missing_values", &["Relaxed: max_percent of `missing_values` 1 → 5"]);

@@ -212,3 +212,61 @@ fn few_rows_are_inconclusive_and_say_so() {
         assert_eq!(verdict["message"], "too few rows to compare: 29 rows and 400 in the reference, 30 needed in both");
     }
 }
+
+#[test]
+fn infinities_and_extreme_numbers_cost_no_report() {
+    let world = World::new();
+    let column = |value: &str| format!("a\n{}", (0..60).map(|n| format!("{n}.5\n{value}\n")).collect::<String>());
+    world.write("now.csv", column("1.5"));
+    for extreme in ["inf", "-inf", "1.7e308", "-1.7e308"] {
+        world.write("old.csv", column(extreme));
+        for method in ["auto", "psi", "ks", "jensen_shannon", "chi_squared", "wasserstein"] {
+            let check = format!("drift: {{ columns: [a], method: {method} }}");
+            world.write("mlgate.yml", format!("data: {{ path: now.csv, reference: old.csv, checks: [{check}] }}"));
+            let ran = world.check(&[]).exits(1);
+            assert_eq!(ran.statuses(), "fail", "{extreme} {method}");
+        }
+        // And as a profile.
+        world.write("one.yml", "data: { checks: [row_count] }".replace("row_count", "row_count: { min: 1 }"));
+        let save = ["--config", "one.yml", "--data", "old.csv", "--save-profile", "old.profile.json"];
+        world.check(&save).exits(0);
+        world.write(
+            "mlgate.yml",
+            "data: { path: now.csv, reference: old.profile.json, checks: [drift: { columns: [a] }] }",
+        );
+        world.check(&[]).exits(1);
+    }
+    let whole = |value: i64| format!("a\n{}", (0..60).map(|n| format!("{n}\n{value}\n")).collect::<String>());
+    world.write("now.csv", whole(i64::MAX)).write("old.csv", whole(i64::MIN));
+    world.write("mlgate.yml", "data: { path: now.csv, reference: old.csv, checks: [drift: { columns: [a] }] }");
+    world.check(&[]).exits(1);
+}
+
+#[test]
+fn a_long_text_is_one_category_however_it_is_read() {
+    let world = World::new();
+    let text = "\u{6f22}\u{5b57}".repeat(30);
+    let rows = |order: fn(u32) -> u32| (0..2000).map(|n| format!("{text}{}\n", order(n) % 20)).collect::<String>();
+    world.write("old.csv", format!("a\n{}", rows(|n| n))).write("now.csv", format!("a\n{}", rows(|n| 1999 - n)));
+    let checks = "[drift: { columns: [a] }, new_categories: { columns: [a] }]";
+    world.write("mlgate.yml", format!("data: {{ path: now.csv, reference: old.csv, checks: {checks} }}"));
+    let ran = world.check(&[]).exits(0);
+    assert_eq!(ran.statuses(), "pass pass");
+    assert_eq!(ran.verdicts()[0]["values"]["a"]["effect"], 0.0);
+}
+
+#[test]
+fn what_left_the_one_value_of_nearly_all_rows_drifted() {
+    let world = World::new();
+    let rows =
+        |most: &str, few: &str| format!("a\n{}{}", format!("{most}\n").repeat(190), format!("{few}\n").repeat(10));
+    world.write("old.csv", rows("1", "0"));
+    for now in ["0", "-1000"] {
+        world.write("now.csv", rows(now, now));
+        for method in ["psi", "jensen_shannon", "chi_squared"] {
+            let check = format!("drift: {{ columns: [a], method: {method} }}");
+            world.write("mlgate.yml", format!("data: {{ path: now.csv, reference: old.csv, checks: [{check}] }}"));
+            world.check(&[]).exits(1);
+        }
+    }
+}

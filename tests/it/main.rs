@@ -11,6 +11,7 @@ mod drift;
 mod examples;
 mod git;
 mod github;
+mod history;
 mod hostile;
 mod leakage;
 mod meanings;

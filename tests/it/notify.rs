@@ -71,6 +71,42 @@ fn a_retraining_is_started_once_and_never_by_itself() {
 }
 
 #[test]
+fn a_workflow_is_started_once_for_each_table() {
+    let drifting = "data:\n  path: data.csv\n  reference: old.csv\n  checks:\n    - drift: { columns: [a] }\n\
+                    notify: { dispatch: { event: retrain, on: [drift] } }\n";
+    let rows = |from: u32| format!("a\n{}", (from..from + 60).map(|n| format!("{n}\n")).collect::<String>());
+    // What was started is remembered in a file, or in the branch's check run.
+    for history in [&[("history", "runs/history.jsonl")][..], &[]] {
+        let repository = repository();
+        let world = world(&repository, "schedule", 2, "{ dispatch: retrain }");
+        world.write("mlgate.yml", drifting).write("old.csv", rows(0)).write("data.csv", rows(1000));
+        act(&world, history).exits(1);
+        let again = act(&world.variable("GITHUB_RUN_ID", "43"), history).exits(1);
+        assert!(again.says("nothing was started: that was done for this very table"), "{again:#?}");
+        let [sent] = list(&repository, "dispatches").try_into().unwrap();
+        assert_eq!(sent["client_payload"]["drifted_columns"], json!(["a"]));
+        assert_eq!(sent["client_payload"]["data_fingerprint"].as_str().unwrap().len(), 32);
+        assert!(sent["client_payload"].as_object().unwrap().len() <= 10);
+        repository.is_as_described();
+    }
+}
+
+#[test]
+fn new_data_starts_a_workflow_and_old_data_does_not() {
+    let repository = repository();
+    let history = [("history", "history.jsonl")];
+    let world = world(&repository, "schedule", 2, "{ dispatch: { event: retrain, on: [change] } }");
+    for (run, data, started) in [("1", "1", 1), ("2", "1", 1), ("3", "2", 2), ("4", "2", 2)] {
+        world.write("data.csv", format!("a,b\n{data},x\n2,y\n3,z\n"));
+        let mut command = world.command(&[]);
+        command.env("GITHUB_RUN_ID", run).env("INPUT_HISTORY", history[0].1);
+        world.finish(&mut command).exits(0);
+        assert_eq!(list(&repository, "dispatches").len(), started, "run {run}");
+    }
+    assert_eq!(world.read("history.jsonl").lines().count(), 4);
+}
+
+#[test]
 fn a_pull_request_tells_nobody_and_starts_nothing() {
     let repository = Repository::with_pull_request(&json!({}), &json!({}));
     let world = World::new();

@@ -6,7 +6,7 @@ predictions, from what scikit-learn and Fairlearn say, model.json.
 
 With those versions, every file comes out byte for byte the same. In reading order:
 questions.py says what is asked of which table, tables.py writes the tables, measure.py answers; model_tables.py and
-model.py do so for predictions. inference.py stands alone.
+model.py do so for predictions. The others stand alone, and are run last: README.md.
 """
 
 import json
@@ -15,8 +15,14 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 
+import drift
+import drift_tables
+import fingerprint
+import inference
+import leakage
 import measure
 import model
+import near_duplicates
 import tables
 from questions import BAD, TABLES
 
@@ -33,6 +39,8 @@ def main() -> None:
     text = json.dumps(expected, indent=1, ensure_ascii=False, allow_nan=False)
     (HERE / "expected.json").write_text(text + "\n", encoding="utf-8", newline="\n")
     model.main()
+    for other in (inference, drift, drift_tables, fingerprint, leakage, near_duplicates):
+        other.main()
 
 
 if __name__ == "__main__":
