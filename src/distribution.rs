@@ -39,6 +39,8 @@ pub enum Values {
 #[serde(rename_all = "snake_case")]
 pub enum Measure {
     Number,
+    /// A whole number.
+    Whole,
     Date,
     Instant,
 }

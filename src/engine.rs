@@ -6,6 +6,7 @@ mod cells;
 mod classes;
 mod contrasts;
 mod distribution;
+mod ending;
 mod fingerprint;
 mod footer;
 mod leakage;

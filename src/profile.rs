@@ -167,6 +167,7 @@ impl Profile {
         let measure = match kind(&column.kind) {
             Kind::Date => Measure::Date,
             Kind::Datetime => Measure::Instant,
+            Kind::Integer => Measure::Whole,
             _ => Measure::Number,
         };
         let shape = match (&column.numbers, &column.categories) {

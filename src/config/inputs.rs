@@ -48,6 +48,11 @@ pub fn apply(config: &mut Config, args: &CheckArgs) -> Vec<Problem> {
         }
     }
     apply_parity(config, args, &mut problems);
+    // Who only wants a profile still wants one of a table that has rows.
+    if args.save_profile.is_some() && config.entries.is_empty() {
+        let path = "input save-profile";
+        problems.extend(config.set("min-rows", Value::from(1), path, None).err().map(Problem::new));
+    }
     problems
 }
 

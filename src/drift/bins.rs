@@ -47,12 +47,20 @@ pub fn of_numbers([a, b]: [&Numbers; 2], missing: [u64; 2], bins: &mut Vec<Bin>,
             format!("{}{}", ["< ", "", "> "][at], common.as_deref().unwrap_or_default())
         }
         (None, Some(high)) => format!("≤ {}", edge(*high, a.measure, &edges)),
+        (Some(low), Some(high)) if a.measure == Measure::Whole => whole(*low, *high),
         (Some(low), Some(high)) => format!("{} to {}", edge(*low, a.measure, &edges), edge(*high, a.measure, &edges)),
         (Some(low), None) if at == edges.len() => format!("> {}", edge(*low, a.measure, &edges)),
         (None, None) if at == 0 => "present".to_owned(),
         _ => MISSING.to_owned(),
     };
     kept(&both, name, bins, rows)
+}
+
+/// The whole numbers above `low` up to `high`.
+fn whole(low: f64, high: f64) -> String {
+    let (first, last) = (low.floor() + 1.0, high.floor());
+    let [shown, last_shown] = [first, last].map(|value| words::number(value, &[]));
+    if first >= last { last_shown } else { format!("{shown} to {last_shown}") }
 }
 
 /// An edge with digits enough to tell it from the others.
@@ -64,7 +72,7 @@ fn edge(value: f64, measure: Measure, all: &[f64]) -> String {
     match measure {
         Measure::Date => time("%Y-%m-%d"),
         Measure::Instant => time("%Y-%m-%d %H:%M"),
-        Measure::Number => {
+        Measure::Number | Measure::Whole => {
             words::number(value, &all.iter().copied().filter(|other| *other != value).collect::<Vec<_>>())
         }
     }

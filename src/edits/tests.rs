@@ -35,11 +35,11 @@ fn a_limit_that_lets_more_through_is_relaxed() {
 #[test]
 fn what_is_left_out_of_drift_is_no_missing_limit() {
     let named = "drift: {columns: [a]}";
-    check(named, "drift: {columns: [a], threshold: 9}", &["Changed: threshold of `drift` none → 9"]);
+    check(named, "drift: {columns: [a], threshold: 9}", &["Changed: threshold of `drift` · `a` none → 9"]);
     check(
         named,
         "drift: {columns: [a], max_drifted_percent: 100}",
-        &["Changed: max_drifted_percent of `drift` none → 100"],
+        &["Changed: max_drifted_percent of `drift` · `a` none → 100"],
     );
     check(
         "drift: {max_drifted_percent: 5}",

@@ -9,6 +9,7 @@ use regex::Regex;
 use super::cells::{self, Cells};
 use super::classes::Counter;
 use super::distribution::Collecting;
+use super::ending::Ending;
 use super::fingerprint::Fingerprints;
 use super::leakage::Learning;
 use super::moments::Moving;
@@ -352,63 +353,5 @@ impl Accumulator for ClassCounts {
     fn finish(self: Box<Self>) -> Step {
         let classes = self.counter.finish().map_or(Classes::TooMany(MOST_CLASSES), Classes::Counted);
         Step::Done(Ok(Value::Classes(classes)))
-    }
-}
-
-/// The newest instant of a column, or the oldest.
-struct Ending {
-    column: String,
-    /// Of two instants the one that counts.
-    pick: fn(i64, i64) -> i64,
-    end: Option<i64>,
-    /// The first row whose text is no time.
-    wrong: Option<u64>,
-}
-
-impl Ending {
-    fn new(column: &str, pick: fn(i64, i64) -> i64) -> Self {
-        Self { column: column.to_owned(), pick, end: None, wrong: None }
-    }
-
-    fn add(&mut self, end: Option<i64>) {
-        self.end = match (self.end, end) {
-            (Some(a), Some(b)) => Some((self.pick)(a, b)),
-            (a, b) => a.or(b),
-        };
-    }
-}
-
-impl Accumulator for Ending {
-    fn twin(&self) -> Box<dyn Accumulator> {
-        Box::new(Self::new(&self.column, self.pick))
-    }
-
-    fn fold(&mut self, batch: &Batch) -> PolarsResult<()> {
-        let column = batch.frame.column(&self.column)?.as_materialized_series();
-        match cells::oldest_and_newest(column)? {
-            Ok(ends) => ends.into_iter().for_each(|end| self.add(Some(end))),
-            Err(row) => {
-                let row = batch.first_row + row as u64;
-                self.wrong = Some(self.wrong.map_or(row, |wrong| wrong.min(row)));
-            }
-        }
-        Ok(())
-    }
-
-    fn merge(&mut self, twin: Box<dyn Accumulator>) {
-        let twin = same::<Self>(twin);
-        self.add(twin.end);
-        self.wrong = match (self.wrong, twin.wrong) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        };
-    }
-
-    fn finish(self: Box<Self>) -> Step {
-        Step::Done(match self.wrong {
-            Some(row) => Err(Problem::new(format!("{} is no RFC 3339 time in row {row}", code(&self.column)))
-                .hint("times look like 2026-11-24T12:00:00Z")),
-            None => Ok(Value::Instant(self.end)),
-        })
     }
 }

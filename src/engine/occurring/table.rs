@@ -1,0 +1,108 @@
+//! All statistics of two tables of a run, on their way through the scans.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::{Found, Handed, Pair, confirmed};
+use crate::engine::{Opened, Progress};
+use crate::problem::Problem;
+use crate::statistic::{Key, Measured, Statistic, Value};
+use crate::table::Role;
+
+/// What the scans of two tables know of their common statistics.
+pub type Pairs = BTreeMap<Statistic, Pair>;
+
+/// All statistics of two tables of a run, on their way through the scans.
+pub struct Table {
+    keys: Vec<Key>,
+    pub known: Pairs,
+    found: BTreeMap<Statistic, Found>,
+    wrong: Measured,
+}
+
+impl Table {
+    pub fn of(keys: &BTreeSet<Key>, sources: &BTreeMap<Role, Opened>, memory: usize) -> Self {
+        let mut all = Self { keys: Vec::new(), known: Pairs::new(), found: BTreeMap::new(), wrong: Measured::new() };
+        for key in keys {
+            let Statistic::Occurring { columns, within, missing } = &key.statistic else { continue };
+            let table = |role: Role| {
+                sources.get(&role).and_then(Opened::table).map(|source| (role, source)).ok_or_else(|| {
+                    Problem::new(format!("the {role} table is a profile, which has no rows"))
+                        .hint("name the table itself")
+                })
+            };
+            let pair = table(key.table).and_then(|here| Pair::new(columns, *missing, here, table(*within)?, memory));
+            match pair {
+                Ok(pair) => {
+                    all.known.insert(key.statistic.clone(), pair);
+                    all.keys.push(key.clone());
+                }
+                Err(problem) => {
+                    all.wrong.insert(key.clone(), Err(problem));
+                }
+            }
+        }
+        all
+    }
+
+    /// Statistics that cannot be measured at all.
+    pub fn problems(&mut self) -> Measured {
+        std::mem::take(&mut self.wrong)
+    }
+
+    pub fn begins_at(&self, role: Role) -> bool {
+        self.keys.iter().any(|key| key.table == role)
+    }
+
+    /// What the scan of this table has to collect or to look up.
+    pub fn asks(&self, role: Role) -> Vec<Key> {
+        let asks = |key: &&Key| {
+            let looks_up = self.known.get(&key.statistic).is_some_and(|pair| pair.hashes.is_some());
+            let is_within = matches!(&key.statistic, Statistic::Occurring { within, .. } if *within == role);
+            if looks_up { is_within } else { key.table == role }
+        };
+        self.keys.iter().filter(asks).map(|key| Key { table: role, statistic: key.statistic.clone() }).collect()
+    }
+
+    /// What a scan found.
+    pub fn take(&mut self, role: Role, found: Measured) {
+        for (key, value) in found {
+            match value {
+                Ok(Value::Handed(Handed::Hashes(hashes))) => {
+                    if let Some(pair) = self.known.remove(&key.statistic) {
+                        self.known.insert(key.statistic, pair.with(hashes));
+                    }
+                }
+                Ok(Value::Handed(Handed::Found(found))) => {
+                    self.found.insert(key.statistic, found);
+                }
+                Ok(_) => {}
+                Err(problem) => {
+                    let whose = self.keys.iter().filter(|own| own.statistic == key.statistic);
+                    let whose: Vec<Key> = whose.cloned().collect();
+                    self.keys.retain(|own| own.statistic != key.statistic);
+                    let said = Problem { message: problem.message, ..problem };
+                    self.wrong.extend(whose.into_iter().map(|key| (key, Err(said.clone()))));
+                    debug_assert!(role != Role::Baseline);
+                }
+            }
+        }
+    }
+
+    /// The answers, once every table was scanned.
+    pub fn confirmed(self, sources: &BTreeMap<Role, Opened>, memory: usize, progress: &Arc<Progress>) -> Measured {
+        let Self { keys, known, found, mut wrong } = self;
+        for key in keys {
+            let Statistic::Occurring { within, .. } = &key.statistic else { continue };
+            let table = |role: &Role| sources.get(role).and_then(Opened::table);
+            let value = match (known.get(&key.statistic), found.get(&key.statistic), table(&key.table), table(within)) {
+                (Some(pair), Some(found), Some(here), Some(there)) => {
+                    confirmed(pair, found, (here, there), memory, progress)
+                }
+                _ => Err(Problem::new("two tables were not compared: this is a bug in mlgate")),
+            };
+            wrong.insert(key, value);
+        }
+        wrong
+    }
+}
