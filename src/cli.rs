@@ -61,7 +61,7 @@ pub struct CheckArgs {
     /// The table to compare with, or a profile of it.
     #[arg(long, value_name = "PATH", help_heading = "Where things are")]
     pub reference: Option<String>,
-    /// The test table, for entries with `on: test`.
+    /// The test table: of the checks of leakage, and of entries with `on: test`.
     #[arg(long, value_name = "PATH", help_heading = "Where things are")]
     pub test_data: Option<String>,
     /// The table of the candidate's predictions.

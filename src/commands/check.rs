@@ -148,6 +148,7 @@ impl Run<'_> {
         drop(shown);
         if let Some((shown, path)) = &kept.profile {
             kept::save_profile(&infos, &beside, shown, path)?;
+            super::note(&format!("the training table's profile is in {}", code(shown)));
         }
         if asks_fingerprint && let Some(training) = tables.get_mut(Role::Training.word()) {
             training.fingerprint = kept::fingerprint(&beside)?;

@@ -18,7 +18,10 @@ pub fn read(shown: &str, path: &Path) -> Result<Profile, Problem> {
     if bytes.len() as u64 > LARGEST {
         return Err(Problem::new(format!("{} is larger than a profile may be, {LARGEST} bytes", code(shown))));
     }
-    let text = String::from_utf8(bytes).map_err(|_| Problem::new(format!("{} is not UTF-8", code(shown))))?;
+    let text = String::from_utf8(bytes).map_err(|_| {
+        Problem::new(format!("{} is no profile: it is not UTF-8", code(shown)))
+            .hint("`mlgate check --data TABLE --save-profile FILE.profile.json` makes one of a table")
+    })?;
     Profile::parse(&text, shown)
 }
 

@@ -99,6 +99,8 @@ pub fn wanted(tables: &Tables, names: Option<&[String]>, without: Option<&str>, 
     }
     let mut columns = here.columns(names)?;
     if names.is_none() {
+        // A target that is misspelt would be a feature.
+        without.map(|target| here.column(target)).transpose()?;
         columns.retain(|column| Some(column.name()) != without);
         let lacks = |name: &&str| reference.table.column(name).is_none() && Some(*name) != without;
         let new: Vec<&str> = columns.iter().map(|column| column.name()).filter(lacks).collect();
@@ -218,8 +220,8 @@ pub fn finding(notes: Vec<String>, columns: &[(String, Contrast)], rule: Rule, a
             let others: Vec<String> = others.iter().map(|(name, _)| code(name)).collect();
             let more = match others.len() {
                 0 => String::new(),
-                1..=3 => format!("; so did {}", others.join(", ")),
-                _ => format!("; so did {} and {} more", others[..3].join(", "), others.len() - 3),
+                1..=3 => format!("; {} drifted too", others.join(", ")),
+                _ => format!("; {} and {} more drifted too", others[..3].join(", "), others.len() - 3),
             };
             let of = if total == 1 { String::new() } else { format!(" ({} of {} columns)", count(hits), count(total)) };
             format!("{} drifted from the reference{of}: {how}{more}", code(name))
@@ -247,15 +249,15 @@ fn effect(value: f64, limits: &[f64]) -> String {
     words::metric(value, limits)
 }
 
-/// `0.152 by wasserstein, 0.1 allowed; over 52,000 are 14.1 % of rows, 10 % before`.
+/// `it moved by 0.152 standard deviations of the reference, 0.1 counts, adjusted p < 0.001; > 52000 has …`.
 fn how_far(contrast: &Contrast, threshold: f64, alpha: f64) -> String {
     let mut parts = Vec::new();
     if let Some(shift) = contrast.shift.filter(|shift| shift.effect >= threshold && shift.adjusted < alpha) {
         parts.push(format!(
-            "{} by {}, below {} allowed",
-            effect(shift.effect, &[threshold]),
-            contrast.method.word(),
-            words::exact(threshold)
+            "{}, from {} on it counts, adjusted p {}",
+            moved_by(contrast, &effect(shift.effect, &[threshold])),
+            words::exact(threshold),
+            words::p_value(shift.adjusted)
         ));
         parts.extend(contrast.moved().first().map(|bin| {
             let [before, now] = bin.shares.map(|share| percent(100.0 * share, &[]));
@@ -270,6 +272,19 @@ fn how_far(contrast: &Contrast, threshold: f64, alpha: f64) -> String {
         parts.push(format!("{way} values are missing, {now} of the rows, {before} in the reference"));
     }
     parts.join("; ")
+}
+
+/// An effect in the words of its method.
+fn moved_by(contrast: &Contrast, effect: &str) -> String {
+    match contrast.method {
+        Method::Wasserstein if contrast.notes.is_empty() => {
+            format!("it moved by {effect} standard deviations of the reference")
+        }
+        Method::Wasserstein | Method::Ks => format!("its Kolmogorov-Smirnov distance is {effect}"),
+        Method::Psi => format!("its stability index is {effect}"),
+        Method::JensenShannon => format!("its Jensen-Shannon distance is {effect}"),
+        Method::ChiSquared => format!("its Cramér's V is {effect}"),
+    }
 }
 
 fn unsure_said(unsure: &[&&(String, Contrast)], total: u64) -> String {

@@ -268,3 +268,12 @@ fn what_left_the_one_value_of_nearly_all_rows_drifted() {
         }
     }
 }
+
+#[test]
+fn a_misspelt_target_is_no_feature() {
+    let world = World::new();
+    let rows = (0..60).map(|n| format!("{n},{}\n", n % 2)).collect::<String>();
+    world.write("now.csv", format!("a,y\n{rows}")).write("old.csv", format!("a,y\n{rows}"));
+    world.write("mlgate.yml", "data: { path: now.csv, reference: old.csv, target: yy, checks: [drift] }");
+    world.check(&[]).exits(3).saying("the training table has no column `yy`").saying("did you mean `y`?");
+}

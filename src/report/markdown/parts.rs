@@ -137,7 +137,10 @@ pub fn note<'a>(verdict: &'a Verdict, said: &mut HashSet<&'a str>, tails: bool) 
     }
     let drifted: Vec<_> = verdict.drifts().filter(|drift| drift.drifted).collect();
     if !drifted.is_empty() {
-        parts.push(list(drifted.iter().map(drift), tails));
+        let shown = drifted.iter().take(UNFOLDED).map(drift);
+        let more = drifted.len().saturating_sub(UNFOLDED);
+        let more = (more > 0).then(|| format!("and {} more in report.json", words::count(more as u64)));
+        parts.push(shown.chain(more).map(|line| format!("<br>{line}")).collect());
     }
     if tails && !verdict.examples.is_empty() {
         let examples = verdict.examples.iter().map(|example| code(&words::visible(example)));

@@ -207,7 +207,9 @@ fn observed(verdict: &Verdict) -> String {
         });
         let more = drifted.len().saturating_sub(DRAWN);
         let more = (more > 0).then(|| format!("and {} more", words::count(more as u64)));
-        return drawn.chain(more).collect::<Vec<_>>().join("<br>");
+        let share = verdict.observed.map(|value| words::observed(value, verdict.limit.as_ref(), verdict.unit));
+        let share = share.filter(|_| verdict.subject.is_none()).map(|share| tight(&share));
+        return share.into_iter().chain(drawn).chain(more).collect::<Vec<_>>().join("<br>");
     }
     let number = verdict.observed.map(|value| words::observed(value, verdict.limit.as_ref(), verdict.unit));
     let shares: Vec<_> = verdict.classes().into_iter().take(words::BARS).map(|(_, share)| share).collect();
