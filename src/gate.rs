@@ -251,6 +251,11 @@ fn empty_table(role: Role) -> Verdict {
     }
 }
 
+/// What was to be kept of the table and could not be: who asked for it would take an old one for new.
+pub fn unkept(input: &str, problem: &Problem) -> Verdict {
+    Verdict { check: input.to_owned(), on: None, ..unread_table(Role::Training, problem) }
+}
+
 /// Nor does a table that cannot be read.
 fn unread_table(role: Role, problem: &Problem) -> Verdict {
     Verdict {

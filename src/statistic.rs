@@ -194,6 +194,8 @@ pub struct Moments {
     pub deviation: f64,
     pub min: f64,
     pub max: f64,
+    /// Infinite values, which are in none of these.
+    pub infinite: u64,
 }
 
 /// How well single features foretell the target, out of fold.
@@ -205,6 +207,9 @@ pub struct Leakage {
     pub scores: Vec<(String, f64)>,
     /// Rows that have a target.
     pub rows: u64,
+    /// The most rows of any feature that stand in one fold with all that resemble them, 30 or more together: of them
+    /// nothing is foretold by others, and nothing is known.
+    pub unfolded: u64,
 }
 
 /// A value of any statistic, as engines hand it over.

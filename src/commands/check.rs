@@ -15,7 +15,7 @@ use super::kept::{self, Kept};
 use super::tell::{Sinks, sha256};
 use super::{Context, Foreign, base_gate, candidate, progress};
 use crate::baseline::{self, Predictions};
-use crate::check::Check;
+use crate::check::{Check, Gate};
 use crate::checks::data::anomaly::Anomaly;
 use crate::cli::{CheckArgs, CommentWhen, FailOn, GateChoice};
 use crate::config::document::{Document, LARGEST};
@@ -120,10 +120,11 @@ impl Run<'_> {
         let fail_on = plan.fail_on;
         let notify = plan.notify.clone();
         let not_configured = plan.not_configured.clone();
-        let kept = Kept::open(args, workspace)?;
+        let reference = plan.tables.get(&Role::Reference).map(String::as_str);
+        let kept = Kept::open(args, reference, workspace)?;
         let asks_past = plan.entries.iter().any(|planned| planned.entry.check.id == Anomaly::ID);
         let known_past = match &kept.runs {
-            Some((_, runs)) => history::last(runs),
+            Some(runs) => history::last(runs),
             None if asks_past => sinks.remembered(),
             None => None,
         };
@@ -138,7 +139,7 @@ impl Run<'_> {
         let asks_fingerprint = args.fingerprint == Some(true) || notify.needs_fingerprint();
         let own = kept::keys(&infos, asks_fingerprint, kept.profile.is_some());
         let mut beside = Measured::new();
-        let verdicts = gate::judge(plan, &infos, candidate, &past, |keys| {
+        let mut verdicts = gate::judge(plan, &infos, candidate, &past, |keys| {
             let all = keys.union(&own).cloned().collect();
             let mut measured = engine::measure(&sources, &all, memory, &progress);
             beside = measured.clone();
@@ -147,11 +148,17 @@ impl Run<'_> {
         });
         drop(shown);
         if let Some((shown, path)) = &kept.profile {
-            kept::save_profile(&infos, &beside, shown, path)?;
-            super::note(&format!("the training table's profile is in {}", code(shown)));
+            match kept::save_profile(&infos, &beside, shown, path) {
+                Ok(()) => super::note(&format!("the training table's profile is in {}", code(shown))),
+                Err(problem) => verdicts.push((Gate::Data, gate::unkept("save-profile", &problem))),
+            }
         }
-        if asks_fingerprint && let Some(training) = tables.get_mut(Role::Training.word()) {
-            training.fingerprint = kept::fingerprint(&beside)?;
+        if asks_fingerprint {
+            match (kept::fingerprint(&beside), tables.get_mut(Role::Training.word())) {
+                (Ok(fingerprint), Some(training)) => training.fingerprint = fingerprint,
+                (Ok(_), None) => {}
+                (Err(problem), _) => verdicts.push((Gate::Data, gate::unkept("fingerprint", &problem))),
+            }
         }
 
         let mut gates: BTreeMap<_, Vec<_>> = BTreeMap::new();

@@ -29,6 +29,10 @@ impl Past<'_> {
     /// Whether the training table is another than in the last run; none where nobody knows.
     fn has_changed(self, report: &Report) -> Option<bool> {
         let now = fingerprint(report)?;
+        // What should have been started for it is still to be.
+        if self.earlier.and_then(|earlier| earlier.failed_for.as_deref()) == Some(now) {
+            return Some(true);
+        }
         match self.earlier.and_then(|earlier| earlier.fingerprint.as_deref()) {
             Some(then) => Some(then != now),
             None => self.is_kept.then_some(true),
@@ -40,8 +44,14 @@ fn fingerprint(report: &Report) -> Option<&str> {
     report.tables.get("training").and_then(|table| table.fingerprint.as_deref())
 }
 
-/// Sends what the config asks for; what fails is a warning. The fingerprint of the table that a workflow was started
-/// for, if one was.
+/// The fingerprint of the table that a workflow was started for, or should have been.
+#[derive(Debug, Default)]
+pub struct Told {
+    pub started_for: Option<String>,
+    pub failed_for: Option<String>,
+}
+
+/// Sends what the config asks for; what fails is a warning.
 pub fn send(
     context: &Context,
     event: &Event,
@@ -49,14 +59,15 @@ pub fn send(
     notify: &NotifySection,
     report: &Report,
     past: Past,
-) -> Option<String> {
+) -> Told {
+    let mut told = Told::default();
     if *notify == NotifySection::default() {
-        return None;
+        return told;
     }
     // Here a pull request could say whom to tell, and what to start.
     if event.is_proposal() {
         note("`notify` is not for pull requests: nobody was told, nothing was started");
-        return None;
+        return told;
     }
     if notify.waits_for(When::Change) && past.has_changed(report).is_none() {
         warn(
@@ -84,15 +95,18 @@ pub fn send(
         let own = fingerprint(report).filter(|_| notify.needs_fingerprint());
         if own.is_some() && past.earlier.and_then(|earlier| earlier.started_for.as_deref()) == own {
             note("nothing was started: that was done for this very table");
-            return None;
+            return told;
         }
         match start(context, event, talk, section, report) {
-            Ok(true) => return own.map(ToOwned::to_owned),
+            Ok(true) => told.started_for = own.map(ToOwned::to_owned),
             Ok(false) => {}
-            Err(problem) => complain(Err(problem)),
+            Err(problem) => {
+                told.failed_for = own.map(ToOwned::to_owned);
+                complain(Err(problem));
+            }
         }
     }
-    None
+    told
 }
 
 fn start(

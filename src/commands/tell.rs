@@ -114,12 +114,12 @@ impl<'a> Sinks<'a> {
             }
             written.map_err(Failure::unmeasured)
         };
-        let earlier = kept.runs.as_ref().map_or_else(|| self.remembered(), |(_, runs)| history::last(runs));
+        let earlier = kept.runs.as_ref().map_or_else(|| self.remembered(), |runs| history::last(runs));
         let past = notify::Past { earlier: earlier.as_ref(), is_kept: kept.runs.is_some() };
         let start = || {
-            let started_for = notify::send(self.context, self.event, self.talk.as_ref(), notify, report, past);
-            let own = Digest::of(report);
-            let digest = Digest { started_for, ..own }.following(earlier.as_ref());
+            let told = notify::send(self.context, self.event, self.talk.as_ref(), notify, report, past);
+            let own = Digest { started_for: told.started_for, failed_for: told.failed_for, ..Digest::of(report) };
+            let digest = own.following(earlier.as_ref());
             if let Err(problem) = kept.remember(digest.clone()) {
                 warn(&problem.to_string());
             }
@@ -140,7 +140,10 @@ impl<'a> Sinks<'a> {
         let write = |markdown: &str| {
             self.write_files(&[(JSON, &report.to_json()), (MARKDOWN, markdown)]).map_err(Failure::unmeasured)
         };
-        let written = self.hand_over(report, "failure", &page, write, || Digest::of(report));
+        let written = self.hand_over(report, "failure", &page, write, || {
+            // Who could not judge knows what was known before.
+            Digest::of(report).following(self.remembered().as_ref())
+        });
         if let Err(failure) = written {
             warn(&failure.to_string());
         }

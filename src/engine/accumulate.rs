@@ -161,7 +161,7 @@ pub fn of(statistic: &Statistic, conditions: &[String], means: Means) -> Result<
             None => return Err(Problem::new(format!("{statistic:?} is of two tables: this is a bug in mlgate"))),
         },
         Statistic::Moments { column } => Box::new(Moving::new(column)),
-        Statistic::Leakage { target, features, row } => Box::new(Learning::new(target, features, row)),
+        Statistic::Leakage { target, features, row } => Box::new(Learning::new(target, features, row, means.memory)),
         Statistic::NearRepeats { columns, similarity } => {
             means.hold(near::BYTES_A_ROW)?;
             Box::new(Banding::new(columns, similarity.0, means.memory))

@@ -36,6 +36,8 @@ pub struct Learning {
     target: String,
     features: Vec<String>,
     row: Vec<String>,
+    /// Bytes for the counts of all features and threads.
+    memory: usize,
     /// The target's, then each feature's.
     collecting: Vec<Collecting>,
 }
@@ -56,7 +58,7 @@ struct Names {
 }
 
 impl Learning {
-    pub fn new(target: &str, features: &[String], row: &[String]) -> Self {
+    pub fn new(target: &str, features: &[String], row: &[String], memory: usize) -> Self {
         let mut row = row.to_vec();
         row.sort_unstable();
         let columns = std::iter::once(target).chain(features.iter().map(String::as_str));
@@ -64,6 +66,7 @@ impl Learning {
             target: target.to_owned(),
             features: features.to_vec(),
             row,
+            memory,
             collecting: columns.map(|column| Collecting::new(column, Detail::Short)).collect(),
         }
     }
@@ -71,7 +74,7 @@ impl Learning {
 
 impl Accumulator for Learning {
     fn twin(&self) -> Box<dyn Accumulator> {
-        Box::new(Self::new(&self.target, &self.features, &self.row))
+        Box::new(Self::new(&self.target, &self.features, &self.row, self.memory))
     }
 
     fn fold(&mut self, batch: &Batch) -> PolarsResult<()> {
@@ -86,7 +89,7 @@ impl Accumulator for Learning {
     }
 
     fn finish(self: Box<Self>) -> Step {
-        let Self { target, features, row, collecting } = *self;
+        let Self { target, features, row, memory, collecting } = *self;
         let mut learned = collecting.into_iter().map(Collecting::learned);
         let classes =
             learned.next().ok_or_else(|| Problem::new("there is no target")).and_then(|known| classes(&target, &known));
@@ -95,7 +98,9 @@ impl Accumulator for Learning {
             Err(problem) => return Step::Done(Err(problem)),
         };
         let kinds = classes.as_ref().map_or(1, Bins::len);
-        let most = (MOST_COUNTS / (FOLDS * kinds)).max(100);
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let counts = (memory / 8 / threads / features.len().max(1)).min(MOST_COUNTS);
+        let most = (counts / (FOLDS * kinds)).max(100);
         let bins: Vec<Bins> = learned.map(|known| Bins::of_feature(known, most)).collect();
         let counted = bins.iter().map(|bins| Counted::new(bins.len(), classes.as_ref().ok().map(Bins::len))).collect();
         let names = Arc::new(Names { target, features, row, classes, bins });
@@ -183,7 +188,8 @@ impl Accumulator for Scoring {
         let rows = self.counted.first().map_or(0, Counted::rows);
         let scores =
             self.names.features.iter().zip(&self.counted).map(|(name, counted)| (name.clone(), counted.score()));
-        let leakage = Leakage { is_classes: self.names.classes.is_ok(), scores: scores.collect(), rows };
+        let unfolded = self.counted.iter().map(Counted::unfolded).max().unwrap_or(0);
+        let leakage = Leakage { is_classes: self.names.classes.is_ok(), scores: scores.collect(), rows, unfolded };
         Step::Done(Ok(Value::Leakage(leakage)))
     }
 }

@@ -14,12 +14,13 @@ pub struct Moving {
     squares: f64,
     min: f64,
     max: f64,
+    infinite: u64,
 }
 
 impl Moving {
     pub fn new(column: &str) -> Self {
         let (min, max) = (f64::INFINITY, f64::NEG_INFINITY);
-        Self { column: column.to_owned(), count: 0, mean: 0.0, squares: 0.0, min, max }
+        Self { column: column.to_owned(), count: 0, mean: 0.0, squares: 0.0, min, max, infinite: 0 }
     }
 
     fn add(&mut self, count: u64, mean: f64, squares: f64) {
@@ -41,7 +42,9 @@ impl Accumulator for Moving {
 
     fn fold(&mut self, batch: &Batch) -> PolarsResult<()> {
         let column = batch.frame.column(&self.column)?.as_materialized_series();
-        let values: Vec<f64> = numbers(column)?.into_iter().flatten().filter(|value| value.is_finite()).collect();
+        let (values, infinite): (Vec<f64>, Vec<f64>) =
+            numbers(column)?.into_iter().flatten().partition(|value| value.is_finite());
+        self.infinite += infinite.len() as u64;
         if values.is_empty() {
             return Ok(());
         }
@@ -56,13 +59,14 @@ impl Accumulator for Moving {
     fn merge(&mut self, twin: Box<dyn Accumulator>) {
         let twin = same::<Self>(twin);
         self.add(twin.count, twin.mean, twin.squares);
+        self.infinite += twin.infinite;
         self.min = self.min.min(twin.min);
         self.max = self.max.max(twin.max);
     }
 
     fn finish(self: Box<Self>) -> Step {
-        let Self { count, mean, squares, min, max, .. } = *self;
+        let Self { count, mean, squares, min, max, infinite, .. } = *self;
         let deviation = if count > 1 { (squares / (count - 1) as f64).sqrt() } else { 0.0 };
-        Step::Done(Ok(Value::Moments(Moments { count, mean, deviation, min, max })))
+        Step::Done(Ok(Value::Moments(Moments { count, mean, deviation, min, max, infinite })))
     }
 }

@@ -126,6 +126,10 @@ impl Accumulator for Banding {
         if pairs.is_empty() {
             return Step::Done(Ok(Value::Breaches(Breaches::default())));
         }
+        // A pair, and twice a row that is looked for.
+        if 64 * pairs.len() > self.job.memory {
+            return Step::Done(Err(too_many()));
+        }
         let verifying = Verifying {
             job: self.job,
             pairs: Arc::new(pairs),
@@ -174,8 +178,7 @@ impl Accumulator for Verifying {
 
     fn finish(self: Box<Self>) -> Step {
         if self.size > self.job.memory {
-            let said = "so many rows resemble each other that the memory does not hold their words";
-            return Step::Done(Err(Problem::new(said).hint("raise `max-memory`")));
+            return Step::Done(Err(too_many()));
         }
         let mut breaches = Breaches::default();
         for pairs in self.pairs.chunk_by(|a, b| a.0 == b.0) {
@@ -191,6 +194,10 @@ impl Accumulator for Verifying {
         }
         Step::Done(Ok(Value::Breaches(breaches)))
     }
+}
+
+fn too_many() -> Problem {
+    Problem::new("so many rows resemble each other that the memory does not hold them").hint("raise `max-memory`")
 }
 
 /// Jaccard's index of two ascending lists.

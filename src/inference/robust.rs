@@ -16,7 +16,8 @@ pub fn deviations(past: &[f64], value: f64) -> (f64, f64) {
     };
     let median = median_of(past.to_vec());
     let mad = median_of(past.iter().map(|one| (one - median).abs()).collect());
-    let scale = NORMAL * if mad == 0.0 { 0.01 * median.abs() } else { mad };
+    // A mean that is added up in another order differs in its last digits, and that is no spread.
+    let scale = NORMAL * if mad <= 1e-9 * median.abs() { 0.01 * median.abs() } else { mad };
     let distance = (value - median).abs();
     (median, if distance == 0.0 { 0.0 } else { distance / scale })
 }

@@ -47,6 +47,9 @@ pub struct Digest {
     /// The table that a workflow was last started for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub started_for: Option<String>,
+    /// The table that one should have been started for, and was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failed_for: Option<String>,
     pub checks: Vec<Line>,
     /// What earlier runs had of checks that this one did not run and that live by their past, by title.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
@@ -107,6 +110,7 @@ impl Digest {
             edits: report.gate_edits.as_ref().map(hash).unwrap_or_default(),
             fingerprint: report.tables.get("training").and_then(|table| table.fingerprint.clone()),
             started_for: None,
+            failed_for: None,
             others: BTreeMap::new(),
             checks: titles.into_iter().zip(&verdicts).map(line).collect(),
         }
@@ -131,6 +135,11 @@ impl Digest {
         let others = earlier.others.clone().into_iter().chain(gone);
         self.others = others.filter(|(title, _)| !now.contains(title.as_str())).take(OTHERS).collect();
         self.started_for = self.started_for.or_else(|| earlier.started_for.clone());
+        // A run that did not look at the data leaves what is known of it.
+        if self.fingerprint.is_none() {
+            self.fingerprint.clone_from(&earlier.fingerprint);
+            self.failed_for.clone_from(&earlier.failed_for);
+        }
         self
     }
 

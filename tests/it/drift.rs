@@ -235,6 +235,10 @@ fn infinities_and_extreme_numbers_cost_no_report() {
         world.check(&[]).exits(1);
     }
     let whole = |value: i64| format!("a\n{}", (0..60).map(|n| format!("{n}\n{value}\n")).collect::<String>());
+    for most in [i64::MAX, i64::MIN] {
+        world.write("most.csv", format!("a\n{}", format!("{most}\n").repeat(50)));
+        world.check(&["--config", "one.yml", "--data", "most.csv", "--save-profile", "most.profile.json"]).exits(0);
+    }
     world.write("now.csv", whole(i64::MAX)).write("old.csv", whole(i64::MIN));
     world.write("mlgate.yml", "data: { path: now.csv, reference: old.csv, checks: [drift: { columns: [a] }] }");
     world.check(&[]).exits(1);

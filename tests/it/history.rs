@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::action::{self, runner};
 use crate::github::{MERGE, Repository, act};
 use crate::world::World;
 
@@ -70,4 +71,57 @@ fn a_branch_remembers_its_numbers_in_its_check_run() {
     let ran = act(&world, &[]).exits(1);
     assert_eq!(ran.verdicts()[0]["values"]["past"], json!([100.0, 100.0, 100.0, 100.0]));
     repository.is_as_described();
+}
+
+#[test]
+fn a_run_that_could_not_judge_leaves_what_was_known() {
+    let repository = Repository::new(json!({ "refs": { "main": MERGE }, "commits": { MERGE: { "parents": [] } } }));
+    let world = World::new();
+    world.write("mlgate.yml", CONFIG).write("data.csv", rows(100));
+    let world = repository.runs(world, "schedule", &json!({}));
+    let run = |id: &str| world.finish(world.command(&[]).env("GITHUB_RUN_ID", id));
+    for id in ["1", "2", "3", "4"] {
+        run(id).exits(0);
+    }
+    world.write("mlgate.yml", "data: { chekcs: [] }");
+    run("5").exits(2);
+    world.write("mlgate.yml", CONFIG).write("data.csv", rows(10));
+    run("6").exits(1);
+}
+
+#[test]
+fn nothing_is_kept_through_a_link_that_somebody_else_made() {
+    let world = runner(&[("history", "k/runs.jsonl"), ("save-profile", "k/p.profile.json"), ("min-rows", "1")]);
+    world.write("workspace/k/a", "").write("victim", "untouched");
+    let config = [("data", "data.csv")];
+    let world = config
+        .iter()
+        .fold(world, |world, (name, value)| world.variable(&format!("INPUT_{}", name.to_uppercase()), value));
+    for name in ["runs.jsonl.new", "p.profile.json.new", "runs.jsonl"] {
+        std::os::unix::fs::symlink(world.path("victim"), world.path(&format!("workspace/k/{name}"))).unwrap();
+    }
+    action::act(&world).exits(2).saying("k/runs.jsonl");
+    std::fs::remove_file(world.path("workspace/k/runs.jsonl")).unwrap();
+    action::act(&world).exits(0);
+    assert_eq!(world.read("victim"), "untouched");
+    assert!(world.read("workspace/k/p.profile.json").starts_with("{\"profile_version\":1"));
+    assert!(world.path("workspace/k/runs.jsonl").symlink_metadata().unwrap().is_file());
+}
+
+#[test]
+fn a_profile_that_could_not_be_saved_is_an_error_and_leaves_no_old_one() {
+    let world = World::new();
+    world.write("old.profile.json", "old");
+    let ran =
+        world.check(&["--data", "nope.parquet", "--min-rows", "1", "--save-profile", "old.profile.json"]).exits(3);
+    assert_eq!(ran.statuses(), "error error");
+    assert!(!world.path("old.profile.json").exists());
+}
+
+#[test]
+fn infinite_values_are_no_usual_mean() {
+    let world = World::new();
+    world.write("mlgate.yml", "data: { path: data.csv, checks: [anomaly: { statistic: max, column: a }] }");
+    world.write("data.csv", "a\n1.5\ninf\n");
+    world.check(&["--history", "runs.jsonl"]).exits(3).saying("`a` is infinite in 1 row");
 }

@@ -125,3 +125,19 @@ fn a_fingerprint_changes_with_any_value_and_with_nothing_else() {
     }
     assert_eq!(wrong, [""; 0]);
 }
+
+#[test]
+fn what_cannot_be_known_is_no_pass() {
+    let world = World::new();
+    // Two kinds of rows: whichever fold each falls into, no other row resembles it.
+    world.write("train.csv", format!("leak,y,c\n{}{}", "0,0,a\n".repeat(300), "1,1,b\n".repeat(300)));
+    world.write("test.csv", format!("leak,y,c\n{}", "0,0,\n1,1,\n".repeat(50)));
+    let check = |checks: &str| {
+        let tables = "path: train.csv, test: test.csv, target: y";
+        world.write("mlgate.yml", format!("data: {{ {tables}, checks: [{checks}] }}"));
+        world.check(&[])
+    };
+    assert_eq!(check("target_leakage").exits(1).statuses(), "inconclusive");
+    check("new_categories: { columns: [c] }").exits(3).saying("`c` is missing in every row");
+    check("new_categories").exits(3).saying("`c`");
+}

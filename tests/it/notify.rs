@@ -104,6 +104,17 @@ fn new_data_starts_a_workflow_and_old_data_does_not() {
         assert_eq!(list(&repository, "dispatches").len(), started, "run {run}");
     }
     assert_eq!(world.read("history.jsonl").lines().count(), 4);
+    // What could not be started is not forgotten.
+    world.write("data.csv", "a,b\n9,x\n2,y\n3,z\n");
+    repository.setup(json!({ "tokens": { "ghs_reader": { "permissions": { "contents": "read" } } } }));
+    let run = |id: &str, token: Option<&str>| {
+        let mut command = world.command(&[]);
+        command.env("GITHUB_RUN_ID", id).env("INPUT_HISTORY", history[0].1);
+        token.map(|token| command.env("GITHUB_TOKEN", token));
+        world.finish(&mut command).exits(0);
+        list(&repository, "dispatches").len()
+    };
+    assert_eq!((run("5", Some("ghs_reader")), run("6", None), run("7", None)), (2, 3, 3));
 }
 
 #[test]

@@ -135,6 +135,11 @@ impl Check for Anomaly {
                 let column = self.column.as_deref().unwrap_or_default();
                 return Err(Problem::new(format!("{} has no number to watch", code(column))));
             }
+            (None, Some(moments)) if moments.infinite > 0 => {
+                let column = self.column.as_deref().unwrap_or_default();
+                let infinite = crate::words::rows(moments.infinite);
+                return Err(Problem::new(format!("{} is infinite in {infinite}", code(column))));
+            }
             (None, Some(moments)) => match self.statistic {
                 Watched::StandardDeviation => moments.deviation,
                 Watched::Min => moments.min,

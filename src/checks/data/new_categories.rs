@@ -69,6 +69,10 @@ impl Check for NewCategories {
             // What was text there and is none here is no category that went away.
             let is_text = |name: &str| known.table.column(name).is_some_and(|column| column.kind == Kind::Text);
             columns.retain(|column| *column.kind() == Kind::Text || is_text(column.name()));
+            let text = known.table.columns.iter().filter(|column| column.kind == Kind::Text);
+            for gone in text {
+                table.column(&gone.name)?;
+            }
         }
         if columns.is_empty() {
             return Err(Problem::new("the table has no column of text").hint("name the `columns`"));
@@ -85,6 +89,9 @@ impl Check for NewCategories {
         let mut found: Vec<(String, u64, Vec<String>)> = Vec::new();
         for (name, (categories, values)) in columns {
             match (categories, values) {
+                (Some((ours, _)), _) if ours.present() == 0 && is_named => return Err(all_missing(&name)),
+                (None, Some((missing, _))) if missing == total => return Err(all_missing(&name)),
+                (Some((ours, _)), _) if ours.present() == 0 => left_out.push(name),
                 (Some((ours, known)), _) => match new_in(&ours, &known) {
                     Some((count, names)) => found.push((name, count, names)),
                     None if is_named => {
@@ -101,7 +108,7 @@ impl Check for NewCategories {
         }
         if found.is_empty() {
             let names = list(left_out.iter().map(String::as_str));
-            return Err(Problem::new(format!("{names} has too many values to be categories, and there is no other column"))
+            return Err(Problem::new(format!("{names} has no categories to compare, and there is no other column"))
                 .hint("name the `columns` that hold categories"));
         }
         found.sort_by_key(|(_, count, _)| std::cmp::Reverse(*count));
@@ -128,7 +135,7 @@ impl Check for NewCategories {
         let message = match (is_one, over.is_empty(), left_out.as_slice()) {
             (true, true, _) => "both tables are the same file: nothing can be new".to_owned(),
             (false, true, [_, ..]) => {
-                format!("{message}; {} has too many values to be categories", list(left_out.iter().map(String::as_str)))
+                format!("{message}; {} has too many values to be categories, or none", list(left_out.iter().map(String::as_str)))
             }
             _ => message,
         };
@@ -140,6 +147,10 @@ impl Check for NewCategories {
         finding.examples = over.first().map(|(_, _, names)| names.iter().take(3).cloned().collect()).unwrap_or_default();
         Ok(finding)
     }
+}
+
+fn all_missing(name: &str) -> Problem {
+    Problem::new(format!("{} is missing in every row", code(name)))
 }
 
 /// # Errors

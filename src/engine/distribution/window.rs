@@ -22,7 +22,7 @@ impl Window {
         // Twins start from other values and should have one window.
         let half = WINDOW as i64 / 2;
         let base = first.div_euclid(half).saturating_sub(1).saturating_mul(half);
-        Self { base: base.min(i64::MAX - 2 * WINDOW as i64), counts: vec![0; 2 * WINDOW], scale }
+        Self { base: base.min(i64::MAX - 2 * WINDOW as i64 + 1), counts: vec![0; 2 * WINDOW], scale }
     }
 
     /// Whether there was room for it.
@@ -59,7 +59,7 @@ impl Window {
                 .and_then(|at| self.counts.get_mut(at));
             place.map(|count| *count += more).is_some()
         };
-        let theirs = || (twin.base..).zip(&twin.counts).filter(|(_, count)| **count > 0);
+        let theirs = || (0_i64..).zip(&twin.counts).filter(|(_, n)| **n > 0).map(|(at, n)| (twin.base + at, n));
         if theirs().all(|(at, _)| whole(at, 0)) {
             theirs().for_each(|(at, count)| {
                 whole(at, *count);
@@ -71,7 +71,7 @@ impl Window {
 
     /// Ascending.
     pub fn values(&self) -> impl Iterator<Item = (f64, u64)> + Clone {
-        (self.base..).zip(&self.counts).filter(|(_, count)| **count > 0).map(|(at, n)| (self.scale.number(at), *n))
+        (0_i64..).zip(&self.counts).filter(|(_, n)| **n > 0).map(|(at, n)| (self.scale.number(self.base + at), *n))
     }
 
     pub fn summed(&self) -> Summary {

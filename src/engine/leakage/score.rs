@@ -60,6 +60,17 @@ impl Cells {
         }
     }
 
+    /// Rows of bins that stand in one fold whole, 30 or more together: too many to be one entity's.
+    pub fn unfolded(&self) -> u64 {
+        const MANY: u64 = 30;
+        let rows: Vec<u64> = match self {
+            Self::Classes { counts, classes } => counts.chunks(*classes).map(|cell| cell.iter().sum()).collect(),
+            Self::Sums(sums) => sums.iter().map(|(rows, ..)| *rows).collect(),
+        };
+        let whole = rows.chunks(FOLDS).filter(|folds| folds.iter().filter(|rows| **rows > 0).count() == 1);
+        whole.map(|folds| folds.iter().sum::<u64>()).filter(|rows| *rows >= MANY).sum()
+    }
+
     /// The largest area under the ROC curve of one class against the others, or R².
     pub fn score(&self) -> f64 {
         match self {
