@@ -121,9 +121,8 @@ pub fn measure(
 
     let first = groups.next().unwrap_or_default();
     let mut collected = Measured::new();
-    // Tables whose keys are looked up in another come before it.
     let mut order: Vec<(&Role, &Opened)> = sources.iter().collect();
-    order.sort_by_key(|(role, _)| !pairs.begins_at(**role));
+    order.sort_by_key(|(role, _)| pairs.order(**role));
     for (role, source) in order {
         let mut wanted: BTreeSet<Key> = others.iter().filter(|key| key.table == *role).cloned().collect();
         wanted.retain(|key| !matches!(key.statistic, Statistic::Occurring { .. }));
@@ -134,7 +133,7 @@ pub fn measure(
         let found = measure_one(*role, source, &wanted, &pairs.known, share, progress);
         let (of_pairs, found): (Measured, Measured) =
             found.into_iter().partition(|(key, _)| matches!(key.statistic, Statistic::Occurring { .. }));
-        pairs.take(*role, of_pairs);
+        pairs.take(of_pairs);
         let (columns, found): (Measured, Measured) =
             found.into_iter().partition(|(key, _)| contrasts::are_compared(key));
         collected.extend(columns);

@@ -19,7 +19,7 @@ use crate::github::{annotations, outputs};
 use crate::http::block_on;
 use crate::problem::{Exit, Failure, Problem};
 use crate::report::digest::Digest;
-use crate::report::markdown::{self, Options};
+use crate::report::markdown::{self, Before, Options};
 use crate::report::{self, Report, RunResult, history};
 use crate::words::code;
 
@@ -125,7 +125,7 @@ impl<'a> Sinks<'a> {
             }
             digest
         };
-        self.hand_over(report, conclusion, &page, write, start)?;
+        self.hand_over(report, conclusion, &page, earlier.as_ref(), write, start)?;
         Ok(match report.result {
             RunResult::Passed => Exit::Passed,
             RunResult::Blocked if *fail_on == FailOn::Never => Exit::Passed,
@@ -140,7 +140,7 @@ impl<'a> Sinks<'a> {
         let write = |markdown: &str| {
             self.write_files(&[(JSON, &report.to_json()), (MARKDOWN, markdown)]).map_err(Failure::unmeasured)
         };
-        let written = self.hand_over(report, "failure", &page, write, || {
+        let written = self.hand_over(report, "failure", &page, None, write, || {
             // Who could not judge knows what was known before.
             Digest::of(report).following(self.remembered().as_ref())
         });
@@ -176,6 +176,7 @@ impl<'a> Sinks<'a> {
         report: &Report,
         conclusion: &str,
         page: &dyn Fn(&Options) -> String,
+        earlier: Option<&Digest>,
         write: impl FnOnce(&str) -> Result<(), Failure>,
         start: impl FnOnce() -> Digest,
     ) -> Result<(), Failure> {
@@ -183,13 +184,19 @@ impl<'a> Sinks<'a> {
             if self.event.pull_request.is_some() {
                 super::note("no comment and no check run: there is no token");
             }
-            let written = self.write_all(report, &page(&self.options), write);
+            // A file of earlier runs says how each number went, also where there is nobody to ask.
+            let before = earlier.map(|earlier| Before { branch: None, digest: earlier.clone() });
+            let options = Options { before: before.into_iter().collect(), ..self.options.clone() };
+            let written = self.write_all(report, &page(&options), write);
             start();
             self.annotate(report, false);
             return written;
         };
         let heard = self.heard();
-        let options = Options { before: talk.before(heard), ..self.options.clone() };
+        let mut options = Options { before: talk.before(heard), ..self.options.clone() };
+        if options.before.is_empty() {
+            options.before.extend(earlier.map(|earlier| Before { branch: None, digest: earlier.clone() }));
+        }
         let written = self.write_all(report, &page(&options), write);
         let digest = start();
         let work = async {

@@ -125,3 +125,14 @@ fn infinite_values_are_no_usual_mean() {
     world.write("data.csv", "a\n1.5\ninf\n");
     world.check(&["--history", "runs.jsonl"]).exits(3).saying("`a` is infinite in 1 row");
 }
+
+#[test]
+fn each_number_has_its_trend() {
+    let world = World::new();
+    world.write("mlgate.yml", "data: { path: data.csv, checks: [row_count: { min: 1000 }] }");
+    for count in [10, 20, 30, 20] {
+        world.write("data.csv", rows(count));
+        let ran = world.check(&["--history", "runs.jsonl"]).exits(1);
+        assert_eq!(ran.markdown.contains("▁▅█▅"), count == 20 && world.read("runs.jsonl").lines().count() == 4);
+    }
+}

@@ -27,7 +27,7 @@ use crate::words::{code, count, exact, metric, sparkline};
 /// one wild day in the past does not hide another. Where all earlier runs had one value, 1 % of it stands for the
 /// MAD. With fewer than `min_runs` earlier runs it warns and says how many are missing.
 ///
-/// The history is the file that the input `history` names, or the numbers that the last check run of the branch, or
+/// Missing values are left out; an infinite one is an error. The history is the file that the input `history` names, or the numbers that the last check run of the branch, or
 /// of the base branch, carries; every run adds its own.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

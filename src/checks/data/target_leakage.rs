@@ -25,7 +25,9 @@ use crate::words::{and_others, code, list, metric};
 /// category, and missing is one too. Rows fall into five folds by the hash of the whole row; a row's guess is the
 /// mean of the target over the rows of *other* folds in its category, or over all rows where there are none. The
 /// score is the area under the ROC curve of these guesses, of several classes the largest against the others; for a
-/// target of numbers it is R². Numbers of at most 20 whole values are classes.
+/// target of numbers it is R². Numbers of at most 20 whole values are classes. Where 30 rows or more are so much alike
+/// that they share a fold with all that resemble them, nothing is known of them: if they are over 5 % of the rows, the
+/// verdict is inconclusive.
 ///
 /// Ten bins explain no more than ten values: a copy of a target of numbers scores 0.99 where it is spread evenly,
 /// 0.96 where it is normal, and less where it has a long tail. Lower `max_score` there.

@@ -50,8 +50,12 @@ impl Table {
         std::mem::take(&mut self.wrong)
     }
 
-    pub fn begins_at(&self, role: Role) -> bool {
-        self.keys.iter().any(|key| key.table == role)
+    /// Tables whose keys are looked up come before those that they are looked up in.
+    pub fn order(&self, role: Role) -> usize {
+        let before = self.keys.iter().filter(|key| key.tables().nth(1) == Some(role)).map(|key| key.table);
+        let before: BTreeSet<Role> = before.filter(|other| *other != role).collect();
+        // No table is looked up in one that is looked up in it.
+        before.into_iter().map(|other| 1 + self.order(other)).max().unwrap_or(0)
     }
 
     /// What the scan of this table has to collect or to look up.
@@ -65,7 +69,7 @@ impl Table {
     }
 
     /// What a scan found.
-    pub fn take(&mut self, role: Role, found: Measured) {
+    pub fn take(&mut self, found: Measured) {
         for (key, value) in found {
             match value {
                 Ok(Value::Handed(Handed::Hashes(hashes))) => {
@@ -78,12 +82,10 @@ impl Table {
                 }
                 Ok(_) => {}
                 Err(problem) => {
-                    let whose = self.keys.iter().filter(|own| own.statistic == key.statistic);
-                    let whose: Vec<Key> = whose.cloned().collect();
-                    self.keys.retain(|own| own.statistic != key.statistic);
-                    let said = Problem { message: problem.message, ..problem };
-                    self.wrong.extend(whose.into_iter().map(|key| (key, Err(said.clone()))));
-                    debug_assert!(role != Role::Baseline);
+                    let (whose, others): (Vec<Key>, Vec<Key>) =
+                        self.keys.drain(..).partition(|own| own.statistic == key.statistic);
+                    self.keys = others;
+                    self.wrong.extend(whose.into_iter().map(|key| (key, Err(problem.clone()))));
                 }
             }
         }
