@@ -18,8 +18,26 @@ RUN find src -type f -exec touch '{}' + \
     && cargo build --release --locked \
     && strip target/release/mlgate
 
+# What runs ONNX models: the library out of PyPI's wheel, checked. It changes with its version only.
+FROM debian:bookworm-slim AS onnx
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends python3-pip unzip \
+    && rm -rf /var/lib/apt/lists/*
+WORKDIR /onnx
+RUN pip download -q --no-deps --only-binary :all: -d . onnxruntime==1.32.0 \
+    && unzip -q -j onnxruntime-*.whl 'onnxruntime/capi/libonnxruntime.so.*' \
+    && rm onnxruntime-*.whl \
+    && mv libonnxruntime.so.* libonnxruntime.so \
+    && case "$(uname -m)" in \
+         x86_64) sum=6c1585d1bbf45b0712ea4a21b705c5fcb4ba04ff2e30f1fbf81a49faf658638f ;; \
+         aarch64) sum=49852228a93995158b2a813d4df487d47a1b76b0eaa894507ef49e91b6d7954a ;; \
+         *) echo "no ONNX Runtime is known for $(uname -m)" >&2; exit 1 ;; \
+       esac \
+    && echo "$sum  libonnxruntime.so" | sha256sum -c -
+
 # The runner mounts its files as root and sets the working directory: neither is set here.
 FROM gcr.io/distroless/cc-debian12
+COPY --from=onnx /onnx/libonnxruntime.so /libonnxruntime.so
 COPY --from=build /build/target/release/mlgate /mlgate
 # No shell in between: it would drop variables such as INPUT_MIN-ROWS.
 ENTRYPOINT ["/mlgate"]

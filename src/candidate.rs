@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use crate::predictions::Names;
 use crate::problem::Problem;
 use crate::recorded::Recorded;
+use crate::table::Role;
 
 /// What the model gate knows beside its tables.
 #[derive(Debug, Default)]
@@ -17,6 +18,18 @@ pub struct Candidate {
     pub baseline: Baseline,
     /// Bytes of the model, if an artifact is named.
     pub size: Option<Result<u64, Problem>>,
+    /// The model that is run, if one is named that can be.
+    pub runs: Option<Result<Runs, Problem>>,
+}
+
+/// A model that runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Runs {
+    /// The table whose rows it is asked about.
+    pub role: Role,
+    /// The columns that it is given.
+    pub sees: Vec<String>,
+    pub is_endpoint: bool,
 }
 
 /// What the candidate is compared with.

@@ -8,9 +8,10 @@ pub use asked::{Asked, AskedColumn, Collect};
 use schemars::{JsonSchema, Schema};
 use serde::de::DeserializeOwned;
 
-use crate::candidate::Candidate;
+use crate::candidate::{Candidate, Runs};
+use crate::model::probe::Probe;
 use crate::problem::Problem;
-use crate::statistic::{Key, Measured, Needs};
+use crate::statistic::{Key, Measured, Needs, Statistic, Typed};
 use crate::table::{Role, TableInfo};
 use crate::verdict::{Finding, Severity};
 
@@ -62,6 +63,15 @@ pub enum Part {
     /// Predictions, or a metrics file.
     Numbers,
     Artifact,
+    /// A model that can be run: an ONNX file, or an endpoint.
+    Model,
+    Endpoint,
+    /// Rows to ask a model about.
+    Rows,
+    /// A table of predictions that somebody else made.
+    Recorded,
+    /// Latencies: recorded, or a model to take them of.
+    Latencies,
     Baseline,
 }
 
@@ -78,6 +88,17 @@ impl Part {
                 "set `model.predictions` or `model.metrics`, or the inputs of those names",
             ),
             Self::Artifact => ("there is no model to look at", "set `model.artifact`, or the input `artifact`"),
+            Self::Model => (
+                "there is no model that can be run",
+                "set `model.artifact` to an ONNX file, or `model.endpoint`, or the inputs of those names",
+            ),
+            Self::Endpoint => ("there is no endpoint to ask", "set `model.endpoint`, or the input `endpoint`"),
+            Self::Rows => ("there are no rows to ask the model about", Role::Test.hint()),
+            Self::Recorded => ("there are no recorded predictions", Role::Predictions.hint()),
+            Self::Latencies => (
+                "there are neither recorded latencies nor a model to measure",
+                "set `model.predictions`, `model.artifact` to an ONNX file, or `model.endpoint`",
+            ),
             Self::Baseline => ("there is no baseline to compare with", Role::Baseline.hint()),
         }
     }
@@ -126,6 +147,28 @@ impl<'a> Tables<'a> {
     /// Why it could not be opened.
     pub fn here(&self) -> Result<Asked<'a>, Problem> {
         self.table(self.here)
+    }
+
+    /// The model that is run, with the means to ask it.
+    ///
+    /// # Errors
+    /// There is none, or it does not run.
+    pub fn running(&self) -> Result<&'a Runs, Problem> {
+        match &self.model.runs {
+            Some(runs) => runs.as_ref().map_err(Clone::clone),
+            None => {
+                let (said, hint) = Part::Model.missing();
+                Err(Problem::new(said).hint(hint))
+            }
+        }
+    }
+
+    /// A question to the model; the type is that of its answer.
+    ///
+    /// # Errors
+    /// As [`Tables::running`].
+    pub fn probe<T>(&self, probe: Probe) -> Result<Typed<T>, Problem> {
+        Ok(Typed::new(self.running()?.role, Statistic::Probe(probe)))
     }
 
     /// # Errors

@@ -35,8 +35,14 @@ crate::checks! {
         beats_dummy::BeatsDummy,
         fairness::Fairness,
         latency::Latency,
+        memory::Memory,
         model_size::ModelSize,
         prediction_range::PredictionRange,
+        roundtrip::Roundtrip,
+        invariance::Invariance,
+        directional::Directional,
+        expected::Expected,
+        serving::Serving,
     }
 }
 

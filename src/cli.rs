@@ -35,6 +35,9 @@ pub enum Command {
     },
     /// Print the JSON Schema of mlgate.yml.
     Schema,
+    /// Run one model and answer on standard output: started by mlgate itself, apart from everything else.
+    #[command(hide = true)]
+    RunModel(RunModelArgs),
     /// Rewrite the generated files of a checkout: action.yml, the schemas, docs/checks, README's tables.
     #[command(hide = true)]
     Generate {
@@ -70,9 +73,12 @@ pub struct CheckArgs {
     /// A JSON or YAML file of metrics that were computed elsewhere.
     #[arg(long, value_name = "PATH", help_heading = "Where things are")]
     pub metrics: Option<String>,
-    /// The model itself, a file or a folder.
+    /// The model itself, a file or a folder; one that ends in .onnx is run, too.
     #[arg(long, value_name = "PATH", help_heading = "Where things are")]
     pub artifact: Option<String>,
+    /// Where the model is served: the address that predictions are asked of.
+    #[arg(long, value_name = "URL", help_heading = "Where things are")]
+    pub endpoint: Option<String>,
     /// The model's name, in reports and in the registry.
     #[arg(long, value_name = "NAME", help_heading = "Where things are")]
     pub model_name: Option<String>,
@@ -203,6 +209,18 @@ pub enum ProfileCommand {
         #[arg(long, short, value_name = "FILE")]
         output: Option<String>,
     },
+}
+
+/// How a model's own process is started.
+#[derive(Debug, Args)]
+pub struct RunModelArgs {
+    #[arg(long)]
+    pub model: String,
+    #[arg(long)]
+    pub library: String,
+    /// Bytes.
+    #[arg(long)]
+    pub memory: u64,
 }
 
 #[derive(Debug, Args)]

@@ -6,11 +6,13 @@ mod candidate;
 pub mod check;
 pub mod comment;
 mod kept;
+mod laboratory;
 mod notify;
 pub mod profile;
 mod progress;
 mod talk;
 mod tell;
+mod weigh;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -21,13 +23,14 @@ use std::sync::{Mutex, PoisonError};
 use clap::error::ErrorKind;
 
 use crate::checks;
-use crate::cli::{SuggestArgs, action};
+use crate::cli::{RunModelArgs, SuggestArgs, action};
 use crate::docs;
 use crate::engine;
 use crate::github::api::Repository;
 use crate::github::event::Event;
 use crate::github::{Github, annotations, outputs};
 use crate::http::Patience;
+use crate::model::onnx::child;
 use crate::plan::{self, CsvForm};
 use crate::problem::{Exit, Failure, Problem, nearest};
 use crate::report::markdown::Options;
@@ -264,6 +267,17 @@ fn complain(word: &str, color: anstyle::AnsiColor, message: &str) {
 /// Bytes in lower-case hexadecimal digits.
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Serves one model to the run that started this process.
+pub fn run_model(args: &RunModelArgs) -> Exit {
+    match child::serve(args) {
+        Ok(()) => Exit::Passed,
+        Err(error) => {
+            complain("error:", anstyle::AnsiColor::Red, &error.to_string());
+            Exit::Unmeasured
+        }
+    }
 }
 
 /// # Errors

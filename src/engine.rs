@@ -2,6 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "edge: reads tables")]
 
 mod accumulate;
+mod batches;
 mod cells;
 mod classes;
 mod contrasts;
@@ -29,6 +30,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+pub use batches::{Made, Slice, Written, batches};
 pub use occurring::Handed;
 pub use source::Source;
 
@@ -53,11 +55,13 @@ impl Progress {
         (self.rows.load(Ordering::Relaxed), self.expected.load(Ordering::Relaxed))
     }
 
-    fn add(&self, rows: u64) {
+    /// So many more are done.
+    pub fn add(&self, rows: u64) {
         self.rows.fetch_add(rows, Ordering::Relaxed);
     }
 
-    fn expect(&self, rows: u64) {
+    /// So many more are to be done.
+    pub fn expect(&self, rows: u64) {
         self.expected.fetch_add(rows, Ordering::Relaxed);
     }
 }
@@ -93,7 +97,7 @@ impl Opened {
         }
     }
 
-    fn table(&self) -> Option<&Source> {
+    pub fn table(&self) -> Option<&Source> {
         match self {
             Self::Table(source) => Some(source),
             Self::Profile(_) => None,
@@ -111,7 +115,10 @@ pub fn measure(
     memory: usize,
     progress: &Arc<Progress>,
 ) -> Measured {
-    let is_there = |key: &&Key| key.tables().all(|role| sources.contains_key(&role));
+    // A model's own questions are for [`crate::model::lab`].
+    let is_there = |key: &&Key| {
+        !matches!(key.statistic, Statistic::Probe(_)) && key.tables().all(|role| sources.contains_key(&role))
+    };
     let (compared, others): (BTreeSet<Key>, BTreeSet<Key>) =
         keys.iter().filter(is_there).cloned().partition(contrasts::are_compared);
     let share = if others.iter().any(|key| scan::grows(&key.statistic)) { memory / 2 } else { memory };

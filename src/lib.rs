@@ -7,6 +7,7 @@ pub mod cli;
 pub mod config;
 pub mod limit;
 pub mod predictions;
+pub mod model;
 pub mod recorded;
 pub mod candidate;
 pub mod condition;
@@ -76,6 +77,7 @@ fn dispatch(arguments: Vec<OsString>, context: &Context) -> Exit {
             }
             Command::Explain { check } => commands::explain(&check),
             Command::Schema => commands::schema(),
+            Command::RunModel(args) => Ok(commands::run_model(&args)),
             Command::Generate { folder } => commands::generate(&folder),
         }
     });

@@ -1,6 +1,7 @@
 //! What the config means: every entry a check, every table a path, every problem listed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate};
 use serde_yaml::Value;
@@ -12,8 +13,10 @@ use crate::cli::{CheckArgs, FailOn, GateChoice, size};
 use crate::config::document::prefix;
 use crate::config::model::{BaselineSection, Missing, PredictionsSection};
 use crate::config::notify::When;
+use crate::config::running::{EndpointSection, Features, RunSection, is_runnable};
 use crate::config::{Config, Entry, ModelSection, NotifySection};
-use crate::limit::Plain;
+use crate::limit::{Finite, Plain};
+use crate::model::features::Named;
 use crate::predictions::Names;
 use crate::problem::{Problem, nearest};
 use crate::table::Role;
@@ -75,6 +78,29 @@ pub struct ModelPlan {
     /// Path of the model.
     pub artifact: Option<String>,
     pub baseline: Option<BaselineSection>,
+    /// How the model is run, where anything asks for it.
+    pub run: Option<RunPlan>,
+}
+
+/// A model that is run, and on what terms.
+#[derive(Debug, Clone, Default)]
+pub struct RunPlan {
+    /// The model's name, as servers may know it.
+    pub name: Option<String>,
+    /// Path of an ONNX file.
+    pub artifact: Option<String>,
+    pub endpoint: Option<EndpointSection>,
+    /// Whether its predictions of the test table stand in for recorded ones.
+    pub makes_predictions: bool,
+    pub features: Option<Named>,
+    pub classes: Option<Vec<String>>,
+    pub prediction_output: Option<String>,
+    pub scores_output: Option<String>,
+    pub batch_rows: Option<usize>,
+    /// Bytes of its process.
+    pub memory: u64,
+    /// For loading, and for each batch.
+    pub timeout: Duration,
 }
 
 pub struct PlannedEntry {
@@ -92,10 +118,7 @@ pub fn plan(config: Config, args: &CheckArgs, clock: i64) -> Result<Plan, Vec<Pr
         problems.push(problem);
         clock
     });
-    let memory = args.max_memory.as_deref().map_or(Ok(DEFAULT_MEMORY), size).unwrap_or_else(|message| {
-        problems.push(Problem::new(format!("input max-memory: {message}")));
-        DEFAULT_MEMORY
-    });
+    let memory = read_memory(args, &mut problems);
     let only = only(args, &mut problems);
     let csv = config.data.csv.clone().unwrap_or_default();
     let delimiter = csv.delimiter.and_then(|character| {
@@ -118,13 +141,22 @@ pub fn plan(config: Config, args: &CheckArgs, clock: i64) -> Result<Plan, Vec<Pr
     } else {
         ModelPlan::default()
     };
+    let has_rows = section.test.is_some() || predictions.path.is_some();
+    let runs_file = model.artifact.as_deref().is_some_and(is_runnable);
+    let runs_model = runs_file || config.model.endpoint.is_some();
+    let makes_predictions = runs_model && predictions.path.is_none() && section.test.is_some();
     let has = |part: Part| match part {
         Part::Target => section.target.is_some(),
         Part::Test => section.test.is_some(),
         Part::Reference => section.reference.is_some(),
-        Part::Predictions => predictions.path.is_some(),
-        Part::Numbers => predictions.path.is_some() || model.metrics.is_some(),
+        Part::Predictions => predictions.path.is_some() || makes_predictions,
+        Part::Numbers => predictions.path.is_some() || makes_predictions || model.metrics.is_some(),
         Part::Artifact => model.artifact.is_some(),
+        Part::Model => runs_model,
+        Part::Endpoint => config.model.endpoint.is_some(),
+        Part::Rows => has_rows,
+        Part::Recorded => predictions.path.is_some(),
+        Part::Latencies => predictions.path.is_some() || runs_model,
         Part::Baseline => model.baseline.is_some(),
     };
 
@@ -154,6 +186,15 @@ pub fn plan(config: Config, args: &CheckArgs, clock: i64) -> Result<Plan, Vec<Pr
     }
     // With some entries picked, a baseline that none of them needs is not looked for.
     let mut model = model;
+    let asks = |parts: &[Part]| {
+        entries.iter().any(|planned: &PlannedEntry| parts.iter().any(|part| planned.entry.check.parts.contains(part)))
+    };
+    let predicts = makes_predictions && asks(&[Part::Predictions, Part::Numbers, Part::Latencies]);
+    if runs_model && runs(Gate::Model) && (predicts || asks(&[Part::Model, Part::Endpoint, Part::Latencies])) {
+        model.run = Some(run_plan(&config.model, &model, predicts));
+        // The rows that the model is asked about, whichever gate runs.
+        wanted.insert(Role::Test);
+    }
     if !only.is_empty() && !entries.iter().any(|planned| planned.entry.check.parts.contains(&Part::Baseline)) {
         model.baseline = None;
     }
@@ -282,13 +323,40 @@ fn model_plan(section: &ModelSection, predictions: PredictionsSection, problems:
             );
         }
     }
+    if let Some(endpoint) = &section.endpoint {
+        let found = endpoint.problems(section.name.as_deref());
+        problems.extend(found.into_iter().map(|said| Problem::new(format!("model.endpoint: {said}"))));
+    }
+    let found = section.run.iter().flat_map(RunSection::problems);
+    problems.extend(found.map(|said| Problem::new(format!("model.run.{said}"))));
     ModelPlan {
+        run: None,
         name: section.name.clone(),
         version: section.version.clone().map(|Plain(version)| version),
         names,
         metrics: section.metrics.clone(),
         artifact: section.artifact.clone(),
         baseline: section.baseline.clone(),
+    }
+}
+
+fn run_plan(section: &ModelSection, model: &ModelPlan, makes_predictions: bool) -> RunPlan {
+    let run = section.run.clone().unwrap_or_default();
+    let outputs = section.outputs.clone().unwrap_or_default();
+    let Finite(memory) = run.memory_mb.unwrap_or(Finite(4_000.0));
+    let Finite(seconds) = run.timeout_seconds.unwrap_or(Finite(60.0));
+    RunPlan {
+        name: section.name.clone(),
+        artifact: model.artifact.clone().filter(|path| is_runnable(path)),
+        endpoint: section.endpoint.clone(),
+        makes_predictions,
+        features: section.features.clone().map(|Features(named)| named),
+        classes: section.classes.clone().map(|classes| classes.into_iter().map(|Plain(class)| class).collect()),
+        prediction_output: outputs.prediction,
+        scores_output: outputs.scores,
+        batch_rows: run.batch_rows.map(|rows| rows as usize),
+        memory: (memory * 1e6) as u64,
+        timeout: Duration::from_secs_f64(seconds),
     }
 }
 
@@ -307,6 +375,13 @@ fn read_now(args: &CheckArgs, clock: i64) -> Result<i64, Problem> {
     let Some(text) = &args.now else { return Ok(clock) };
     DateTime::parse_from_rfc3339(text).map(|time| time.timestamp_micros()).map_err(|_| {
         Problem::new(format!("input now: {} is no RFC 3339 time", code(text))).hint("write it as 2026-11-24T12:00:00Z")
+    })
+}
+
+fn read_memory(args: &CheckArgs, problems: &mut Vec<Problem>) -> usize {
+    args.max_memory.as_deref().map_or(Ok(DEFAULT_MEMORY), size).unwrap_or_else(|message| {
+        problems.push(Problem::new(format!("input max-memory: {message}")));
+        DEFAULT_MEMORY
     })
 }
 

@@ -101,7 +101,14 @@ pub struct TableSummary {
 pub struct Model {
     pub name: Option<String>,
     pub version: Option<String>,
+    /// Of the artifact's file; of several files, of the lines `<SHA-256>  <path>`, sorted by path.
     pub sha256: Option<String>,
+    /// The artifact, as it was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact: Option<String>,
+    /// The endpoint that was asked: scheme, host and port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -110,6 +117,26 @@ pub struct GateReport {
     pub gate: String,
     pub result: RunResult,
     pub checks: Vec<Verdict>,
+}
+
+impl Model {
+    /// What exactly was judged, in one line: `credit-risk v8 (fair.onnx, 3f9c12ab…)`; nothing where there was no model.
+    pub fn said(&self, name: impl Fn(&str) -> String, code: impl Fn(&str) -> String) -> Option<String> {
+        let title = self.name.as_ref().map(|own| {
+            let version = self.version.as_ref().map(|version| format!(" v{}", name(version))).unwrap_or_default();
+            format!("{}{version}", name(own))
+        });
+        let digest = self.sha256.as_ref().map(|digest| code(&words::cut(digest, 8)));
+        let parts =
+            [self.artifact.as_ref().map(|path| code(path)), digest, self.endpoint.as_ref().map(|url| code(url))];
+        let parts: Vec<String> = parts.into_iter().flatten().collect();
+        match (title, parts.is_empty()) {
+            (Some(title), true) => Some(title),
+            (Some(title), false) => Some(format!("{title} ({})", parts.join(", "))),
+            (None, true) => None,
+            (None, false) => Some(parts.join(", ")),
+        }
+    }
 }
 
 impl Report {

@@ -11,6 +11,8 @@ use crate::distribution::Distribution;
 use crate::drift::{Contrast, Method};
 use crate::engine::Handed;
 pub use crate::limit::Total;
+use crate::model::moves::Moves;
+use crate::model::probe::{Probe, Served};
 use crate::predictions::{Confusion, Reading, Rows, Slicer};
 use crate::problem::Problem;
 use crate::table::Role;
@@ -71,6 +73,8 @@ pub enum Statistic {
     Leakage { target: String, features: Vec<String>, row: Vec<String> },
     /// [`Breaches`]: rows that resemble an earlier row, and do not equal it.
     NearRepeats { columns: Vec<String>, similarity: Total },
+    /// What a running model is asked about rows of the table.
+    Probe(Probe),
     /// `u128`: what any changed value changes, and nothing else does; of these columns and their types.
     Fingerprint { columns: Vec<(String, String)> },
 }
@@ -228,6 +232,8 @@ pub enum Value {
     Moments(Moments),
     Leakage(Leakage),
     Fingerprint(u128),
+    Moves(Moves),
+    Served(Served),
     /// Between two scans.
     Handed(Handed),
 }
@@ -371,4 +377,6 @@ from_value! {
     Moments => Moments,
     Leakage => Leakage,
     Fingerprint => u128,
+    Moves => Moves,
+    Served => Served,
 }

@@ -2,7 +2,7 @@
 # The one test command: format, lints, tests. Every step runs; the last lines say what came of each.
 #
 # Needs Rust, a C compiler, Python 3.11 and Node 20. Installs Rust's own rustfmt and clippy, and beside the builds, the
-# first time, an MLflow server and a GitHub for the tests to talk to, and the linters of workflows. Containers need an
+# first time, an MLflow server and a GitHub for the tests to talk to, ONNX Runtime, and the linters of workflows. Containers need an
 # engine: where there is none and none can be had, the last lines say that they were skipped, and why.
 # That generated files are current is one of the tests: it rewrites what is not, and fails.
 set -euo pipefail
@@ -48,7 +48,7 @@ totals() {
        END { if (n) printf "%d passed, %d failed, %d ignored", p, f, g }' "$log"
 }
 
-step servers bash -c 'tests/servers/mlflow.sh && tests/servers/github.sh'
+step servers bash -c 'tests/servers/mlflow.sh && tests/servers/github.sh && tests/servers/onnxruntime.sh'
 step format cargo fmt --check
 step lints cargo clippy --all-targets --locked -- -D warnings
 step tests cargo test --locked --no-fail-fast

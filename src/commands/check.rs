@@ -13,14 +13,14 @@ use clap::ValueEnum;
 
 use super::kept::{self, Kept};
 use super::tell::{Sinks, sha256};
-use super::{Context, Foreign, base_gate, candidate, progress};
+use super::{Context, Foreign, base_gate, candidate, laboratory, progress};
 use crate::baseline::{self, Predictions};
 use crate::check::{Check, Gate};
 use crate::checks::data::anomaly::Anomaly;
 use crate::cli::{CheckArgs, CommentWhen, FailOn, GateChoice};
 use crate::config::document::{Document, LARGEST};
 use crate::config::{Config, NotifySection, inputs};
-use crate::engine::{self, Opened};
+use crate::engine::{self, Opened, Progress};
 use crate::gate;
 use crate::github::event::Event;
 use crate::github::outputs;
@@ -32,6 +32,7 @@ use crate::report::{
 };
 use crate::statistic::Measured;
 use crate::table::{Role, TableInfo, files};
+use crate::verdict::Verdict;
 use crate::words::code;
 use crate::workspace::Workspace;
 
@@ -130,11 +131,29 @@ impl Run<'_> {
         };
         let run_id = self.pipeline().run_id.map(|id| (id, self.pipeline().run_attempt.unwrap_or(1)));
         let past = |title: &str| known_past.as_ref().map(|known| known.past(title, run_id)).unwrap_or_default();
-        let known = candidate::open(&plan, args, workspace, self.context)?;
-        let (sources, infos, mut tables) = open_tables(&plan, known.predictions.as_ref(), workspace)?;
+        let mut known = candidate::open(&plan, args, workspace, self.context)?;
+        let (mut sources, mut infos, mut tables) = open_tables(&plan, known.predictions.as_ref(), workspace)?;
         let memory = plan.memory;
-        let progress = Arc::default();
+        let progress: Arc<Progress> = Arc::default();
         let shown = progress::Shown::start(&progress);
+        let (run, target, timestamp) = (plan.model.run.clone(), plan.target.clone(), plan.timestamp.clone());
+        let csv = laboratory::reader(plan.csv.clone());
+        let mut lab = None;
+        if let Some(run) = &run {
+            let setting = laboratory::Setting {
+                run,
+                args,
+                workspace,
+                context: self.context,
+                target: target.as_deref(),
+                timestamp: timestamp.as_deref(),
+                csv: &csv,
+                memory,
+                progress: &progress,
+            };
+            let tables = laboratory::Tables { sources: &mut sources, infos: &mut infos, shown: &mut tables };
+            lab = Some(laboratory::set_up(&setting, &mut known.candidate, &mut known.model, tables)?);
+        }
         let candidate = &known.candidate;
         let asks_fingerprint = args.fingerprint == Some(true) || notify.needs_fingerprint();
         let own = kept::keys(&infos, asks_fingerprint, kept.profile.is_some());
@@ -142,6 +161,9 @@ impl Run<'_> {
         let mut verdicts = gate::judge(plan, &infos, candidate, &past, |keys| {
             let all = keys.union(&own).cloned().collect();
             let mut measured = engine::measure(&sources, &all, memory, &progress);
+            if let Some((lab, _)) = &mut lab {
+                measured.extend(lab.measure(&all, &sources));
+            }
             beside = measured.clone();
             measured.retain(|key, _| keys.contains(key));
             measured
@@ -161,18 +183,7 @@ impl Run<'_> {
             }
         }
 
-        let mut gates: BTreeMap<_, Vec<_>> = BTreeMap::new();
-        for (gate, verdict) in verdicts {
-            gates.entry(gate).or_default().push(verdict);
-        }
-        let gates: Vec<GateReport> = gates
-            .into_iter()
-            .map(|(gate, checks)| GateReport {
-                gate: gate.word().to_owned(),
-                result: gate::result(&checks, fail_on),
-                checks,
-            })
-            .collect();
+        let gates = by_gate(verdicts, fail_on);
         let result = gate::result(gates.iter().flat_map(|gate| &gate.checks), fail_on);
         let mut report = self.report(result, gates);
         report.tables = tables;
@@ -271,6 +282,19 @@ impl Run<'_> {
             gates,
         }
     }
+}
+
+fn by_gate(verdicts: Vec<(Gate, Verdict)>, fail_on: FailOn) -> Vec<GateReport> {
+    let mut gates: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (gate, verdict) in verdicts {
+        gates.entry(gate).or_default().push(verdict);
+    }
+    let report = |(gate, checks): (Gate, Vec<Verdict>)| GateReport {
+        gate: gate.word().to_owned(),
+        result: gate::result(&checks, fail_on),
+        checks,
+    };
+    gates.into_iter().map(report).collect()
 }
 
 /// A report, and what is to be done with it.

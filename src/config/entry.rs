@@ -44,9 +44,6 @@ pub struct Beside {
     pub waiver: Option<Waiver>,
 }
 
-/// Checks that the documentation of later versions names: asked for, they are refused as such.
-const LATER: [&str; 6] = ["memory", "invariance", "directional", "expected", "roundtrip", "serving"];
-
 /// Settings that tell two entries of one check apart when files are merged.
 const IDENTITY: [&str; 9] = ["column", "columns", "metric", "average", "method", "sql", "statistic", "by", "name"];
 
@@ -81,11 +78,6 @@ impl Entry {
             }
             None => {
                 let id = found[0];
-                if LATER.contains(&id.as_str()) {
-                    let said = format!("{path}: the check {} comes with a later version of mlgate", code(id));
-                    problems.push(Problem::new(said).at(at(&join(path, id))));
-                    return None;
-                }
                 let ids: Vec<&str> =
                     checks::ALL.iter().filter(|check| check.gate == gate).map(|check| check.id).collect();
                 let mut problem = Problem::new(format!("{path}: unknown check {}", code(id))).at(at(&join(path, id)));

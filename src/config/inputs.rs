@@ -71,6 +71,9 @@ fn apply_model(config: &mut Config, args: &CheckArgs, problems: &mut Vec<Problem
             place.clone_from(input);
         }
     }
+    if let Some(url) = &args.endpoint {
+        model.endpoint.get_or_insert_default().url = Some(url.clone());
+    }
     if let Some(version) = &args.model_version {
         model.version = Some(Plain(version.clone()));
     }

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::running::{EndpointSection, Features, OutputsSection, RunSection};
 use crate::limit::Plain;
 
 /// `model:` but for its checks.
@@ -19,8 +20,20 @@ pub struct ModelSection {
     pub predictions: Option<PredictionsSection>,
     /// Numbers that somebody else computed: a JSON or YAML file of metrics.
     pub metrics: Option<String>,
-    /// The model itself: a file or a folder.
+    /// The model itself: a file or a folder. One that ends in .onnx is run, too.
     pub artifact: Option<String>,
+    /// Where the model is served: an address, or a map.
+    #[serde(default, deserialize_with = "endpoint")]
+    #[schemars(with = "Option<Either<EndpointSection>>")]
+    pub endpoint: Option<EndpointSection>,
+    /// The columns that the model is given: in the order it was trained in, or by the names of its inputs.
+    pub features: Option<Features>,
+    /// The classes in the order of the model's scores, where the model does not name them.
+    pub classes: Option<Vec<Plain>>,
+    /// Which of the model's outputs is what, where types and shapes do not tell.
+    pub outputs: Option<OutputsSection>,
+    /// What the model may take while it is run.
+    pub run: Option<RunSection>,
     /// The model in production.
     #[serde(default, deserialize_with = "baseline")]
     #[schemars(with = "Option<Either<BaselineSection>>")]
@@ -162,6 +175,13 @@ impl ModelSection {
         over(&mut self.metrics, later.metrics);
         over(&mut self.artifact, later.artifact);
         over(&mut self.baseline, later.baseline);
+        over(&mut self.features, later.features);
+        over(&mut self.classes, later.classes);
+        over(&mut self.outputs, later.outputs);
+        over(&mut self.run, later.run);
+        if let Some(later) = later.endpoint {
+            self.endpoint.get_or_insert_default().merge(later);
+        }
         if let Some(later) = later.predictions {
             let mine = self.predictions.get_or_insert_default();
             over(&mut mine.path, later.path);
@@ -179,6 +199,10 @@ impl ModelSection {
 fn predictions<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<PredictionsSection>, D::Error> {
     let short = |path: &str| Ok(PredictionsSection { path: Some(path.to_owned()), ..PredictionsSection::default() });
     super::short::read(deserializer, "a path, or a map with `path`", short)
+}
+
+fn endpoint<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<EndpointSection>, D::Error> {
+    super::short::read(deserializer, "an address, or a map with `url`", |url| Ok(EndpointSection::of(url)))
 }
 
 fn baseline<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<BaselineSection>, D::Error> {

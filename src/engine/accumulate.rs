@@ -167,13 +167,16 @@ pub fn of(statistic: &Statistic, conditions: &[String], means: Means) -> Result<
             Box::new(Banding::new(columns, similarity.0, means.memory))
         }
         Statistic::Fingerprint { columns } => Box::new(Fingerprints::new(columns)),
+        Statistic::Probe(_) => {
+            return Err(Problem::new(format!("{statistic:?} is a model's: this is a bug in mlgate")));
+        }
     })
 }
 
 /// Columns that a statistic reads.
 pub fn columns(statistic: &Statistic) -> Vec<String> {
     match statistic {
-        Statistic::RowCount | Statistic::Modified | Statistic::Violations { .. } => Vec::new(),
+        Statistic::RowCount | Statistic::Modified | Statistic::Violations { .. } | Statistic::Probe(_) => Vec::new(),
         Statistic::NullCount { column, .. }
         | Statistic::Outside { column, .. }
         | Statistic::Others { column, .. }

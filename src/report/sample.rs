@@ -181,7 +181,8 @@ pub fn model() -> Report {
         ],
     );
     report.gates[0].gate = "model".into();
-    report.model = super::Model { name: Some("credit-risk".into()), version: Some("8".into()), sha256: None };
+    report.model =
+        super::Model { name: Some("credit-risk".into()), version: Some("8".into()), ..super::Model::default() };
     report.baseline = Some(json!({ "title": "credit-risk v7 (champion)", "version": "7" }));
     report
 }

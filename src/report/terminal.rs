@@ -162,9 +162,8 @@ fn about(report: &Report) -> Vec<String> {
             format!("{name}: {rows}{} ({})", columns.unwrap_or_default(), table.path)
         })
         .collect();
-    if let Some(name) = &report.model.name {
-        let version = report.model.version.as_ref().map(|version| format!(" v{version}"));
-        lines.push(format!("model: {name}{}", version.unwrap_or_default()));
+    if let Some(said) = report.model.said(ToOwned::to_owned, ToOwned::to_owned) {
+        lines.push(format!("model: {said}"));
     }
     if let Some(title) = report.baseline.as_ref().and_then(|baseline| baseline["title"].as_str()) {
         lines.push(format!("production: {title}"));

@@ -77,7 +77,9 @@ fi
 
 mkdir "$work/context"
 container=$("$ENGINE" create --pull=never "$image")
-"$ENGINE" cp "$container:/mlgate" "$work/context/mlgate"
+for file in mlgate libonnxruntime.so; do
+  "$ENGINE" cp "$container:/$file" "$work/context/$file"
+done
 "$ENGINE" rm "$container" >/dev/null
 "$here/final-stage.sh" >"$work/context/Dockerfile"
 base=$(awk '/^FROM /{ base = $2 } END { print base }' "$work/context/Dockerfile")

@@ -298,7 +298,7 @@ fn settings_that_mean_nothing_are_refused_together() {
         "model.checks[4].latency",
         "model.checks[5].on",
         "write it under `data.checks`",
-        "`serving` comes with a later version",
+        "there is no endpoint to ask",
     ] {
         assert!(ran.says(said), "{said}: {ran:#?}");
     }

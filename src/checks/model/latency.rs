@@ -10,6 +10,7 @@ use crate::evidence::{self, Confidence};
 use crate::inference::estimate::TOLERANCE;
 use crate::inference::{Estimate, Held, quantile};
 use crate::limit::Finite;
+use crate::model::probe::Probe;
 use crate::problem::Problem;
 use crate::statistic::{Given, Typed};
 use crate::table::Role;
@@ -18,8 +19,10 @@ use crate::words::{code, exact, interval, number, rows};
 
 /// Half of the predictions take at most `p50_ms`, 95 % at most `p95_ms`, 99 % at most `p99_ms`.
 ///
-/// Read from the column `latency_ms` of the predictions (`predictions.latency` names another), one measured
-/// prediction a row. Quantiles are linear between two rows.
+/// Measured, where there is a model that runs: `rows` single predictions, one after another, after `warmup` that do not
+/// count. An ONNX model is timed in a process of its own, on `threads` threads, from inputs that are ready to its answer;
+/// an endpoint from the request to the whole answer. Without either, read from the column `latency_ms` of the predictions
+/// (`predictions.latency` names another), one measured prediction a row. Quantiles are linear between two rows.
 ///
 /// ```yaml
 /// - latency: { p99_ms: 50 }
@@ -40,40 +43,62 @@ pub struct Latency {
     /// Let the interval of this confidence decide.
     confidence: Option<Confidence>,
     /// Predictions to measure, where mlgate measures itself; a recorded column counts as it is.
-    #[expect(dead_code, reason = "a setting of the measurements that mlgate does not make yet")]
     #[serde(default = "default_rows")]
-    rows: u64,
+    rows: u32,
     /// Predictions before those, where mlgate measures itself.
-    #[expect(dead_code, reason = "a setting of the measurements that mlgate does not make yet")]
     #[serde(default = "default_warmup")]
-    warmup: u64,
+    warmup: u32,
+    /// Threads of an ONNX model, where mlgate measures itself.
+    #[serde(default = "default_threads")]
+    threads: u32,
 }
 
-fn default_rows() -> u64 {
+fn default_rows() -> u32 {
     1000
 }
 
-fn default_warmup() -> u64 {
+fn default_warmup() -> u32 {
     100
 }
+
+fn default_threads() -> u32 {
+    1
+}
+
+/// More threads than any machine of a gate has.
+const MOST_THREADS: u32 = 256;
+/// Single predictions that are worth waiting for.
+const MOST_ROWS: u32 = 1_000_000;
 
 /// Of the interval that is shown where none decides.
 const SHOWN: f64 = 0.95;
 
 impl Check for Latency {
     const ID: &'static str = "latency";
-    const PARTS: &'static [Part] = &[Part::Predictions];
+    const PARTS: &'static [Part] = &[Part::Latencies];
     type Needs = (Given<String>, Typed<Arc<Vec<f64>>>);
 
     fn validate(&self) -> Result<(), String> {
         match self.limits().next() {
             None => Err("no limit: set `p50_ms`, `p95_ms` or `p99_ms`".into()),
+            Some(_) if !(1..=MOST_ROWS).contains(&self.rows) || self.warmup > MOST_ROWS => {
+                Err(format!("rows and warmup are at most {MOST_ROWS}, and rows at least 1"))
+            }
+            Some(_) if !(1..=MOST_THREADS).contains(&self.threads) => {
+                Err(format!("threads {} is not from 1 to {MOST_THREADS}", self.threads))
+            }
             Some(_) => Ok(()),
         }
     }
 
     fn needs(&self, tables: &Tables) -> Result<Self::Needs, Problem> {
         let name = &tables.model.names.latency;
+        if tables.model.runs.is_some() {
+            let runs = tables.running()?;
+            let what = if runs.is_endpoint { "the endpoint's latency" } else { "the model's latency" };
+            let (rows, warmup, threads) = (self.rows.into(), self.warmup.into(), self.threads.into());
+            return Ok((Given(what.to_owned()), tables.probe(Probe::Latency { rows, warmup, threads })?));
+        }
         let column = tables.table(Role::Predictions)?.column(name)?;
         Ok((Given(name.clone()), column.sorted()?))
     }

@@ -252,11 +252,7 @@ pub fn reproduce(report: &Report, options: &Options) -> String {
 pub fn quiet_line(report: &Report, options: &Options) -> String {
     let mut parts = vec![];
     let short = |text: &str| plain(&words::visible(text));
-    if let Some(name) = &report.model.name {
-        let version = report.model.version.as_ref().map(|version| format!(" v{}", short(version))).unwrap_or_default();
-        let digest = report.model.sha256.as_ref().map(|digest| format!(" ({})", code(&words::cut(digest, 8))));
-        parts.push(format!("{}{version}{}", short(name), digest.unwrap_or_default()));
-    }
+    parts.extend(report.model.said(short, |text| code(&words::visible(text))));
     if let Some(title) = report.baseline.as_ref().and_then(|baseline| baseline["title"].as_str()) {
         parts.push(format!("production: {}", code(&words::visible(title))));
     }

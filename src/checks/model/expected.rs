@@ -1,0 +1,72 @@
+//! `expected`: the cases that must be right are.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::invariance::{default_percent, default_tolerance};
+use crate::check::{Check, Looser, Part, Tables};
+use crate::limit::{Finite, Total};
+use crate::model::moves::{self, Moves};
+use crate::model::probe::Probe;
+use crate::problem::Problem;
+use crate::statistic::Typed;
+use crate::verdict::Finding;
+
+/// The model answers every case of a file as the file says.
+///
+/// Averages hide the cases that everybody agrees on. A handful of them, kept beside the code, is the least that a model
+/// must do; each one that was ever got wrong in production belongs there.
+///
+/// ```yaml
+/// - expected: { cases: tests/cases.csv }
+/// ```
+///
+/// The file is a table of any kind with every feature that the model takes, and a column `expected` with the class or
+/// the number (or, without that, a column with the name of the predictions or of the label). Classes must be equal,
+/// numbers may differ by `tolerance`; beyond 1 the tolerance is relative.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Expected {
+    /// The table of cases.
+    cases: String,
+    /// How far a number may be from the expected one.
+    #[serde(default = "default_tolerance")]
+    tolerance: Finite,
+}
+
+impl Check for Expected {
+    const ID: &'static str = "expected";
+    const PARTS: &'static [Part] = &[Part::Model, Part::Rows];
+    const LOOSER: &'static [(&'static str, Looser)] = &[("tolerance", Looser::Higher)];
+    type Needs = Typed<Moves>;
+
+    fn validate(&self) -> Result<(), String> {
+        if self.tolerance.0 < 0.0 { Err(format!("tolerance {} is below 0", self.tolerance.0)) } else { Ok(()) }
+    }
+
+    fn needs(&self, tables: &Tables) -> Result<Self::Needs, Problem> {
+        tables.probe(Probe::Cases { path: self.cases.clone(), tolerance: Total(self.tolerance.0) })
+    }
+
+    fn judge(&self, moves: Moves) -> Result<Finding, Problem> {
+        let finding = moves::finding(&moves, default_percent(), "is not answered as expected");
+        let one = |message: String| message.replacen(" rows", " cases", 1).replacen(" row ", " case ", 1);
+        Ok(Finding { message: one(finding.message.clone()), ..finding })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::Outcome;
+
+    #[test]
+    fn one_wrong_case_is_one_too_many() {
+        let check = Expected { cases: "cases.csv".into(), tolerance: default_tolerance() };
+        let moves = Moves { rows: 7, changed: 7, moved: 1, broken: 1, largest: f64::INFINITY, first: vec![2], ..Moves::default() };
+        let finding = check.judge(moves).unwrap();
+        assert_eq!(finding.outcome, Outcome::Fail);
+        assert_eq!(finding.message, "1 of 7 cases (14.29 %) is not answered as expected: case 2");
+        assert_eq!(check.judge(Moves { rows: 7, ..Moves::default() }).unwrap().outcome, Outcome::Pass);
+    }
+}

@@ -1,0 +1,82 @@
+//! `roundtrip`: the file that ships is the file that was judged.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::invariance::{default_percent, default_tolerance};
+use crate::check::{Check, Looser, Part, Tables};
+use crate::limit::{Finite, Total};
+use crate::model::moves::{self, Moves};
+use crate::model::probe::Probe;
+use crate::problem::Problem;
+use crate::statistic::Typed;
+use crate::table::Role;
+use crate::verdict::Finding;
+use crate::words::number;
+
+/// The stored model predicts again what was recorded when it was evaluated.
+///
+/// Between evaluation and deployment a model is exported, converted, copied and renamed. If the file in the registry is
+/// another one, or its converter lost a column, every number in this report is about something else.
+///
+/// ```yaml
+/// - roundtrip: { tolerance: 0.000001 }
+/// ```
+///
+/// The recorded predictions are the table `model.predictions`. The model's inputs are taken from it where it has them
+/// all, else from the test table: rows are found by `model.predictions.key`, without one they are taken in order, and
+/// only where both tables have as many rows and agree in every column they share. Scores are compared where some were
+/// recorded, else classes or numbers; a difference of more than `tolerance` counts, and beyond 1 the tolerance is
+/// relative. `model.predictions` must be recorded: what mlgate itself predicted proves nothing.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Roundtrip {
+    /// How far a prediction may be from the recorded one.
+    #[serde(default = "default_tolerance")]
+    tolerance: Finite,
+}
+
+impl Check for Roundtrip {
+    const ID: &'static str = "roundtrip";
+    const PARTS: &'static [Part] = &[Part::Model, Part::Recorded];
+    const LOOSER: &'static [(&'static str, Looser)] = &[("tolerance", Looser::Higher)];
+    type Needs = Typed<Moves>;
+
+    fn validate(&self) -> Result<(), String> {
+        if self.tolerance.0 < 0.0 { Err(format!("tolerance {} is below 0", self.tolerance.0)) } else { Ok(()) }
+    }
+
+    fn needs(&self, tables: &Tables) -> Result<Self::Needs, Problem> {
+        tables.table(Role::Predictions)?;
+        tables.probe(Probe::Recorded { tolerance: Total(self.tolerance.0) })
+    }
+
+    fn judge(&self, moves: Moves) -> Result<Finding, Problem> {
+        let finding = moves::finding(&moves, default_percent(), "are predicted otherwise than recorded");
+        let largest = if moves.largest.is_finite() {
+            format!("; the largest difference is {}", number(moves.largest, &[self.tolerance.0]))
+        } else {
+            String::new()
+        };
+        let message = format!("{}{largest}", finding.message);
+        Ok(Finding { message, ..finding })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::Outcome;
+
+    #[test]
+    fn one_other_prediction_is_another_model() {
+        let check = Roundtrip { tolerance: default_tolerance() };
+        let moves = Moves { rows: 400, moved: 1, broken: 1, largest: 0.25, first: vec![9], ..Moves::default() };
+        let finding = check.judge(moves).unwrap();
+        assert_eq!(finding.outcome, Outcome::Fail);
+        assert_eq!(
+            finding.message,
+            "1 of 400 rows (0.25 %) are predicted otherwise than recorded: row 9; the largest difference is 0.25"
+        );
+    }
+}

@@ -1,0 +1,217 @@
+//! Sets a run's models up: where the library is, who may be asked for predictions, and what is made of them.
+
+use std::collections::BTreeMap;
+
+use reqwest::Url;
+use tempfile::TempDir;
+
+use super::{Context, weigh};
+use crate::candidate::Candidate;
+use crate::cli::CheckArgs;
+use crate::config::running::{EndpointSection, ProtocolName};
+use crate::engine::{self, Opened, Progress};
+use crate::http;
+use crate::limit::Finite;
+use crate::model::endpoint::protocol::{OpenInference, Protocol, Template};
+use crate::model::endpoint::{Address, Credentials};
+use crate::model::lab::{self, Addressing, Lab, Room};
+use crate::model::onnx::{Artifact, Means};
+use crate::plan::{CsvForm, RunPlan};
+use crate::problem::{Failure, Problem};
+use crate::report::{self, TableSummary};
+use crate::table::csv::Csv;
+use crate::table::files::{self, Files};
+use crate::table::{Role, TableInfo};
+use crate::words::code;
+use crate::workspace::Workspace;
+
+/// Rows of one request, and how long it may take.
+const ROWS: usize = 500;
+const SECONDS: f64 = 30.0;
+
+/// The tables of a run, which predictions are added to.
+pub struct Tables<'a> {
+    pub sources: &'a mut BTreeMap<Role, Opened>,
+    pub infos: &'a mut BTreeMap<Role, Result<TableInfo, Problem>>,
+    pub shown: &'a mut BTreeMap<String, TableSummary>,
+}
+
+/// What a run knows when it sets its models up.
+pub struct Setting<'a> {
+    pub run: &'a RunPlan,
+    pub args: &'a CheckArgs,
+    pub workspace: &'a Workspace,
+    pub context: &'a Context,
+    pub target: Option<&'a str>,
+    pub timestamp: Option<&'a str>,
+    pub csv: &'a dyn Fn(&Files) -> Csv,
+    pub memory: usize,
+    pub progress: &'a Progress,
+}
+
+/// How files of text are read.
+pub fn reader(csv: CsvForm) -> impl Fn(&Files) -> Csv {
+    move |files| csv.clone().for_files(files)
+}
+
+/// Loads the model, and where nothing was recorded predicts the test table with it. The folder holds the predictions.
+///
+/// # Errors
+/// Usage: paths that may not be read, an address that is none, a token that would go astray.
+pub fn set_up<'a>(
+    setting: &Setting<'a>,
+    candidate: &mut Candidate,
+    model: &mut report::Model,
+    tables: Tables,
+) -> Result<(Lab<'a>, Option<TempDir>), Failure> {
+    let run = setting.run;
+    let variable = |name: &str| setting.context.variables.get(name).filter(|value| !value.is_empty()).cloned();
+    let artifact = match &run.artifact {
+        Some(shown) => {
+            let path = setting.workspace.resolve(shown)?;
+            let means = Means::new(variable, run.memory, run.timeout);
+            Some(Artifact { shown: shown.clone(), path, means })
+        }
+        None => None,
+    };
+    let door = match &run.endpoint {
+        Some(section) => Some(Door::find(section, setting)?),
+        None => None,
+    };
+    let names = candidate.names.clone();
+    let address =
+        door.as_ref().map(|door| |table: &TableInfo, features: Vec<String>| door.address(run, table, features));
+    let mut lab = Lab::open(Room {
+        workspace: setting.workspace,
+        plan: run,
+        names: &names,
+        target: setting.target,
+        timestamp: setting.timestamp,
+        csv: setting.csv,
+        tables: tables.infos,
+        artifact,
+        unread: candidate.size.as_ref().and_then(|size| size.as_ref().err()).cloned(),
+        address: address.as_ref().map(|address| address as &Addressing),
+        memory: setting.memory,
+        progress: setting.progress,
+    })?;
+    let folder = if run.makes_predictions { predict(&mut lab, setting, tables) } else { None };
+    candidate.runs = Some(lab.runs());
+    if let (Some((parent, names)), Some(shown)) = (lab.files(), &run.artifact) {
+        candidate.size = Some(weigh::several(shown, &parent, &names).map(|(bytes, sha256)| {
+            model.sha256 = Some(sha256);
+            bytes
+        }));
+    }
+    model.endpoint = door.as_ref().map(|door| http::shown(&door.url));
+    Ok((lab, folder))
+}
+
+/// Predicts the test table, which then is the table of predictions too.
+fn predict(lab: &mut Lab, setting: &Setting, tables: Tables) -> Option<TempDir> {
+    let Tables { sources, infos, shown } = tables;
+    let role = Role::Predictions;
+    let test = shown.get(Role::Test.word()).map(|table| table.path.clone()).unwrap_or_default();
+    let endpoint = setting.run.endpoint.as_ref().and_then(|endpoint| endpoint.url.as_deref());
+    let path = lab::shown(setting.run.artifact.as_deref(), endpoint, &test);
+    let mut summary = TableSummary { path: path.clone(), rows: None, columns: None, fingerprint: None };
+    let made = match (infos.get(&Role::Test), sources.get(&Role::Test)) {
+        // A table without a row has no predictions, and is said to be empty for itself.
+        (Some(Ok(info)), _) if info.rows == 0 => {
+            infos.insert(role, Ok(info.clone()));
+            return None;
+        }
+        (_, Some(Opened::Table(source))) => lab.predict(source, &path),
+        (Some(Err(problem)), _) => Err(problem.clone()),
+        _ => Err(Problem::new("there are no rows to ask the model about").hint(Role::Test.hint())),
+    };
+    let opened = made.and_then(|(file, folder)| {
+        // Where it was put is nobody's business, and need not lie in the workspace.
+        let found = files::find(&file.to_string_lossy(), &Workspace::command_line())
+            .map_err(|_| Problem::new("the model's predictions could not be read again"))?;
+        let csv = (setting.csv)(&found);
+        Ok((engine::open(found, csv)?, folder))
+    });
+    let folder = match opened {
+        Ok((source, folder)) => {
+            let info = source.info().clone();
+            summary.rows = Some(info.rows);
+            summary.columns = Some(info.columns.len() as u64);
+            infos.insert(role, Ok(info));
+            sources.insert(role, Opened::Table(Box::new(source)));
+            Some(folder)
+        }
+        Err(problem) => {
+            infos.insert(role, Err(problem));
+            None
+        }
+    };
+    shown.insert(role.word().to_owned(), summary);
+    folder
+}
+
+/// Where an endpoint is, and what lets us in.
+struct Door<'a> {
+    section: &'a EndpointSection,
+    model: Option<String>,
+    url: Url,
+    credentials: Option<Credentials>,
+    is_proxied: bool,
+}
+
+impl<'a> Door<'a> {
+    fn find(section: &'a EndpointSection, setting: &Setting<'a>) -> Result<Self, Failure> {
+        let url = http::address(section.url.as_deref().unwrap_or_default(), "the endpoint").map_err(Failure::usage)?;
+        let credentials = match &section.token_env {
+            Some(name) => Some(token(name, section, setting)?),
+            None => None,
+        };
+        let model = section.model.clone().or_else(|| setting.run.name.clone());
+        Ok(Self { section, model, url, credentials, is_proxied: setting.context.is_proxied() })
+    }
+
+    fn address(&self, run: &RunPlan, table: &TableInfo, features: Vec<String>) -> Result<Address, Problem> {
+        let section = self.section;
+        let protocol = match section.protocol() {
+            ProtocolName::Mlflow => Protocol::Mlflow,
+            ProtocolName::OpenInference => {
+                let model = self.model.clone().unwrap_or_default();
+                Protocol::OpenInference(OpenInference::new(model, table.clone(), run.features.clone(), features))
+            }
+            ProtocolName::Json => Protocol::Json(Template {
+                request: section.request.clone().unwrap_or_default(),
+                rows: section.rows,
+                predictions: section.predictions.clone().unwrap_or_else(|| "/predictions".to_owned()),
+                scores: section.scores.clone(),
+            }),
+        };
+        let Finite(seconds) = section.timeout_seconds.unwrap_or(Finite(SECONDS));
+        Ok(Address {
+            url: self.url.clone(),
+            protocol,
+            credentials: self.credentials.clone(),
+            rows: run.batch_rows.unwrap_or(ROWS),
+            timeout: std::time::Duration::from_secs_f64(seconds),
+            is_proxied: self.is_proxied,
+        })
+    }
+}
+
+/// A config can come from a pull request: what it names gets no token, only the host that an input names.
+fn token(name: &str, section: &EndpointSection, setting: &Setting) -> Result<Credentials, Failure> {
+    if setting.args.endpoint.is_none() {
+        let problem =
+            Problem::new(format!("the token in {} would go to a host that only the config names", code(name)));
+        return Err(Failure::usage(problem.hint("name the endpoint by the input `endpoint`")));
+    }
+    let secret = setting.context.variables.get(name).map(|secret| secret.trim()).filter(|secret| !secret.is_empty());
+    let Some(secret) = secret else {
+        let problem =
+            Problem::new(format!("the variable {}, which holds the endpoint's token, is not set", code(name)));
+        return Err(Failure::usage(problem.hint("set it from a secret: `env:` of the step")));
+    };
+    if setting.context.github.is_some() {
+        super::say(&format!("::add-mask::{secret}\n"));
+    }
+    Credentials::new(section.header.as_deref(), secret).map_err(Failure::usage)
+}

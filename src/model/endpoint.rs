@@ -1,0 +1,226 @@
+//! A model behind HTTP: asked by batches, answers bounded and believed only where they are whole.
+#![expect(clippy::disallowed_methods, reason = "edge: speaks to a server, measures time")]
+
+pub mod load;
+pub mod protocol;
+
+use std::time::{Duration, Instant};
+
+use protocol::Protocol;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
+use reqwest::{Client, StatusCode, Url};
+use tokio::runtime::Runtime;
+
+use super::{Batch, Output};
+use crate::http::{self, Patience, in_words};
+use crate::problem::Problem;
+use crate::words::{self, code};
+
+/// Bytes that one answer may have.
+const LONGEST: usize = 64_000_000;
+
+/// Where a model is served, and how it is spoken to.
+#[derive(Debug, Clone)]
+pub struct Address {
+    pub url: Url,
+    pub protocol: Protocol,
+    /// The header that lets us in; its value is in no report.
+    pub credentials: Option<Credentials>,
+    /// Rows of one request.
+    pub rows: usize,
+    pub timeout: Duration,
+    pub is_proxied: bool,
+}
+
+impl Address {
+    async fn client(&self) -> Result<Client, Problem> {
+        let patience = Patience { timeout: self.timeout, ..Patience::default() };
+        http::client(&self.url, self.credentials.is_some(), patience, self.is_proxied).await
+    }
+
+    fn post(&self, client: &Client, body: Vec<u8>) -> reqwest::RequestBuilder {
+        client.post(self.protocol.url(&self.url)).header(CONTENT_TYPE, "application/json").body(body)
+    }
+}
+
+#[derive(Clone)]
+pub struct Credentials {
+    pub header: HeaderName,
+    pub value: HeaderValue,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: …", self.header)
+    }
+}
+
+impl Credentials {
+    /// A bearer token, or with another header's name the value as it is.
+    ///
+    /// # Errors
+    /// Names and values that no header can have.
+    pub fn new(header: Option<&str>, secret: &str) -> Result<Self, Problem> {
+        let name = header.unwrap_or(AUTHORIZATION.as_str());
+        let header = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| Problem::new(format!("{} is no name of a header", code(name))))?;
+        let is_bare = header == AUTHORIZATION && !secret.contains(' ');
+        let said = if is_bare { format!("Bearer {secret}") } else { secret.to_owned() };
+        let mut value =
+            HeaderValue::from_str(&said).map_err(|_| Problem::new("the endpoint's token holds what no header can"))?;
+        value.set_sensitive(true);
+        Ok(Self { header, value })
+    }
+}
+
+/// A client of one endpoint.
+pub struct Endpoint {
+    pub address: Address,
+    client: Client,
+    runtime: Runtime,
+}
+
+/// Why a request has no answer, and whether it may be asked again.
+#[derive(Debug)]
+struct Unanswered {
+    problem: Problem,
+    /// The server never took it up.
+    is_safe: bool,
+}
+
+impl Endpoint {
+    /// # Errors
+    /// An address that may not be spoken to.
+    pub fn open(address: Address) -> Result<Self, Problem> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| Problem::new(format!("no way to wait for a server: {error}")))?;
+        let client = runtime.block_on(address.client())?;
+        let mut endpoint = Self { address, client, runtime };
+        endpoint.learn()?;
+        Ok(endpoint)
+    }
+
+    /// An Open Inference server says what its model takes.
+    fn learn(&mut self) -> Result<(), Problem> {
+        let Some(url) = self.address.protocol.metadata(&self.address.url) else { return Ok(()) };
+        let got = self.runtime.block_on(answered(&self.client, &self.address, self.client.get(url)));
+        let text = got.map_err(|unanswered| self.about(unanswered.problem))?;
+        self.address.protocol.learn(&text).map_err(|problem| self.about(problem))
+    }
+
+    /// What the model says of these rows, which are of no more than one request.
+    ///
+    /// # Errors
+    /// No answer, or one that is none.
+    pub fn predict(&self, batch: &Batch) -> Result<Vec<Output>, Problem> {
+        let body = self.address.protocol.body(batch)?;
+        let text = self.runtime.block_on(self.ask(body)).map_err(|problem| self.about(problem))?;
+        self.address.protocol.read(&text, batch.rows).map_err(|problem| self.about(problem))
+    }
+
+    /// Milliseconds of single predictions, one after another.
+    ///
+    /// # Errors
+    /// As [`Endpoint::predict`].
+    pub fn time(&self, bodies: &[Vec<u8>], rows: usize, warmup: usize) -> Result<Vec<f64>, Problem> {
+        let mut times = Vec::with_capacity(rows);
+        for turn in 0..warmup + rows {
+            let request = self.address.post(&self.client, bodies[turn % bodies.len()].clone());
+            let start = Instant::now();
+            let text = self.runtime.block_on(answered(&self.client, &self.address, request));
+            let took = start.elapsed();
+            let text = text.map_err(|unanswered| self.about(unanswered.problem))?;
+            self.address.protocol.read(&text, 1).map_err(|problem| self.about(problem))?;
+            if turn >= warmup {
+                times.push(took.as_secs_f64() * 1e3);
+            }
+        }
+        Ok(times)
+    }
+
+    /// Asks again only where the server has not begun to answer: a prediction that was made may have cost somebody.
+    async fn ask(&self, body: Vec<u8>) -> Result<Vec<u8>, Problem> {
+        let patience = Patience { timeout: self.address.timeout, ..Patience::default() };
+        let mut tried = 1;
+        loop {
+            match answered(&self.client, &self.address, self.address.post(&self.client, body.clone())).await {
+                Ok(text) => return Ok(text),
+                Err(Unanswered { is_safe: true, .. }) if tried < patience.tries => {
+                    tokio::time::sleep(patience.pause(tried)).await;
+                    tried += 1;
+                }
+                Err(Unanswered { problem, .. }) => return Err(problem),
+            }
+        }
+    }
+
+    fn about(&self, problem: Problem) -> Problem {
+        let shown = code(&http::shown(&self.address.url));
+        Problem { message: format!("the endpoint {shown} {}", problem.message), ..problem }
+    }
+}
+
+/// The bytes of a good answer.
+async fn answered(client: &Client, address: &Address, request: reqwest::RequestBuilder) -> Result<Vec<u8>, Unanswered> {
+    let never = |problem: Problem| Unanswered { problem, is_safe: false };
+    let request = match &address.credentials {
+        Some(credentials) => request.header(credentials.header.clone(), credentials.value.clone()),
+        None => request,
+    };
+    let request =
+        request.build().map_err(|error| never(Problem::new(format!("cannot be asked: {}", in_words(error)))))?;
+    let mut response = client.execute(request).await.map_err(|error| {
+        let is_safe = error.is_connect();
+        let hint = if is_safe { "is the server running, and is the address right?" } else { "is the server healthy?" };
+        Unanswered { problem: Problem::new(format!("gave no answer: {}", said(error, address))).hint(hint), is_safe }
+    })?;
+    let status = response.status();
+    let is_html = response
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok())
+        .is_some_and(|kind| kind.contains("html"));
+    let mut text = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if text.len() + chunk.len() <= LONGEST => text.extend_from_slice(&chunk),
+            Ok(Some(_)) => return Err(never(Problem::new(format!("answered over {LONGEST} bytes")))),
+            Ok(None) => break,
+            Err(error) => {
+                return Err(never(Problem::new(format!("broke off its answer: {}", said(error, address)))));
+            }
+        }
+    }
+    if !status.is_success() {
+        let problem = Problem::new(format!("answered {}{}", status.as_u16(), excerpt(&text, is_html)));
+        let problem = match status {
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                problem.hint("name the variable with its token: `model.endpoint: { token_env: MLGATE_… }`")
+            }
+            StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {
+                problem.hint("is the path of the address right, and the protocol?")
+            }
+            status if status.is_redirection() => problem.hint("name the address it leads to: mlgate follows none"),
+            status if status.is_client_error() => problem.hint("does the model take these columns, of these types?"),
+            _ => problem.hint("what does the server's log say?"),
+        };
+        let is_safe = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&status);
+        return Err(Unanswered { problem, is_safe });
+    }
+    if is_html || text.trim_ascii_start().starts_with(b"<") {
+        return Err(never(
+            Problem::new("answered a page of HTML, and no predictions").hint("is the path of the address right?"),
+        ));
+    }
+    Ok(text)
+}
+
+fn said(error: reqwest::Error, address: &Address) -> String {
+    if error.is_timeout() { format!("none in {} s", address.timeout.as_secs_f64()) } else { in_words(error) }
+}
+
+/// The beginning of what a server says is wrong.
+fn excerpt(text: &[u8], is_html: bool) -> String {
+    let said = words::one_line(&String::from_utf8_lossy(&text[..text.len().min(2_000)]));
+    if is_html || said.is_empty() { String::new() } else { format!(": {}", words::cut(&words::visible(&said), 200)) }
+}

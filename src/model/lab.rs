@@ -1,0 +1,418 @@
+//! A run's models at work: predictions of a whole table, and the answers to every probe, batch by batch.
+#![expect(clippy::disallowed_methods, reason = "edge: files, processes, servers")]
+
+mod asker;
+mod compare;
+mod record;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use asker::Asker;
+use tempfile::TempDir;
+
+use super::answers::Predicted;
+use super::endpoint::{Address, Endpoint};
+use super::onnx::Artifact;
+use super::probe::Probe;
+use crate::candidate::Runs;
+use crate::engine::{self, Made, Opened, Progress, Source, Written};
+use crate::plan::RunPlan;
+use crate::predictions::Names;
+use crate::problem::{Failure, Problem};
+use crate::statistic::{Key, Measured, Statistic, Value};
+use crate::table::csv::Csv;
+use crate::table::files::{self, Files};
+use crate::table::{Column, Kind, Role, TableInfo};
+use crate::words::code;
+use crate::workspace::Workspace;
+
+/// Rows whose single predictions are timed, and whose batch is weighed.
+const WEIGHED: usize = 1_000;
+
+/// The models of a run, as far as they could be had.
+pub struct Lab<'a> {
+    workspace: &'a Workspace,
+    names: Names,
+    target: Option<String>,
+    csv: &'a dyn Fn(&Files) -> Csv,
+    artifact: Option<Artifact>,
+    /// The model that behaviour is asked of: the artifact, else the endpoint.
+    asker: Result<Asker, Problem>,
+    endpoint: Option<Result<Endpoint, Problem>>,
+    /// The table whose rows it is asked about.
+    role: Role,
+    /// What was predicted of that table, where it was kept.
+    known: Option<Predicted>,
+    memory: usize,
+    progress: &'a Progress,
+}
+
+/// Makes an endpoint's address for a table and its features.
+pub type Addressing<'r> = dyn Fn(&TableInfo, Vec<String>) -> Result<Address, Problem> + 'r;
+
+/// What a lab is opened with.
+pub struct Room<'a, 'r> {
+    pub workspace: &'a Workspace,
+    pub plan: &'a RunPlan,
+    pub names: &'r Names,
+    pub target: Option<&'r str>,
+    pub timestamp: Option<&'r str>,
+    pub csv: &'a dyn Fn(&Files) -> Csv,
+    pub tables: &'r BTreeMap<Role, Result<TableInfo, Problem>>,
+    pub artifact: Option<Artifact>,
+    /// Why it cannot be read, where that is known.
+    pub unread: Option<Problem>,
+    /// Where the endpoint is, made for the table that it is asked about.
+    pub address: Option<&'r Addressing<'r>>,
+    pub memory: usize,
+    pub progress: &'a Progress,
+}
+
+impl<'a> Lab<'a> {
+    /// Loads the model and finds the table whose rows it takes.
+    ///
+    /// # Errors
+    /// Usage: a model that keeps values outside of the workspace.
+    pub fn open(room: Room<'a, '_>) -> Result<Self, Failure> {
+        let others = not_features(&room);
+        let others: Vec<&str> = others.iter().map(String::as_str).collect();
+        let tables: Vec<(Role, &TableInfo)> = [Role::Predictions, Role::Test]
+            .into_iter()
+            .filter_map(|role| Some((role, room.tables.get(&role)?.as_ref().ok()?)))
+            .collect();
+        let (mut role, mut endpoint) = (Role::Test, None);
+        let first = [Role::Predictions, Role::Test].into_iter().find_map(|role| room.tables.get(&role));
+        let none = match first {
+            Some(Err(problem)) => problem.clone(),
+            _ => Problem::new("there are no rows to ask the model about").hint(Role::Test.hint()),
+        };
+        if let Some(address) = room.address {
+            let opened = tables_for(&tables, room.plan, &others).map_or_else(
+                || Err(none.clone()),
+                |(found, table, features)| {
+                    role = found;
+                    address(table, features).and_then(Endpoint::open)
+                },
+            );
+            endpoint = Some(opened);
+        }
+        let asker = match &room.artifact {
+            Some(_) if room.unread.is_some() => Err(room.unread.unwrap_or(none)),
+            Some(artifact) => match artifact.load(0, room.workspace)? {
+                Err(problem) => Err(problem),
+                Ok(_) if tables.is_empty() => Err(none),
+                Ok(onnx) => {
+                    let found = Asker::onnx(onnx, &tables, room.plan, &others, room.names);
+                    found.map(|(found, asker)| {
+                        role = found;
+                        asker
+                    })
+                }
+            },
+            None => match &endpoint {
+                Some(Ok(endpoint)) => {
+                    let features = tables_for(&tables, room.plan, &others).map(|(_, _, features)| features);
+                    Ok(Asker::endpoint(endpoint.address.clone(), features.unwrap_or_default(), room.plan, room.names)?)
+                }
+                Some(Err(problem)) => Err(problem.clone()),
+                None => Err(Problem::new("there is no model to run")),
+            },
+        };
+        Ok(Self {
+            workspace: room.workspace,
+            names: room.names.clone(),
+            target: room.target.map(ToOwned::to_owned),
+            csv: room.csv,
+            artifact: room.artifact,
+            asker,
+            endpoint,
+            role,
+            known: None,
+            memory: room.memory,
+            progress: room.progress,
+        })
+    }
+
+    /// What checks may know of the model before it is asked anything.
+    ///
+    /// # Errors
+    /// Why it does not run.
+    pub fn runs(&self) -> Result<Runs, Problem> {
+        let asker = self.asker.as_ref().map_err(Clone::clone)?;
+        Ok(Runs { role: self.role, sees: asker.sees(), is_endpoint: asker.is_endpoint() })
+    }
+
+    /// The model's files, where it is more than one: its folder, and their names in it.
+    pub fn files(&self) -> Option<(PathBuf, Vec<String>)> {
+        let (artifact, asker) = (self.artifact.as_ref()?, self.asker.as_ref().ok()?);
+        let own = artifact.path.file_name()?.to_string_lossy().into_owned();
+        let all: Vec<String> = std::iter::once(own).chain(asker.external().iter().cloned()).collect();
+        (all.len() > 1).then(|| (artifact.path.parent().unwrap_or(&artifact.path).to_owned(), all))
+    }
+
+    /// Writes a table of predictions: the test table's columns, and beside them what the model says.
+    ///
+    /// # Errors
+    /// The model's, the table's, the disk's.
+    pub fn predict(&mut self, source: &Source, shown: &str) -> Result<(PathBuf, TempDir), Problem> {
+        let folder = TempDir::with_prefix("mlgate-")
+            .map_err(|error| Problem::new(format!("no folder for the model's predictions: {error}")))?;
+        let path = folder.path().join("predictions.arrow");
+        let file = std::fs::File::create(&path)
+            .map_err(|error| Problem::new(format!("no file for the model's predictions: {error}")))?;
+        let asker = self.asker.as_mut().map_err(|problem| problem.clone())?;
+        let info = source.info();
+        // Labels have one name in all tables of predictions; here they are the target's.
+        let is_named = info.column(&self.names.label).is_some();
+        let target = self.target.clone().filter(|target| !is_named && info.column(target).is_some());
+        let label = target.as_ref().unwrap_or(&self.names.label);
+        let kind = info.column(label).map(|column| column.kind.clone());
+        let copied = target.as_deref().zip(Some(self.names.label.as_str()));
+        let positive = self.names.positive.clone();
+        let mut made = Made::new(file, shown.to_owned());
+        let columns: Vec<String> = info.columns.iter().map(|column| column.name.clone()).collect();
+        let features = asker.features();
+        let mut kept = Keep::new(info.rows, self.memory);
+        self.progress.expect(info.rows);
+        engine::batches(source, &columns, asker.rows(), |slice| {
+            let predicted = asker.predict(&slice.batch(&features)?)?;
+            let usual = super::answers::usual_positive(&predicted.classes).map(ToOwned::to_owned);
+            let class = positive.clone().or(usual).or_else(|| predicted.classes.first().cloned());
+            let score = self.names.score.as_deref().zip(class.as_deref()).or_else(|| {
+                // The only score there is.
+                (predicted.scores.len() == 1).then_some("score").zip(class.as_deref())
+            });
+            let is_boolean = kind == Some(Kind::Boolean);
+            let names = Written { label: copied, prediction: &self.names.prediction, score, is_boolean };
+            made.write(slice, &predicted, &names)?;
+            self.progress.add(slice.rows() as u64);
+            kept.add(predicted);
+            Ok(())
+        })?;
+        self.known = kept.all();
+        self.role = Role::Predictions;
+        if !made.finish()? {
+            return Err(Problem::new(format!("the {} table is empty", Role::Test)));
+        }
+        Ok((path, folder))
+    }
+
+    /// Answers every probe among the keys.
+    pub fn measure(&mut self, keys: &BTreeSet<Key>, sources: &BTreeMap<Role, Opened>) -> Measured {
+        let probes: Vec<(&Key, &Probe)> = keys
+            .iter()
+            .filter_map(|key| match &key.statistic {
+                Statistic::Probe(probe) => Some((key, probe)),
+                _ => None,
+            })
+            .collect();
+        let mut measured = Measured::new();
+        let changed: Vec<&Probe> =
+            probes.iter().map(|(_, probe)| *probe).filter(|probe| matches!(probe, Probe::Changed { .. })).collect();
+        let mut moved = compare::changed(self, &changed, sources);
+        for (key, probe) in probes {
+            let value = match probe {
+                Probe::Changed { .. } => moved
+                    .remove(probe)
+                    .unwrap_or_else(|| Err(Problem::new("it was not asked: this is a bug in mlgate")))
+                    .map(Value::Moves),
+                Probe::Recorded { tolerance } => record::recorded(self, tolerance.0, sources).map(Value::Moves),
+                Probe::Cases { path, tolerance } => record::cases(self, path, tolerance.0).map(Value::Moves),
+                Probe::Latency { rows, warmup, threads } => {
+                    let asked = [*rows as usize, *warmup as usize, *threads as usize];
+                    self.latency(asked, sources).map(|times| Value::Sorted(Arc::new(times)))
+                }
+                Probe::Memory => self.weigh(sources).map(Value::Count),
+                Probe::Served { rps, seconds } => self.serve(rps.0, seconds.0, sources).map(Value::Served),
+            };
+            measured.insert(key.clone(), value);
+        }
+        measured
+    }
+
+    /// Milliseconds of single predictions, ascending.
+    fn latency(
+        &mut self,
+        [rows, warmup, threads]: [usize; 3],
+        sources: &BTreeMap<Role, Opened>,
+    ) -> Result<Vec<f64>, Problem> {
+        let mut times: Vec<f64> = if let Some(artifact) = &self.artifact {
+            let asker = self.asker.as_ref().map_err(Clone::clone)?;
+            let batch = first_rows(self.source(sources)?, &asker.features(), rows)?;
+            let tensors = asker.tensors(&batch)?;
+            // A process of its own, with as many threads as are asked for.
+            let mut onnx = artifact.load(threads, self.workspace).map_err(single)??;
+            onnx.time(tensors, rows, warmup)?.into_iter().map(|nanoseconds| nanoseconds as f64 / 1e6).collect()
+        } else {
+            let bodies = self.bodies(rows, sources)?;
+            self.endpoint()?.time(&bodies, rows, warmup)?
+        };
+        times.sort_by(f64::total_cmp);
+        Ok(times)
+    }
+
+    /// Bytes by which a process grows that loads the model and predicts some rows.
+    fn weigh(&mut self, sources: &BTreeMap<Role, Opened>) -> Result<u64, Problem> {
+        let Some(artifact) = &self.artifact else {
+            return Err(Problem::new("an endpoint's memory is its server's to tell")
+                .hint("name the model's file: `model.artifact`"));
+        };
+        let asker = self.asker.as_ref().map_err(Clone::clone)?;
+        let batch = first_rows(self.source(sources)?, &asker.features(), WEIGHED)?;
+        let mut onnx = artifact.load(1, self.workspace).map_err(single)??;
+        asker.ask(&mut onnx, &batch)?;
+        match onnx.grown() {
+            0 => Err(Problem::new("this system does not say how much memory a process takes")
+                .hint("it is read from /proc/self/status, which Linux has")),
+            bytes => Ok(bytes),
+        }
+    }
+
+    fn serve(
+        &mut self,
+        rps: f64,
+        seconds: f64,
+        sources: &BTreeMap<Role, Opened>,
+    ) -> Result<super::probe::Served, Problem> {
+        let bodies = self.bodies(WEIGHED, sources)?;
+        let endpoint = self.endpoint()?;
+        self.progress.expect(1_000);
+        let told = std::cell::Cell::new(0);
+        endpoint.load(&bodies, rps, seconds, &|share| {
+            let now = (share * 1e3) as u64;
+            self.progress.add(now - told.replace(now));
+        })
+    }
+
+    /// Requests of one row each.
+    fn bodies(&self, rows: usize, sources: &BTreeMap<Role, Opened>) -> Result<Vec<Vec<u8>>, Problem> {
+        let endpoint = self.endpoint()?;
+        let protocol = &endpoint.address.protocol;
+        let source = self.source(sources)?;
+        let features = match (&self.asker, protocol.sees()) {
+            (_, Some(features)) => features,
+            (Ok(asker), None) => asker.features(),
+            (Err(problem), None) => return Err(problem.clone()),
+        };
+        let mut bodies = Vec::new();
+        let batch = first_rows(source, &features, rows)?;
+        for row in 0..batch.rows {
+            bodies.push(protocol.body(&compare::only(&batch, row))?);
+        }
+        if bodies.is_empty() { Err(Problem::new("there is no row to ask about")) } else { Ok(bodies) }
+    }
+
+    fn endpoint(&self) -> Result<&Endpoint, Problem> {
+        match &self.endpoint {
+            Some(endpoint) => endpoint.as_ref().map_err(Clone::clone),
+            None => Err(Problem::new("there is no endpoint").hint("set `model.endpoint`, or the input `endpoint`")),
+        }
+    }
+
+    fn source<'s>(&self, sources: &'s BTreeMap<Role, Opened>) -> Result<&'s Source, Problem> {
+        let found = sources.get(&self.role).and_then(Opened::table);
+        found.ok_or_else(|| Problem::new("there are no rows to ask the model about").hint(Role::Test.hint()))
+    }
+
+    /// Opens a table of its own: the cases.
+    fn open_table(&self, path: &str) -> Result<Source, Problem> {
+        let found = files::find(path, self.workspace).map_err(single)?;
+        let csv = (self.csv)(&found);
+        engine::open(found, csv)
+    }
+}
+
+/// Predictions of all rows, as long as there is room for them.
+struct Keep {
+    room: usize,
+    rows: usize,
+    all: Option<Predicted>,
+    is_full: bool,
+}
+
+impl Keep {
+    fn new(rows: u64, memory: usize) -> Self {
+        Self { room: memory / 4, rows: rows as usize, all: None, is_full: false }
+    }
+
+    fn add(&mut self, predicted: Predicted) {
+        let width = 8 * (1 + predicted.scores.len());
+        if self.is_full || self.rows.saturating_mul(width) > self.room {
+            self.is_full = true;
+            self.all = None;
+            return;
+        }
+        match &mut self.all {
+            Some(all) => all.append(predicted),
+            None => self.all = Some(predicted),
+        }
+    }
+
+    fn all(self) -> Option<Predicted> {
+        self.all
+    }
+}
+
+/// The columns of a table of predictions, or of the run, that no model is fed with.
+fn not_features(room: &Room<'_, '_>) -> Vec<String> {
+    let names = room.names;
+    let mut all: Vec<String> =
+        [Some(&names.label), Some(&names.prediction), names.score.as_ref(), names.weight.as_ref()]
+            .into_iter()
+            .chain([names.key.as_ref(), Some(&names.latency)])
+            .flatten()
+            .cloned()
+            .collect();
+    all.extend(room.target.into_iter().chain(room.timestamp).map(ToOwned::to_owned));
+    all.push("score".into());
+    let scored = room.tables.get(&Role::Predictions).and_then(|table| table.as_ref().ok());
+    let scored = scored.into_iter().flat_map(|table| &table.columns).map(|Column { name, .. }| name);
+    all.extend(scored.filter(|name| name.starts_with("score_")).cloned());
+    all
+}
+
+/// The first table that has the features, and which they are.
+fn tables_for<'t>(
+    tables: &[(Role, &'t TableInfo)],
+    plan: &RunPlan,
+    others: &[&str],
+) -> Option<(Role, &'t TableInfo, Vec<String>)> {
+    // A table of predictions rarely has them; the test table is whole.
+    let (role, table) = tables.iter().rev().find(|(role, table)| match &plan.features {
+        Some(named) => named.columns().iter().all(|column| table.column(column).is_some()),
+        None => *role == Role::Test || tables.len() == 1,
+    })?;
+    let features = match &plan.features {
+        Some(named) => named.columns().into_iter().cloned().collect(),
+        None => super::features::usual(table, others),
+    };
+    Some((*role, table, features))
+}
+
+/// The first rows of a table.
+fn first_rows(source: &Source, columns: &[String], rows: usize) -> Result<super::Batch, Problem> {
+    let mut found = None;
+    let ended = engine::batches(source, columns, rows.max(1), |slice| {
+        found = Some(slice.batch(columns)?);
+        Err(Problem::new("enough"))
+    });
+    match (found, ended) {
+        (Some(batch), _) => Ok(batch),
+        (None, Err(problem)) => Err(problem),
+        (None, Ok(())) => Err(Problem::new("there is no row to ask about")),
+    }
+}
+
+/// The problem of a path that only one entry names.
+fn single(failure: Failure) -> Problem {
+    let first = failure.problems.into_iter().next();
+    first.unwrap_or_else(|| Problem::new("a path may not be read"))
+}
+
+/// How the report names predictions that were made here.
+pub fn shown(artifact: Option<&str>, endpoint: Option<&str>, test: &str) -> String {
+    let model = artifact.or(endpoint).unwrap_or_default();
+    format!("{} of {}", code(model).trim_matches('`'), code(test).trim_matches('`'))
+}

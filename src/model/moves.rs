@@ -1,0 +1,170 @@
+//! Predictions beside other predictions of the same rows: how many differ, which, by how much.
+
+use super::answers::Predicted;
+use super::probe::Expect;
+use crate::limit::{Percent, share};
+use crate::problem::Problem;
+use crate::verdict::{Finding, Limit, Unit};
+use crate::words::{count, percent, rows};
+
+/// Rows that are named.
+const NAMED: usize = 10;
+/// Values that are shown, where values may be.
+const SHOWN: usize = 5;
+
+/// What came of comparing.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Moves {
+    pub rows: u64,
+    /// Rows in which something was changed at all.
+    pub changed: u64,
+    /// Rows whose prediction moved.
+    pub moved: u64,
+    /// Rows that break the rule.
+    pub broken: u64,
+    /// The largest move, infinite where a class became another or a number none.
+    pub largest: f64,
+    /// The first rows that break it, counted from 1.
+    pub first: Vec<u64>,
+    /// The same with what was changed and what came of it.
+    pub examples: Vec<String>,
+    /// Whether the model takes any of the columns that were changed.
+    pub is_seen: bool,
+}
+
+/// What a share of rows that kept a rule comes to: the finding of a check that holds it against `min_percent`.
+///
+/// `rule` ends the sentence that begins with how many rows broke it.
+pub fn finding(moves: &Moves, min_percent: Percent, rule: &str) -> Finding {
+    let kept = moves.rows - moves.broken;
+    let held = share(kept, moves.rows);
+    let passed = !min_percent.is_missed_by(kept, moves.rows);
+    let mut said = if moves.broken == 0 {
+        format!("{} of {} {rule}", count(0), rows(moves.rows))
+    } else {
+        let least =
+            if min_percent.0 < 100.0 { format!(", {} must not", percent(min_percent.0, &[])) } else { String::new() };
+        format!(
+            "{} of {} ({}) {rule}{least}",
+            count(moves.broken),
+            rows(moves.rows),
+            percent(share(moves.broken, moves.rows), &[100.0 - min_percent.0])
+        )
+    };
+    if !moves.first.is_empty() {
+        let first: Vec<String> = moves.first.iter().map(ToString::to_string).collect();
+        let more = if moves.broken > moves.first.len() as u64 { ", …" } else { "" };
+        let word = if moves.broken == 1 { "row" } else { "rows" };
+        said.push_str(&format!(": {word} {}{more}", first.join(", ")));
+    }
+    let mut finding = Finding::new(passed, said)
+        .held(held, Limit::min(min_percent.0), Unit::Percent)
+        .value("rows", moves.rows)
+        .value("changed_rows", moves.changed)
+        .value("moved_rows", moves.moved)
+        .value("broken_rows", moves.broken)
+        .value("first_rows", moves.first.clone());
+    if moves.largest.is_finite() {
+        finding = finding.value("largest_move", moves.largest);
+    }
+    finding.examples.clone_from(&moves.examples);
+    finding
+}
+
+/// What a row must not do.
+#[derive(Debug, Clone, Copy)]
+pub enum Rule<'a> {
+    /// Move by more than the tolerance.
+    Stay,
+    /// Move the wrong way by more than the tolerance; levels of the class.
+    Direction { expect: Expect, positive: Option<&'a str> },
+}
+
+impl Moves {
+    pub fn new(is_seen: bool) -> Self {
+        Self { is_seen, ..Self::default() }
+    }
+
+    /// Compares a batch, whose first row is `first` of the table, with what its changed versions gave.
+    ///
+    /// # Errors
+    /// Predictions that have no direction.
+    pub fn add(
+        &mut self,
+        before: &Predicted,
+        after: &[Predicted],
+        rule: Rule,
+        tolerance: f64,
+        first: u64,
+        done: &Done,
+    ) -> Result<(), Problem> {
+        let levels = match rule {
+            Rule::Stay => None,
+            Rule::Direction { expect, positive } => {
+                let after: Vec<Vec<f64>> = after.iter().map(|after| after.level(positive)).collect::<Result<_, _>>()?;
+                Some((expect, before.level(positive)?, after))
+            }
+        };
+        for row in 0..before.prediction.len() {
+            self.rows += 1;
+            let (mut worst, mut moved, mut broken, mut changed) = (0.0_f64, false, None, false);
+            for (at, after) in after.iter().enumerate() {
+                changed |= (done.is_changed)(row, at);
+                let (far, breaks) = match &levels {
+                    None => {
+                        let far = before.distance(row, after, row);
+                        (far, far > allowed(tolerance, size(before, row)))
+                    }
+                    Some((expect, before, after)) => directed(*expect, before[row], after[at][row], tolerance),
+                };
+                moved |= far > allowed(tolerance, size(before, row));
+                worst = worst.max(far);
+                if breaks {
+                    broken.get_or_insert(at);
+                }
+            }
+            self.changed += u64::from(changed);
+            self.moved += u64::from(moved);
+            self.largest = self.largest.max(worst);
+            if let Some(at) = broken {
+                self.broken += 1;
+                if self.first.len() < NAMED {
+                    self.first.push(first + row as u64 + 1);
+                }
+                if self.examples.len() < SHOWN {
+                    self.examples.push(format!("row {}: {}", first + row as u64 + 1, (done.said)(row, at)));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What was done to the rows of a batch: of a row and a change, whether anything was, and in words.
+pub struct Done<'a> {
+    pub is_changed: &'a dyn Fn(usize, usize) -> bool,
+    pub said: &'a dyn Fn(usize, usize) -> String,
+}
+
+/// Tolerances are absolute up to 1, and relative beyond: 32 bits hold seven digits, not seven decimals.
+fn allowed(tolerance: f64, size: f64) -> f64 {
+    tolerance * size.abs().max(1.0)
+}
+
+/// The size of what is predicted, where it is a number that may be large.
+fn size(predicted: &Predicted, row: usize) -> f64 {
+    match &predicted.prediction {
+        super::answers::Labels::Number(values) if predicted.scores.is_empty() && values[row].is_finite() => values[row],
+        _ => 1.0,
+    }
+}
+
+/// How far it went, and whether that was the wrong way. A level that is no number is wrong in any case.
+fn directed(expect: Expect, before: f64, after: f64, tolerance: f64) -> (f64, bool) {
+    let rise = after - before;
+    if rise.is_nan() {
+        return (f64::INFINITY, true);
+    }
+    let wrong = if expect == Expect::Increase { -rise } else { rise };
+    (rise.abs(), wrong > allowed(tolerance, before))
+}
