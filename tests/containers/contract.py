@@ -162,6 +162,19 @@ def a_gate_that_does_not_hold_exits_with_1_and_annotates(image):
 
 
 @proof
+def a_model_is_run_by_the_library_in_the_image(image):
+    data = HERE / "../../examples/credit-model/data"
+    with Job(image) as job:
+        for file in ("fair.onnx", "test.csv"):
+            shutil.copy(data / file, job.workspace / file)
+        gate = {"artifact": "fair.onnx", "test-data": "test.csv", "target-column": "risk"}
+        job.run(gate | {"min-accuracy": "0.7", "max-latency-p99-ms": "1000"}, exits=0)
+        report = json.loads((job.workspace / "mlgate-report/report.json").read_text())
+        equal([check["status"] for check in report["gates"][0]["checks"]], ["pass", "pass"])
+        equal(report["gates"][0]["checks"][0]["observed"], 0.7225)
+
+
+@proof
 def a_wrong_input_exits_with_2(image):
     for inputs in (GATE | {"min-rows": "many"}, GATE | {"min-rowss": "1"}, GATE | {"command": "chekc"}):
         with Job(image) as job:
