@@ -136,12 +136,16 @@ pub fn under(policy: Policy, base: Gate, head: Config) -> Config {
     }
     // What is measured, and against what, is part of a limit; where the tables are is the pull request's own.
     let judges = |gate: check::Gate| base.config.entries.iter().any(|entry| entry.check.gate == gate);
-    if judges(check::Gate::Data) {
+    // A model that is run is judged by the target too.
+    if judges(check::Gate::Data) || judges(check::Gate::Model) {
         let DataSection { target, timestamp, csv, .. } = base.config.data;
         (counts.data.target, counts.data.timestamp, counts.data.csv) = (target, timestamp, csv);
     }
     if judges(check::Gate::Model) {
-        let ModelSection { name, predictions, baseline, .. } = base.config.model;
+        let ModelSection { name, predictions, baseline, features, classes, outputs, .. } = base.config.model;
+        let own = &mut counts.model;
+        (own.features, own.classes) = (features.or(own.features.take()), classes.or(own.classes.take()));
+        own.outputs = outputs.or(own.outputs.take());
         let path = counts.model.predictions.and_then(|predictions| predictions.path);
         counts.model.predictions = match (predictions, path) {
             (Some(columns), path) => Some(PredictionsSection { path, ..columns }),

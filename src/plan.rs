@@ -1,9 +1,11 @@
 //! What the config means: every entry a check, every table a path, every problem listed.
 
+mod running;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate};
+pub use running::RunPlan;
 use serde_yaml::Value;
 
 use crate::check::{AnyCheck, Check, Gate, Part};
@@ -13,10 +15,9 @@ use crate::cli::{CheckArgs, FailOn, GateChoice, size};
 use crate::config::document::prefix;
 use crate::config::model::{BaselineSection, Missing, PredictionsSection};
 use crate::config::notify::When;
-use crate::config::running::{EndpointSection, Features, RunSection, is_runnable};
+use crate::config::running::{RunSection, is_runnable};
 use crate::config::{Config, Entry, ModelSection, NotifySection};
-use crate::limit::{Finite, Plain};
-use crate::model::features::Named;
+use crate::limit::Plain;
 use crate::predictions::Names;
 use crate::problem::{Problem, nearest};
 use crate::table::Role;
@@ -80,27 +81,6 @@ pub struct ModelPlan {
     pub baseline: Option<BaselineSection>,
     /// How the model is run, where anything asks for it.
     pub run: Option<RunPlan>,
-}
-
-/// A model that is run, and on what terms.
-#[derive(Debug, Clone, Default)]
-pub struct RunPlan {
-    /// The model's name, as servers may know it.
-    pub name: Option<String>,
-    /// Path of an ONNX file.
-    pub artifact: Option<String>,
-    pub endpoint: Option<EndpointSection>,
-    /// Whether its predictions of the test table stand in for recorded ones.
-    pub makes_predictions: bool,
-    pub features: Option<Named>,
-    pub classes: Option<Vec<String>>,
-    pub prediction_output: Option<String>,
-    pub scores_output: Option<String>,
-    pub batch_rows: Option<usize>,
-    /// Bytes of its process.
-    pub memory: u64,
-    /// For loading, and for each batch.
-    pub timeout: Duration,
 }
 
 pub struct PlannedEntry {
@@ -191,7 +171,7 @@ pub fn plan(config: Config, args: &CheckArgs, clock: i64) -> Result<Plan, Vec<Pr
     };
     let predicts = makes_predictions && asks(&[Part::Predictions, Part::Numbers, Part::Latencies]);
     if runs_model && runs(Gate::Model) && (predicts || asks(&[Part::Model, Part::Endpoint, Part::Latencies])) {
-        model.run = Some(run_plan(&config.model, &model, predicts));
+        model.run = Some(RunPlan::new(&config.model, &model, predicts));
         // The rows that the model is asked about, whichever gate runs.
         wanted.insert(Role::Test);
     }
@@ -337,26 +317,6 @@ fn model_plan(section: &ModelSection, predictions: PredictionsSection, problems:
         metrics: section.metrics.clone(),
         artifact: section.artifact.clone(),
         baseline: section.baseline.clone(),
-    }
-}
-
-fn run_plan(section: &ModelSection, model: &ModelPlan, makes_predictions: bool) -> RunPlan {
-    let run = section.run.clone().unwrap_or_default();
-    let outputs = section.outputs.clone().unwrap_or_default();
-    let Finite(memory) = run.memory_mb.unwrap_or(Finite(4_000.0));
-    let Finite(seconds) = run.timeout_seconds.unwrap_or(Finite(60.0));
-    RunPlan {
-        name: section.name.clone(),
-        artifact: model.artifact.clone().filter(|path| is_runnable(path)),
-        endpoint: section.endpoint.clone(),
-        makes_predictions,
-        features: section.features.clone().map(|Features(named)| named),
-        classes: section.classes.clone().map(|classes| classes.into_iter().map(|Plain(class)| class).collect()),
-        prediction_output: outputs.prediction,
-        scores_output: outputs.scores,
-        batch_rows: run.batch_rows.map(|rows| rows as usize),
-        memory: (memory * 1e6) as u64,
-        timeout: Duration::from_secs_f64(seconds),
     }
 }
 

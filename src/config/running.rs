@@ -10,6 +10,7 @@ use crate::limit::Finite;
 use crate::model::endpoint::protocol::{PLACE, Rows};
 use crate::model::features::Named;
 use crate::model::onnx;
+use crate::words::code;
 
 /// The features in the order of the model's input, or by its inputs' names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,6 +79,21 @@ pub enum ProtocolName {
     Json,
 }
 
+impl Features {
+    /// As it is said to people.
+    pub fn said(&self) -> String {
+        let all = |columns: &[String]| columns.iter().map(|column| code(column)).collect::<Vec<_>>().join(", ");
+        match &self.0 {
+            Named::All(columns) => all(columns),
+            Named::ByInput(inputs) => inputs
+                .iter()
+                .map(|(input, columns)| format!("{}: {}", code(input), all(columns)))
+                .collect::<Vec<_>>()
+                .join("; "),
+        }
+    }
+}
+
 impl EndpointSection {
     pub fn of(url: &str) -> Self {
         Self { url: Some(url.to_owned()), ..Self::default() }
@@ -115,10 +131,10 @@ impl EndpointSection {
         }
         let pointers = [&self.predictions, &self.scores].into_iter().flatten();
         for pointer in pointers.filter(|pointer| !pointer.is_empty() && !pointer.starts_with('/')) {
-            all.push(format!("{} is no JSON pointer: it begins with /", crate::words::code(pointer)));
+            all.push(format!("{} is no JSON pointer: it begins with /", code(pointer)));
         }
         if let Some(variable) = self.token_env.as_ref().filter(|name| !name.starts_with("MLGATE_")) {
-            let shown = crate::words::code(variable);
+            let shown = code(variable);
             all.push(format!("token_env {shown}: a config may name variables that begin with MLGATE_, and no others"));
         }
         if self.timeout_seconds.is_some_and(|Finite(seconds)| !is_time(seconds)) {
@@ -189,7 +205,7 @@ impl<'de> Deserialize<'de> for Features {
                 let mut columns: Vec<String> = Vec::new();
                 while let Some(column) = seq.next_element::<String>()? {
                     if columns.contains(&column) {
-                        return Err(A::Error::custom(format!("{} is named twice", crate::words::code(&column))));
+                        return Err(A::Error::custom(format!("{} is named twice", code(&column))));
                     }
                     columns.push(column);
                 }
@@ -204,7 +220,7 @@ impl<'de> Deserialize<'de> for Features {
                 let mut inputs = Vec::new();
                 while let Some((input, columns)) = map.next_entry::<String, Vec<String>>()? {
                     if columns.is_empty() {
-                        return Err(A::Error::custom(format!("{} takes no column", crate::words::code(&input))));
+                        return Err(A::Error::custom(format!("{} takes no column", code(&input))));
                     }
                     inputs.push((input, columns));
                 }

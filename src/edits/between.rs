@@ -8,8 +8,9 @@ use super::said::{rule, said};
 use super::{Edit, Kind, SEVERITY, WAIVER};
 use crate::check::{Gate, Looser};
 use crate::config::model::PredictionsSection;
+use crate::config::running::OutputsSection;
 use crate::config::{Config, Entry};
-use crate::limit::instant;
+use crate::limit::{Plain, instant};
 use crate::verdict::Severity;
 use crate::words::{self, code};
 
@@ -141,6 +142,16 @@ pub fn sections(base: &Config, head: &Config) -> Vec<Edit> {
         }
         Some(code(&baseline.said()))
     };
+    let classes = |config: &Config| {
+        let classes = config.model.classes.as_ref()?;
+        Some(classes.iter().map(|Plain(class)| code(class)).collect::<Vec<_>>().join(", "))
+    };
+    let outputs = |config: &Config| {
+        let OutputsSection { prediction, scores } = config.model.outputs.as_ref()?;
+        let parts = [("prediction", prediction), ("scores", scores)];
+        let said = parts.iter().filter_map(|(role, name)| Some(format!("{role} {}", code(name.as_ref()?))));
+        Some(said.collect::<Vec<_>>().join(", "))
+    };
     let both = |name: &'static str, of: &dyn Fn(&Config) -> Option<String>| (name, of(base), of(head));
     let all = [
         both("data.path", &|config| text(&config.data.path)),
@@ -153,6 +164,10 @@ pub fn sections(base: &Config, head: &Config) -> Vec<Edit> {
         both("columns of model.predictions", &names),
         both("model.metrics", &|config| text(&config.model.metrics)),
         both("model.artifact", &|config| text(&config.model.artifact)),
+        both("model.endpoint", &|config| text(&config.model.endpoint.as_ref()?.url)),
+        both("model.features", &|config| Some(config.model.features.as_ref()?.said())),
+        both("model.classes", &classes),
+        both("model.outputs", &outputs),
         both("model.baseline", &baseline),
     ];
     let edit = |(name, from, to): (&str, Option<String>, Option<String>)| Edit {
@@ -166,7 +181,9 @@ pub fn sections(base: &Config, head: &Config) -> Vec<Edit> {
     // A gate that the base does not have moves nothing.
     let judges = |name: &str| {
         let gate = if name.contains("data.") { Gate::Data } else { Gate::Model };
-        base.entries.iter().any(|entry| entry.check.gate == gate)
+        // A model that is run is judged by the test table and its label.
+        let is_of_both = ["data.test", "data.target"].contains(&name);
+        base.entries.iter().any(|entry| is_of_both || entry.check.gate == gate)
     };
     all.into_iter().filter(|(name, from, to)| from != to && judges(name)).map(edit).collect()
 }

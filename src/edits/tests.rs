@@ -118,6 +118,20 @@ fn goalposts_that_move_are_listed() {
             "`model.baseline` `mlflow:m@champion` → `out/weak.json`",
         ]
     );
+    let running = |rest: &str| {
+        gate(&format!("data: {{ test: t.csv }}\nmodel: {{ artifact: m.onnx, {rest}, checks: [roundtrip] }}"))
+    };
+    let edits =
+        compare(&running("features: [a, b], classes: [0, 1]"), &running("features: [b, a], outputs: { scores: p }"));
+    let said: Vec<String> = edits.iter().map(Edit::said).collect();
+    assert_eq!(
+        said,
+        [
+            "`model.features` `a`, `b` → `b`, `a`",
+            "`model.classes` `0`, `1` → none",
+            "`model.outputs` none → scores `p`",
+        ]
+    );
     let mut weak = data("duplicates");
     weak.fail_on = FailOn::Never;
     assert_eq!(compare(&data("duplicates"), &weak)[0].said(), "input `fail-on` fail → never");

@@ -3,6 +3,7 @@
 
 mod asker;
 mod compare;
+mod keep;
 mod record;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use asker::Asker;
+use keep::Keep;
 use tempfile::TempDir;
 
 use super::answers::Predicted;
@@ -321,37 +323,6 @@ impl<'a> Lab<'a> {
         let found = files::find(path, self.workspace).map_err(single)?;
         let csv = (self.csv)(&found);
         engine::open(found, csv)
-    }
-}
-
-/// Predictions of all rows, as long as there is room for them.
-struct Keep {
-    room: usize,
-    rows: usize,
-    all: Option<Predicted>,
-    is_full: bool,
-}
-
-impl Keep {
-    fn new(rows: u64, memory: usize) -> Self {
-        Self { room: memory / 4, rows: rows as usize, all: None, is_full: false }
-    }
-
-    fn add(&mut self, predicted: Predicted) {
-        let width = 8 * (1 + predicted.scores.len());
-        if self.is_full || self.rows.saturating_mul(width) > self.room {
-            self.is_full = true;
-            self.all = None;
-            return;
-        }
-        match &mut self.all {
-            Some(all) => all.append(predicted),
-            None => self.all = Some(predicted),
-        }
-    }
-
-    fn all(self) -> Option<Predicted> {
-        self.all
     }
 }
 

@@ -1,0 +1,52 @@
+//! On what terms a model is run.
+
+use std::time::Duration;
+
+use super::ModelPlan;
+use crate::config::ModelSection;
+use crate::config::running::{EndpointSection, Features, is_runnable};
+use crate::limit::{Finite, Plain};
+use crate::model::features::Named;
+
+/// A model that is run, and on what terms.
+#[derive(Debug, Clone, Default)]
+pub struct RunPlan {
+    /// The model's name, as servers may know it.
+    pub name: Option<String>,
+    /// Path of an ONNX file.
+    pub artifact: Option<String>,
+    pub endpoint: Option<EndpointSection>,
+    /// Whether its predictions of the test table stand in for recorded ones.
+    pub makes_predictions: bool,
+    pub features: Option<Named>,
+    pub classes: Option<Vec<String>>,
+    pub prediction_output: Option<String>,
+    pub scores_output: Option<String>,
+    pub batch_rows: Option<usize>,
+    /// Bytes of its process.
+    pub memory: u64,
+    /// For loading, and for each batch.
+    pub timeout: Duration,
+}
+
+impl RunPlan {
+    pub fn new(section: &ModelSection, model: &ModelPlan, makes_predictions: bool) -> Self {
+        let run = section.run.clone().unwrap_or_default();
+        let outputs = section.outputs.clone().unwrap_or_default();
+        let Finite(memory) = run.memory_mb.unwrap_or(Finite(4_000.0));
+        let Finite(seconds) = run.timeout_seconds.unwrap_or(Finite(60.0));
+        Self {
+            name: section.name.clone(),
+            artifact: model.artifact.clone().filter(|path| is_runnable(path)),
+            endpoint: section.endpoint.clone(),
+            makes_predictions,
+            features: section.features.clone().map(|Features(named)| named),
+            classes: section.classes.clone().map(|classes| classes.into_iter().map(|Plain(class)| class).collect()),
+            prediction_output: outputs.prediction,
+            scores_output: outputs.scores,
+            batch_rows: run.batch_rows.map(|rows| rows as usize),
+            memory: (memory * 1e6) as u64,
+            timeout: Duration::from_secs_f64(seconds),
+        }
+    }
+}
