@@ -314,7 +314,7 @@ def the_workflows_of_the_examples_do_what_they_say(world):
     holds(run.said, 'the data gate says blocked because of ["', "uploaded mlgate-report")
     assert "would start here" not in run.said, run.said
     run = world.run("pull_request", ROOT / "examples/credit-model/workflow.yml", world.pull_request).exits(0)
-    holds(run.said, "version 8, gated by report ", "uploaded mlgate-report")
+    holds(run.said, "version 8, gated by report ", "uploaded mlgate-report", "Passed: 12 checks")
 
 
 @proof
