@@ -106,6 +106,9 @@ pub struct Model {
     /// The artifact, as it was named.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub artifact: Option<String>,
+    /// The columns that it was given where it was run, in its order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub features: Vec<String>,
     /// The endpoint that was asked: scheme, host and port.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub endpoint: Option<String>,

@@ -29,7 +29,7 @@ pub fn open(plan: &Plan, args: &CheckArgs, workspace: &Workspace, context: &Cont
         version: plan.version.clone(),
         sha256: None,
         artifact: plan.artifact.clone(),
-        endpoint: None,
+        ..report::Model::default()
     };
     if let Some(path) = &plan.metrics {
         let real = workspace.resolve(path)?;

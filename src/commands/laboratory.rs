@@ -96,7 +96,11 @@ pub fn set_up<'a>(
         progress: setting.progress,
     })?;
     let folder = if run.makes_predictions { predict(&mut lab, setting, tables) } else { None };
-    candidate.runs = Some(lab.runs());
+    let runs = lab.runs();
+    if let Ok(runs) = &runs {
+        model.features.clone_from(&runs.sees);
+    }
+    candidate.runs = Some(runs);
     if let (Some((parent, names)), Some(shown)) = (lab.files(), &run.artifact) {
         candidate.size = Some(weigh::several(shown, &parent, &names).map(|(bytes, sha256)| {
             model.sha256 = Some(sha256);

@@ -95,6 +95,11 @@ impl Predicted {
         Self { prediction: self.prediction.part(first, rows), classes: Arc::clone(&self.classes), scores }
     }
 
+    /// The first row with a score that is no number.
+    pub fn first_nan(&self) -> Option<usize> {
+        (0..self.prediction.len()).find(|row| self.scores.iter().any(|scores| scores[*row].is_nan()))
+    }
+
     /// From the last row to the first.
     #[must_use]
     pub fn reversed(mut self) -> Self {

@@ -230,6 +230,13 @@ fn classes_and_outputs_can_be_named() {
 }
 
 #[test]
+fn a_score_that_is_nan_is_no_prediction_though_a_class_comes_along() {
+    // Logistic regression says the first class of rows whose score it does not know.
+    let ran = gate(&world(), "lr2_nozip.onnx", "two_missing.csv", "", "- metric: { name: accuracy, min: 0 }").exits(3);
+    ran.saying("is NaN").saying("does it take missing values?");
+}
+
+#[test]
 fn a_model_that_answers_by_chance_is_found() {
     let ran = gate(&world(), "hostile/dice.onnx", "three.parquet", "", "- invariance: { change: none }").exits(1);
     assert!(ran.says("of 200 rows (100 %) get another prediction when the model is asked twice"), "{ran:#?}");

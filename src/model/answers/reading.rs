@@ -225,8 +225,9 @@ fn classified(
     let Some(first) = orders.first() else { return Err(Problem::new("the model has no classes")) };
     let classes = match orders.iter().find(|classes| contradicted(classes).is_none()) {
         Some(classes) => classes,
-        // A threshold of its own is the model's good right, where there is no doubt about the names.
-        None if orders.len() == 1 && width == 2 && said.is_some() && names_all(first, said.as_ref()) => first,
+        // A threshold of its own is the model's good right, where there is no doubt about the names: then all rows that
+        // say otherwise say the same.
+        None if orders.len() == 1 && width == 2 && one_sided(rows.clone(), said.as_ref(), first) => first,
         None => {
             let (label, at) = contradicted(&first).unwrap_or_default();
             let said = format!(
@@ -246,9 +247,19 @@ fn classified(
     Ok(Predicted { prediction, classes: Arc::new(classes.clone()), scores })
 }
 
-/// Whether every label is one of the classes.
-fn names_all(classes: &[String], labels: Option<&Labels>) -> bool {
-    labels.is_some_and(|labels| (0..labels.len()).all(|row| classes.contains(&labels.name(row))))
+/// Whether the labels are those of two scores and some threshold.
+fn one_sided<'a>(rows: impl Iterator<Item = &'a [f64]>, labels: Option<&Labels>, classes: &[String]) -> bool {
+    let Some(labels) = labels else { return false };
+    // The smallest score of the second class that is called so, and the largest that is not.
+    let (mut called, mut not) = (f64::INFINITY, f64::NEG_INFINITY);
+    for (row, scores) in rows.enumerate() {
+        match labels.name(row) {
+            name if name == classes[1] => called = called.min(scores[1]),
+            name if name == classes[0] => not = not.max(scores[1]),
+            _ => return false,
+        }
+    }
+    called + LEAD >= not
 }
 
 /// One number a row: the positive class's score where there are classes, else the prediction itself.
@@ -389,6 +400,19 @@ mod tests {
         assert!(wrong(&outputs, &Known::default()).contains("where its score number 1 is the largest"));
         let hinted = Known { hints: vec![vec!["5".into(), "7".into()]], ..Known::default() };
         assert_eq!(*read(&outputs, 2, &hinted).unwrap().classes, ["5", "7"]);
+    }
+
+    #[test]
+    fn a_threshold_is_no_contradiction_and_swapped_scores_are() {
+        let known = Known { hints: vec![vec!["0".into(), "1".into()]], ..Known::default() };
+        let says = |labels: [i64; 2]| {
+            let labels = tensor("l", &[2], Data::Int64(labels.to_vec()));
+            read(&[labels, floats("p", &[2, 2], &[0.75, 0.25, 0.625, 0.375])], 2, &known)
+                .map_err(|problem| problem.message)
+        };
+        assert_eq!(says([0, 1]).unwrap().prediction, Labels::Integer(vec![0, 1]));
+        assert_eq!(says([1, 1]).unwrap().prediction, Labels::Integer(vec![1, 1]));
+        assert!(says([1, 0]).unwrap_err().contains("its scores are not those of `0`, `1`"));
     }
 
     #[test]

@@ -119,13 +119,19 @@ impl Asker {
     /// # Errors
     /// No answer, or one that says nothing.
     pub fn predict(&mut self, batch: &Batch) -> Result<Predicted, Problem> {
-        match &mut self.model {
-            Model::Onnx { onnx, feeds } => ask(onnx, feeds, batch, &self.known),
+        let predicted = match &mut self.model {
+            Model::Onnx { onnx, feeds } => ask(onnx, feeds, batch, &self.known)?,
             Model::Endpoint { endpoint, .. } => {
                 let outputs = endpoint.predict(batch)?;
-                answers::read(&outputs, batch.rows, &self.known)
+                answers::read(&outputs, batch.rows, &self.known)?
             }
+        };
+        // A class comes along all the same, and would be believed.
+        if let Some(row) = predicted.first_nan() {
+            let said = format!("the model's score of row {} is NaN", batch.first + row as u64 + 1);
+            return Err(Problem::new(said).hint("does it take missing values? fill them as they were for its training"));
         }
+        Ok(predicted)
     }
 }
 
