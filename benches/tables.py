@@ -36,13 +36,13 @@ def make_predictions(count, which=""):
     return make(f"predictions-{count}{which}", "predictions.py", count)
 
 
-def make(name, script, *arguments, options=()):
+def make(name, script, *arguments, options=(), venv="pandas"):
     table = HOME / "data" / f"{name}.parquet"
     if not table.is_file():
         note(f"making {table.name}")
         table.parent.mkdir(parents=True, exist_ok=True)
         part = table.with_suffix(".part")
-        command = [python("pandas"), BENCHES / script, *arguments, part, *options]
+        command = [python(venv), BENCHES / script, *arguments, part, *options]
         subprocess.run([str(part) for part in command], check=True)
         part.rename(table)
     return table

@@ -309,6 +309,9 @@ macro_rules! checks {
 pub fn some_columns(columns: Option<&[String]>) -> Result<(), String> {
     match columns {
         Some([]) => Err("`columns` is empty: leave it out for all columns".into()),
+        Some(columns) if columns.iter().enumerate().any(|(at, name)| columns[..at].contains(name)) => {
+            Err("`columns` names a column twice".into())
+        }
         _ => Ok(()),
     }
 }

@@ -154,6 +154,16 @@ impl Cells {
         }
     }
 
+    pub fn is_missing(&self, row: usize) -> bool {
+        match self {
+            Self::Float(values) => values[row].is_nan(),
+            Self::Integer(values) => values[row].is_none(),
+            Self::Text(values) => values[row].is_none(),
+            Self::Boolean(values) => values[row].is_none(),
+            Self::Other(_) => true,
+        }
+    }
+
     /// Whether both rows hold the same; missing equals missing.
     pub fn same(&self, row: usize, other: &Self, at: usize) -> bool {
         match (self, other) {

@@ -11,6 +11,7 @@ use serde_yaml::Value;
 use crate::check::{AnyCheck, Check, Gate, Part};
 use crate::checks;
 use crate::checks::data::{drift::Drift, target_drift::TargetDrift};
+use crate::checks::model::expected::Expected;
 use crate::cli::{CheckArgs, FailOn, GateChoice, size};
 use crate::config::document::prefix;
 use crate::config::model::{BaselineSection, Missing, PredictionsSection};
@@ -81,6 +82,15 @@ pub struct ModelPlan {
     pub baseline: Option<BaselineSection>,
     /// How the model is run, where anything asks for it.
     pub run: Option<RunPlan>,
+}
+
+impl Plan {
+    /// Tables that single entries name: of cases.
+    pub fn cases(&self) -> impl Iterator<Item = &str> {
+        let entries = self.entries.iter().map(|planned| &planned.entry);
+        let named = entries.filter(|entry| entry.check.id == Expected::ID);
+        named.filter_map(|entry| entry.settings.get("cases")?.as_str())
+    }
 }
 
 pub struct PlannedEntry {

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from . import drift, gate, model, overlap, short
+from . import drift, gate, model, overlap, running, short
 from programs import Rival
 
 
@@ -24,4 +24,7 @@ CASES = {
     "overlap": Case(overlap.overlap, overlap.tables, overlap.RIVALS, without_mlgate=True),
     "model": Case(model.model, model.table, model.RIVALS),
     "bootstrap": Case(model.bootstrap, model.paired_tables),
+    "score": Case(running.score, running.table, running.RIVALS),
+    "single": Case(running.single, running.table),
+    "load": Case(running.load, lambda _options: None),
 }

@@ -139,6 +139,9 @@ impl Run<'_> {
         let (run, target, timestamp) = (plan.model.run.clone(), plan.target.clone(), plan.timestamp.clone());
         let csv = laboratory::reader(plan.csv.clone());
         let mut lab = None;
+        for cases in plan.cases() {
+            workspace.resolve(cases)?;
+        }
         if let Some(run) = &run {
             let setting = laboratory::Setting {
                 run,

@@ -165,7 +165,12 @@ struct Door<'a> {
 
 impl<'a> Door<'a> {
     fn find(section: &'a EndpointSection, setting: &Setting<'a>) -> Result<Self, Failure> {
-        let url = http::address(section.url.as_deref().unwrap_or_default(), "the endpoint").map_err(Failure::usage)?;
+        let url = http::address(section.url.as_deref().unwrap_or_default(), "the endpoint");
+        let url = url.map_err(|problem| {
+            Failure::usage(
+                problem.hint("write it as https://staging.example.org/invocations, its token in `token_env`"),
+            )
+        })?;
         let credentials = match &section.token_env {
             Some(name) => Some(token(name, section, setting)?),
             None => None,

@@ -58,6 +58,10 @@ pub fn several(shown: &str, folder: &Path, names: &[String]) -> Weighed {
 }
 
 fn one(shown: &str, path: &Path) -> Weighed {
+    // What is no file may never end.
+    if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+        return Err(Problem::new(format!("the model {} is no file", code(shown))));
+    }
     let (bytes, sha256, head) = digest(path).map_err(|error| broken(shown, &error))?;
     if head.starts_with(POINTER) {
         let file = if path.ends_with(shown) { String::new() } else { format!(", its file {},", code(&name_of(path))) };

@@ -1,6 +1,7 @@
 //! A table in batches, in its own order: for models, which are asked about rows and not about columns.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread;
 
@@ -109,6 +110,8 @@ pub fn batches(
 pub struct Made {
     writer: Option<BatchedWriter<std::fs::File>>,
     file: Option<std::fs::File>,
+    /// Of the first batch; all others are held to it.
+    schema: Option<SchemaRef>,
     shown: String,
 }
 
@@ -121,11 +124,13 @@ pub struct Written<'a> {
     pub score: Option<(&'a str, &'a str)>,
     /// Whether labels are booleans, so that 0 and 1 are written as such.
     pub is_boolean: bool,
+    /// Whether labels are fractions, so that a whole number is written as one too.
+    pub is_fraction: bool,
 }
 
 impl Made {
     pub fn new(file: std::fs::File, shown: String) -> Self {
-        Self { writer: None, file: Some(file), shown }
+        Self { writer: None, file: Some(file), schema: None, shown }
     }
 
     /// Adds rows and what was predicted of them.
@@ -159,6 +164,11 @@ impl Made {
             let writer = IpcWriter::new(file).batched(frame.schema(), fields).map_err(|error| self.failed(&error))?;
             self.writer = Some(writer);
         }
+        let wanted = self.schema.get_or_insert_with(|| Arc::clone(frame.schema()));
+        // The writer would take the bytes of one type for those of another.
+        if **wanted != **frame.schema() {
+            return Err(other_answers(wanted, frame.schema(), slice.first));
+        }
         let Some(writer) = &mut self.writer else { return Ok(()) };
         frame.rechunk_mut();
         writer.write_batch(&frame).map_err(|error| failed(&self.shown, &error))
@@ -177,6 +187,20 @@ impl Made {
     fn failed(&self, error: &PolarsError) -> Problem {
         failed(&self.shown, error)
     }
+}
+
+/// What a model answers of these rows is something else than of those before.
+fn other_answers(wanted: &Schema, found: &Schema, first: u64) -> Problem {
+    let differs = found.iter().find(|(name, dtype)| wanted.get(name) != Some(dtype));
+    let said = match differs.map(|(name, dtype)| (name, dtype, wanted.get(name))) {
+        Some((name, dtype, Some(before))) => {
+            format!("{} is {} there and was {}", code(name), kind(dtype), kind(before))
+        }
+        Some((name, ..)) => format!("{} is new there", code(name)),
+        None => "something is gone there".to_owned(),
+    };
+    Problem::new(format!("the model answers something else from row {} on: {said}", first + 1))
+        .hint("a model that is judged gives one kind of answer: the same classes, and numbers of one type")
 }
 
 /// Without what is nested, which no check of predictions looks at, and with categories as texts.
@@ -200,6 +224,9 @@ fn series(predicted: &Predicted, names: &Written) -> Result<Vec<Series>, Problem
         Labels::Number(values) => Series::new(name, values),
         Labels::Integer(values) if is_binary(values) => {
             Series::new(name, values.iter().map(|value| *value == 1).collect::<Vec<bool>>())
+        }
+        Labels::Integer(values) if names.is_fraction => {
+            Series::new(name, values.iter().map(|value| *value as f64).collect::<Vec<f64>>())
         }
         Labels::Integer(values) => Series::new(name, values),
         Labels::Text(values) => Series::new(name, values),

@@ -131,14 +131,12 @@ impl Predicted {
     pub fn distance(&self, row: usize, other: &Self, at: usize) -> f64 {
         let far = |a: f64, b: f64| {
             let apart = (a - b).abs();
-            if apart.is_nan() && a != b {
-                f64::INFINITY
-            } else if a == b {
-                0.0
-            } else {
-                apart
-            }
+            // Nothing that is infinite or no number is near anything.
+            if apart.is_finite() { apart } else { f64::INFINITY }
         };
+        if self.scores.len() != other.scores.len() {
+            return f64::INFINITY;
+        }
         if !self.scores.is_empty() {
             let pairs = self.scores.iter().zip(&other.scores);
             return pairs.map(|(mine, theirs)| far(mine[row], theirs[at])).fold(0.0, f64::max);
@@ -211,7 +209,7 @@ mod tests {
         let number =
             |value: f64| Predicted { prediction: Labels::Number(vec![value]), classes: Arc::default(), scores: vec![] };
         assert_eq!(number(f64::NAN).distance(0, &number(f64::NAN), 0), f64::INFINITY);
-        assert_eq!(number(f64::INFINITY).distance(0, &number(f64::INFINITY), 0), 0.0);
+        assert_eq!(number(f64::INFINITY).distance(0, &number(f64::INFINITY), 0), f64::INFINITY);
         assert_eq!(number(1.0).distance(0, &number(1.5), 0), 0.5);
     }
 }

@@ -38,6 +38,13 @@ impl Address {
         http::client(&self.url, self.credentials.is_some(), patience, self.is_proxied).await
     }
 
+    fn hide(&self, text: &str) -> String {
+        match &self.credentials {
+            Some(credentials) => text.replace(&credentials.secret, "***"),
+            None => text.to_owned(),
+        }
+    }
+
     fn post(&self, client: &Client, body: Vec<u8>) -> reqwest::RequestBuilder {
         client.post(self.protocol.url(&self.url)).header(CONTENT_TYPE, "application/json").body(body)
     }
@@ -47,6 +54,7 @@ impl Address {
 pub struct Credentials {
     pub header: HeaderName,
     pub value: HeaderValue,
+    secret: String,
 }
 
 impl std::fmt::Debug for Credentials {
@@ -69,7 +77,7 @@ impl Credentials {
         let mut value =
             HeaderValue::from_str(&said).map_err(|_| Problem::new("the endpoint's token holds what no header can"))?;
         value.set_sensitive(true);
-        Ok(Self { header, value })
+        Ok(Self { header, value, secret: secret.to_owned() })
     }
 }
 
@@ -156,7 +164,12 @@ impl Endpoint {
 
     fn about(&self, problem: Problem) -> Problem {
         let shown = code(&http::shown(&self.address.url));
-        Problem { message: format!("the endpoint {shown} {}", problem.message), ..problem }
+        self.hide(Problem { message: format!("the endpoint {shown} {}", problem.message), ..problem })
+    }
+
+    /// The problem without our token, which a server may say back.
+    pub fn hide(&self, problem: Problem) -> Problem {
+        Problem { message: self.address.hide(&problem.message), ..problem }
     }
 }
 

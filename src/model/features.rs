@@ -49,11 +49,17 @@ pub fn usual(table: &TableInfo, others: &[&str]) -> Vec<String> {
     table.columns.iter().map(|column| &column.name).filter(is_feature).cloned().collect()
 }
 
-/// Finds a column for every input: by the input's own name, or for one tensor of many columns in the table's order.
+/// Finds a column for every input; `others` are columns that are no features, `answers` those of them that none may be: by the input's own name, or for one tensor of many columns in the table's order.
 ///
 /// # Errors
 /// An input that mlgate cannot feed, columns that are not there, another number of columns than the tensor has.
-pub fn feeds(inputs: &[Port], table: &TableInfo, named: Option<&Named>, others: &[&str]) -> Result<Feeds, Problem> {
+pub fn feeds(
+    inputs: &[Port],
+    table: &TableInfo,
+    named: Option<&Named>,
+    others: &[&str],
+    answers: &[&str],
+) -> Result<Feeds, Problem> {
     if inputs.is_empty() {
         return Err(Problem::new("the model takes no input"));
     }
@@ -111,6 +117,10 @@ pub fn feeds(inputs: &[Port], table: &TableInfo, named: Option<&Named>, others: 
             return Err(
                 Problem::new(said).hint("name the features in the order they were trained in: `model.features`")
             );
+        }
+        if let Some(answer) = columns.iter().find(|column| answers.contains(&column.as_str())) {
+            let said = format!("the model is given {}, which is what it is to predict", code(answer));
+            return Err(Problem::new(said).hint("no model is judged by an answer that it was told"));
         }
         feeds.push(Feed { input: input.name.clone(), element, columns, is_flat: is_flat(input) });
     }
@@ -247,7 +257,7 @@ mod tests {
     }
 
     fn columns(inputs: &[Port], names: &[&str], named: Option<&Named>) -> Result<Vec<Vec<String>>, String> {
-        let found = feeds(inputs, &table(names), named, &["label", "key"]);
+        let found = feeds(inputs, &table(names), named, &["label", "key"], &["label"]);
         found.map(|found| found.feeds.into_iter().map(|feed| feed.columns).collect()).map_err(|problem| problem.message)
     }
 
@@ -270,6 +280,13 @@ mod tests {
         assert!(columns(&converted, &["income [EUR]", "income (EUR)"], None).is_err());
         let wrong = columns(&inputs, &["age", "x"], None).unwrap_err();
         assert_eq!(wrong, "the model takes `job`, and the table has no such column");
+    }
+
+    #[test]
+    fn no_model_is_told_the_answer() {
+        let told = [port("age", Element::Float32, &[-1, 1]), port("label", Element::Float32, &[-1, 1])];
+        let wrong = columns(&told, &["age", "label"], None).unwrap_err();
+        assert_eq!(wrong, "the model is given `label`, which is what it is to predict");
     }
 
     #[test]

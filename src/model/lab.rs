@@ -80,6 +80,8 @@ impl<'a> Lab<'a> {
     pub fn open(room: Room<'a, '_>) -> Result<Self, Failure> {
         let others = not_features(&room);
         let others: Vec<&str> = others.iter().map(String::as_str).collect();
+        let answer = room.target.filter(|_| !room.plan.names_label).unwrap_or(&room.names.label);
+        let answers = [answer, &room.names.prediction];
         let tables: Vec<(Role, &TableInfo)> = [Role::Predictions, Role::Test]
             .into_iter()
             .filter_map(|role| Some((role, room.tables.get(&role)?.as_ref().ok()?)))
@@ -106,7 +108,7 @@ impl<'a> Lab<'a> {
                 Err(problem) => Err(problem),
                 Ok(_) if tables.is_empty() => Err(none),
                 Ok(onnx) => {
-                    let found = Asker::onnx(onnx, &tables, room.plan, &others, room.names);
+                    let found = Asker::onnx(onnx, &tables, room.plan, (&others, &answers), room.names);
                     found.map(|(found, asker)| {
                         role = found;
                         asker
@@ -125,7 +127,7 @@ impl<'a> Lab<'a> {
         Ok(Self {
             workspace: room.workspace,
             names: room.names.clone(),
-            target: room.target.map(ToOwned::to_owned),
+            target: room.target.filter(|_| !room.plan.names_label).map(ToOwned::to_owned),
             csv: room.csv,
             artifact: room.artifact,
             asker,
@@ -143,7 +145,7 @@ impl<'a> Lab<'a> {
     /// Why it does not run.
     pub fn runs(&self) -> Result<Runs, Problem> {
         let asker = self.asker.as_ref().map_err(Clone::clone)?;
-        Ok(Runs { role: self.role, sees: asker.sees(), is_endpoint: asker.is_endpoint() })
+        Ok(Runs { role: self.role, sees: asker.features(), is_endpoint: asker.is_endpoint() })
     }
 
     /// The model's files, where it is more than one: its folder, and their names in it.
@@ -159,16 +161,19 @@ impl<'a> Lab<'a> {
     /// # Errors
     /// The model's, the table's, the disk's.
     pub fn predict(&mut self, source: &Source, shown: &str) -> Result<(PathBuf, TempDir), Problem> {
-        let folder = TempDir::with_prefix("mlgate-")
+        // It holds the test table, which is not for every user of the machine.
+        let folder = tempfile::Builder::new()
+            .prefix("mlgate-")
+            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700))
+            .tempdir()
             .map_err(|error| Problem::new(format!("no folder for the model's predictions: {error}")))?;
         let path = folder.path().join("predictions.arrow");
         let file = std::fs::File::create(&path)
             .map_err(|error| Problem::new(format!("no file for the model's predictions: {error}")))?;
         let asker = self.asker.as_mut().map_err(|problem| problem.clone())?;
         let info = source.info();
-        // Labels have one name in all tables of predictions; here they are the target's.
-        let is_named = info.column(&self.names.label).is_some();
-        let target = self.target.clone().filter(|target| !is_named && info.column(target).is_some());
+        // Labels have one name in all tables of predictions; here they are the target's, unless the config says otherwise.
+        let target = self.target.clone().filter(|target| info.column(target).is_some());
         let label = target.as_ref().unwrap_or(&self.names.label);
         let kind = info.column(label).map(|column| column.kind.clone());
         let copied = target.as_deref().zip(Some(self.names.label.as_str()));
@@ -187,7 +192,8 @@ impl<'a> Lab<'a> {
                 (predicted.scores.len() == 1).then_some("score").zip(class.as_deref())
             });
             let is_boolean = kind == Some(Kind::Boolean);
-            let names = Written { label: copied, prediction: &self.names.prediction, score, is_boolean };
+            let is_fraction = matches!(kind, Some(Kind::Float | Kind::Number));
+            let names = Written { label: copied, prediction: &self.names.prediction, score, is_boolean, is_fraction };
             made.write(slice, &predicted, &names)?;
             self.progress.add(slice.rows() as u64);
             kept.add(predicted);
@@ -246,6 +252,8 @@ impl<'a> Lab<'a> {
             let tensors = asker.tensors(&batch)?;
             // A process of its own, with as many threads as are asked for.
             let mut onnx = artifact.load(threads, self.workspace).map_err(single)??;
+            // What cannot be read, or is no prediction, has no latency.
+            asker.ask(&mut onnx, &batch)?;
             onnx.time(tensors, rows, warmup)?.into_iter().map(|nanoseconds| nanoseconds as f64 / 1e6).collect()
         } else {
             let bodies = self.bodies(rows, sources)?;

@@ -18,7 +18,7 @@ pub struct Moves {
     pub rows: u64,
     /// Rows in which something was changed at all.
     pub changed: u64,
-    /// Rows whose prediction moved.
+    /// Rows whose prediction moved; where a direction is expected, that way.
     pub moved: u64,
     /// Rows that break the rule.
     pub broken: u64,
@@ -30,6 +30,8 @@ pub struct Moves {
     pub examples: Vec<String>,
     /// Whether the model takes any of the columns that were changed.
     pub is_seen: bool,
+    /// Whether the classes that were recorded are those of another threshold than the model's own.
+    pub has_other_threshold: bool,
 }
 
 /// What a share of rows that kept a rule comes to: the finding of a check that holds it against `min_percent`.
@@ -85,6 +87,23 @@ impl Moves {
         Self { is_seen, ..Self::default() }
     }
 
+    /// Breaks the rule in these rows too, counted from 1.
+    pub fn break_rows(&mut self, rows: &[u64], why: &str) {
+        self.broken += rows.len() as u64;
+        self.moved += rows.len() as u64;
+        self.first.extend(rows.iter().take(NAMED));
+        self.first.sort_unstable();
+        self.first.truncate(NAMED);
+        self.examples.extend(rows.iter().take(SHOWN).map(|row| format!("row {row}: {why}")));
+        self.examples.truncate(SHOWN);
+    }
+
+    /// Rows whose changes the model is not given: it would say the same of them.
+    pub fn add_unseen(&mut self, rows: u64) {
+        self.rows += rows;
+        self.changed += rows;
+    }
+
     /// Compares a batch, whose first row is `first` of the table, with what its changed versions gave.
     ///
     /// # Errors
@@ -110,14 +129,15 @@ impl Moves {
             let (mut worst, mut moved, mut broken, mut changed) = (0.0_f64, false, None, false);
             for (at, after) in after.iter().enumerate() {
                 changed |= (done.is_changed)(row, at);
-                let (far, breaks) = match &levels {
+                let (far, breaks, moves) = match &levels {
                     None => {
                         let far = before.distance(row, after, row);
-                        (far, far > allowed(tolerance, size(before, row)))
+                        let moves = far > allowed(tolerance, size(before, row));
+                        (far, moves, moves)
                     }
                     Some((expect, before, after)) => directed(*expect, before[row], after[at][row], tolerance),
                 };
-                moved |= far > allowed(tolerance, size(before, row));
+                moved |= moves;
                 worst = worst.max(far);
                 if breaks {
                     broken.get_or_insert(at);
@@ -159,12 +179,34 @@ fn size(predicted: &Predicted, row: usize) -> f64 {
     }
 }
 
-/// How far it went, and whether that was the wrong way. A level that is no number is wrong in any case.
-fn directed(expect: Expect, before: f64, after: f64, tolerance: f64) -> (f64, bool) {
+/// How far it went, whether that was the wrong way, and whether the right one. A level that is no number is wrong in any
+/// case.
+fn directed(expect: Expect, before: f64, after: f64, tolerance: f64) -> (f64, bool, bool) {
     let rise = after - before;
-    if rise.is_nan() {
-        return (f64::INFINITY, true);
+    if !rise.is_finite() {
+        return (f64::INFINITY, true, false);
     }
-    let wrong = if expect == Expect::Increase { -rise } else { rise };
-    (rise.abs(), wrong > allowed(tolerance, before))
+    let right = if expect == Expect::Increase { rise } else { -rise };
+    let allowed = allowed(tolerance, before);
+    (rise.abs(), -right > allowed, right > allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_move_the_right_way_is_one() {
+        assert_eq!(directed(Expect::Increase, 1.0, 2.0, 0.0), (1.0, false, true));
+        assert_eq!(directed(Expect::Increase, 2.0, 1.0, 0.0), (1.0, true, false));
+        assert_eq!(directed(Expect::Decrease, 2.0, 1.0, 0.0), (1.0, false, true));
+        assert_eq!(directed(Expect::Decrease, 1.0, 1.5, 1.0), (0.5, false, false));
+        assert!(directed(Expect::Increase, 1.0, f64::NAN, 1.0).1);
+    }
+
+    #[test]
+    fn tolerances_are_relative_beyond_one() {
+        assert!((allowed(1e-6, 0.5) - 1e-6).abs() < 1e-18);
+        assert!((allowed(1e-6, -2e5) - 0.2).abs() < 1e-9);
+    }
 }

@@ -16,6 +16,8 @@ pub struct RunPlan {
     /// Path of an ONNX file.
     pub artifact: Option<String>,
     pub endpoint: Option<EndpointSection>,
+    /// Whether the config names the label's column, which then is not the target.
+    pub names_label: bool,
     /// Whether its predictions of the test table stand in for recorded ones.
     pub makes_predictions: bool,
     pub features: Option<Named>,
@@ -39,6 +41,7 @@ impl RunPlan {
             name: section.name.clone(),
             artifact: model.artifact.clone().filter(|path| is_runnable(path)),
             endpoint: section.endpoint.clone(),
+            names_label: section.predictions.as_ref().is_some_and(|predictions| predictions.label.is_some()),
             makes_predictions,
             features: section.features.clone().map(|Features(named)| named),
             classes: section.classes.clone().map(|classes| classes.into_iter().map(|Plain(class)| class).collect()),

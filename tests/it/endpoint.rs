@@ -456,3 +456,64 @@ fn an_artifact_and_an_endpoint_are_asked_each_for_its_own() {
     assert_eq!(world.check(&[]).exits(0).statuses(), "pass pass");
     assert_eq!(served.requests().len(), 26);
 }
+
+#[test]
+fn answers_that_change_their_type_on_the_way_are_refused() {
+    let count = AtomicUsize::new(0);
+    // Whole numbers first, fractions and texts later.
+    let served = Served::start(move |request| {
+        let value = ["7", "0.75", "\"7\""][count.fetch_add(1, Ordering::SeqCst).min(2)];
+        let all = vec![value; request.rows()];
+        Answer::json(&format!(r#"{{"predictions": [{}]}}"#, all.join(", ")))
+    });
+    let world = World::new();
+    let rows: String = (0..40).map(|row| format!("{row},{}\n", row % 3)).collect();
+    world.write("test.csv", format!("age,label\n{rows}"));
+    world.write("more.yml", "model: { run: { batch_rows: 15 } }");
+    config(&world, &served.url(), RMSE);
+    let ran = world.check(&["--config", "mlgate.yml\nmore.yml"]).exits(3);
+    ran.saying("the model answers something else from row 16 on: `prediction` is float there and was integer");
+}
+
+#[test]
+fn whole_numbers_among_fractions_are_numbers() {
+    // JavaScript writes 7.0 as 7.
+    let served = Served::start(|request| {
+        Answer::json(&format!(r#"{{"predictions": [{}]}}"#, vec!["1"; request.rows()].join(", ")))
+    });
+    let world = world();
+    world.write("test.csv", "age,label\n1,1.0\n2,1.0\n3,1.5\n");
+    config(&world, &served.url(), "- metric: { name: mae, max: 0.17 }\n- prediction_range: { min: 1, max: 1 }");
+    world.check(&[]).exits(0);
+}
+
+#[test]
+fn more_scores_than_before_are_refused() {
+    let count = AtomicUsize::new(0);
+    let served = Served::start(move |request| {
+        let row = ["[0.5, 0.5]", "[0.25, 0.25, 0.5]"][count.fetch_add(1, Ordering::SeqCst).min(1)];
+        Answer::json(&format!(r#"{{"predictions": [{}]}}"#, vec![row; request.rows()].join(", ")))
+    });
+    let world = World::new();
+    world.write("test.csv", "age,label\n1,0\n2,1\n3,1\n4,0\n").write("more.yml", "model: { run: { batch_rows: 2 } }");
+    config(&world, &served.url(), "- metric: { name: accuracy, min: 0 }");
+    world
+        .check(&["--config", "mlgate.yml\nmore.yml"])
+        .exits(3)
+        .saying("answers something else from row 3 on: `score_2` is new there");
+}
+
+#[test]
+fn a_token_that_a_server_says_back_is_in_no_report() {
+    let world = world().variable("MLGATE_MODEL_TOKEN", "s3cret-token");
+    let served = Served::start(|request| {
+        let token = request.head.lines().find_map(|line| line.strip_prefix("authorization: ")).unwrap_or_default();
+        Answer::of("401 No", "text/plain", &format!("denied: {token}"))
+    });
+    config(&world, &format!("{{ url: '{}', token_env: MLGATE_MODEL_TOKEN }}", served.url()), RMSE);
+    let ran = world.check(&["--endpoint", &served.url()]).exits(3).saying("denied: Bearer ***");
+    for file in ["report.json", "report.md", "junit.xml", "results.sarif"] {
+        assert!(!world.read(&format!("mlgate-report/{file}")).contains("s3cret"), "{file}");
+    }
+    assert!(!ran.stdout.contains("s3cret"));
+}

@@ -369,3 +369,107 @@ fn a_model_of_another_kind_is_not_run() {
     world.write("mlgate.yml", text);
     world.check(&[]).exits(2).saying("there is no model that can be run");
 }
+
+/// The first 50 rows of a table with text labels, as columns and rows.
+fn two_text() -> (Vec<String>, Vec<String>) {
+    let text = fs::read_to_string(data("onnx/two_text.csv")).unwrap();
+    let mut lines = text.lines().map(ToOwned::to_owned);
+    let head = lines.next().unwrap().split(',').map(ToOwned::to_owned).collect();
+    (head, lines.take(50).collect())
+}
+
+#[test]
+fn the_target_is_the_label_whatever_else_is_called_so() {
+    let world = world();
+    let (head, rows) = two_text();
+    let at = head.iter().position(|name| name == "label").unwrap();
+    let head = head.join(",").replace("label", "risk");
+    // A column of that name that says what the model says would make it perfect.
+    let rows: String = rows.iter().map(|row| format!("{row},{}\n", row.split(',').nth(at).unwrap())).collect();
+    world.write("honest.csv", format!("{head},copy\n{rows}"));
+    let observed = |table: &str| {
+        let text = format!(
+            "data: {{ test: {table}, target: risk }}\nmodel:\n  artifact: {}\n  {FEATURES}\n  checks: [{{ metric: {{ name: accuracy, min: 0 }} }}]\n",
+            data("onnx/lgbm2_text.onnx")
+        );
+        world.write("mlgate.yml", text);
+        world.check(&[]).exits(0).verdicts()[0]["observed"].clone()
+    };
+    let honest = observed("honest.csv");
+    world.write("liar.csv", world.read("honest.csv").replacen("copy", "label", 1).replace(",good\n", ",bad\n"));
+    assert_eq!(observed("liar.csv"), honest);
+}
+
+#[test]
+fn no_model_is_told_what_it_is_to_predict() {
+    let world = world();
+    let text = format!(
+        "data: {{ test: {}, target: f0 }}\nmodel:\n  artifact: {}\n  checks: [{{ metric: {{ name: rmse, max: 9999 }} }}]\n",
+        data("onnx/three.parquet"),
+        data("onnx/frame_lr3.onnx")
+    );
+    world.write("mlgate.yml", text);
+    world.check(&[]).exits(3).saying("the model is given `f0`, which is what it is to predict");
+}
+
+#[test]
+fn recorded_classes_that_no_threshold_explains_are_another_models() {
+    let world = world();
+    let config = format!(
+        "model:\n  artifact: {}\n  {FEATURES}\n  predictions: {{ path: recorded.csv, positive: good }}\n  checks: [roundtrip]\n",
+        data("onnx/lgbm2_text.onnx")
+    );
+    world.write("mlgate.yml", config);
+    recorded(&world, |_, score| score);
+    // The label as if it had been predicted, beside the model's true scores.
+    let text = world.read("recorded.csv");
+    let (head, rows) = text.split_once('\n').unwrap();
+    let names: Vec<&str> = head.split(',').collect();
+    let place = |name: &str| names.iter().position(|own| *own == name).unwrap();
+    let edit = |of: &dyn Fn(&[&str]) -> String| -> String {
+        let row = |row: &str| {
+            let mut cells: Vec<&str> = row.split(',').collect();
+            let prediction = of(&cells);
+            cells[place("prediction")] = &prediction;
+            format!("{}\n", cells.join(","))
+        };
+        format!("{head}\n{}", rows.lines().map(row).collect::<String>())
+    };
+    let turned = edit(&|cells| if cells[place("prediction")] == "good" { "bad".into() } else { "good".into() });
+    world.write("recorded.csv", turned);
+    world.check(&[]).exits(1).saying("are predicted otherwise than recorded");
+    let strict = edit(&|cells| {
+        if cells[place("score_good")].parse::<f64>().unwrap() > 0.9 { "good".into() } else { "bad".into() }
+    });
+    world.write("recorded.csv", strict);
+    world.check(&[]).exits(0).saying("another threshold");
+    let flipped =
+        edit(&|cells| if cells[place("id")].bytes().last().unwrap() % 2 == 0 { "good".into() } else { "bad".into() });
+    world.write("recorded.csv", flipped);
+    world.check(&[]).exits(1).saying("are predicted otherwise than recorded");
+}
+
+#[test]
+fn a_row_that_stands_twice_hides_no_other() {
+    let world = world();
+    let folder = root().join("examples/credit-model/data");
+    world.copy(folder.join("fair.onnx"), "fair.onnx").copy(folder.join("recorded.csv"), "recorded.csv");
+    let test = fs::read_to_string(folder.join("test.csv")).unwrap();
+    let mut lines: Vec<&str> = test.lines().collect();
+    let last = lines.len() - 1;
+    lines[last] = lines[1];
+    world.write("test.csv", lines.join("\n"));
+    let text = "data: { test: test.csv, target: risk }\nmodel:\n  artifact: fair.onnx\n  predictions: { path: recorded.csv, positive: 1, key: key }\n  checks: [roundtrip]\n";
+    world.write("mlgate.yml", text);
+    world.check(&[]).exits(3).saying("an earlier row has the key of row 400");
+}
+
+#[test]
+fn cases_outside_the_workspace_end_an_action_with_2() {
+    let world = crate::action::runner(&[("config", "mlgate.yml")]).variable("ORT_DYLIB_PATH", library());
+    world.copy(data("onnx/three.parquet"), "workspace/three.parquet").copy(data("onnx/lr3.onnx"), "workspace/lr3.onnx");
+    world.write("outside.csv", "f0,expected\n1,1\n");
+    let config = "data: { test: three.parquet, target: label }\nmodel:\n  artifact: lr3.onnx\n  checks:\n    - expected: { cases: ../outside.csv }\n";
+    world.write("workspace/mlgate.yml", config);
+    crate::action::act(&world).exits(2).saying("outside.csv");
+}

@@ -77,7 +77,7 @@ fn predict(case: &Value) -> Result<Predicted, String> {
         // The names alone must do.
         _ => None,
     };
-    let feeds = feeds(&onnx.inputs, source.info(), named.as_ref(), &["label"]).map_err(said)?;
+    let feeds = feeds(&onnx.inputs, source.info(), named.as_ref(), &["label"], &["label"]).map_err(said)?;
     let is_binary = case["classes"].as_array().is_some_and(|classes| classes.len() == 2);
     let is_lone = ["complement", "sigmoid"].iter().any(|lone| case["apply"] == **lone);
     let known = Known {

@@ -94,7 +94,7 @@ impl Check for Directional {
             finding.outcome = Outcome::Fail;
             let why = if is_seen { "" } else { ": the model is not given it" };
             finding.message = format!("no prediction {verb} {what}, and at least one should{why}");
-            finding.limits.iter_mut().for_each(|held| held.breached = true);
+            finding.limits.iter_mut().for_each(|held| (held.observed, held.breached) = (0.0, true));
         }
         Ok(finding)
     }

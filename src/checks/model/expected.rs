@@ -49,9 +49,10 @@ impl Check for Expected {
     }
 
     fn judge(&self, moves: Moves) -> Result<Finding, Problem> {
-        let finding = moves::finding(&moves, default_percent(), "is not answered as expected");
-        let one = |message: String| message.replacen(" rows", " cases", 1).replacen(" row ", " case ", 1);
-        Ok(Finding { message: one(finding.message.clone()), ..finding })
+        let verb = if moves.broken == 1 { "is" } else { "are" };
+        let finding = moves::finding(&moves, default_percent(), &format!("{verb} not answered as expected"));
+        let message = finding.message.replace(" row", " case");
+        Ok(Finding { message, ..finding })
     }
 }
 

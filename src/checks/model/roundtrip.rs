@@ -25,9 +25,9 @@ use crate::words::number;
 ///
 /// The recorded predictions are the table `model.predictions`. The model's inputs are taken from it where it has them
 /// all, else from the test table: rows are found by `model.predictions.key`, without one they are taken in order, and
-/// only where both tables have as many rows and agree in every column they share. Scores are compared where some were
-/// recorded, else classes or numbers; a difference of more than `tolerance` counts, and beyond 1 the tolerance is
-/// relative. `model.predictions` must be recorded: what mlgate itself predicted proves nothing.
+/// only where both tables have as many rows and agree in every column they share. Scores, classes and numbers are compared,
+/// whatever was recorded; classes of another threshold than the model's own are noted. A difference of more than
+/// `tolerance` counts, and beyond 1 the tolerance is relative. `model.predictions` must be recorded: what mlgate itself predicted proves nothing.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Roundtrip {
@@ -59,7 +59,12 @@ impl Check for Roundtrip {
             String::new()
         };
         let message = format!("{}{largest}", finding.message);
-        Ok(Finding { message, ..finding })
+        let note = if moves.has_other_threshold {
+            "the recorded classes follow another threshold than the model's own"
+        } else {
+            ""
+        };
+        Ok(Finding { message, ..finding }.note(note))
     }
 }
 

@@ -105,6 +105,7 @@ async fn one(client: &Client, address: &Address, body: &Arc<Vec<u8>>, intended: 
         Ok(text) => address.protocol.read(&text, 1).err().map(|problem| problem.message),
         Err(unanswered) => Some(unanswered.problem.message),
     };
+    let error = error.map(|error| address.hide(&error));
     Fate { latency, lag, ended, error }
 }
 

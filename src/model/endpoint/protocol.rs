@@ -113,7 +113,7 @@ impl Protocol {
             .map(|column| column.name.as_str())
             .filter(|name| !served.features.iter().any(|own| own == name))
             .collect();
-        served.feeds = Some(feeds(&ports, &served.table, Some(&named), &others)?);
+        served.feeds = Some(feeds(&ports, &served.table, Some(&named), &others, &[])?);
         Ok(())
     }
 

@@ -33,12 +33,18 @@ impl Asker {
         onnx: Onnx,
         tables: &[(Role, &TableInfo)],
         plan: &RunPlan,
-        others: &[&str],
+        (others, answers): (&[&str], &[&str]),
         names: &Names,
     ) -> Result<(Role, Self), Problem> {
         let mut wrong = Problem::new("there are no rows to ask the model about").hint(Role::Test.hint());
-        for (role, table) in tables {
-            match feeds(&onnx.inputs, table, plan.features.as_ref(), others) {
+        // One matrix takes any table that is as wide: the table of predictions is asked only where its columns have names.
+        let is_matrix = plan.features.is_none() && onnx.inputs.len() == 1;
+        let mut tables = tables.to_vec();
+        if is_matrix {
+            tables.reverse();
+        }
+        for (role, table) in &tables {
+            match feeds(&onnx.inputs, table, plan.features.as_ref(), others, answers) {
                 Ok(feeds) => {
                     let known = Known { hints: onnx.classes.clone(), ..known(plan, names) };
                     let rows = plan.batch_rows.unwrap_or(ROWS);
@@ -67,10 +73,6 @@ impl Asker {
             Model::Onnx { feeds, .. } => feeds.columns(),
             Model::Endpoint { features, .. } => features.clone(),
         }
-    }
-
-    pub fn sees(&self) -> Vec<String> {
-        self.features()
     }
 
     /// Files beside the model's own that it keeps values in.
@@ -123,7 +125,7 @@ impl Asker {
             Model::Onnx { onnx, feeds } => ask(onnx, feeds, batch, &self.known)?,
             Model::Endpoint { endpoint, .. } => {
                 let outputs = endpoint.predict(batch)?;
-                answers::read(&outputs, batch.rows, &self.known)?
+                answers::read(&outputs, batch.rows, &self.known).map_err(|problem| endpoint.hide(problem))?
             }
         };
         // A class comes along all the same, and would be believed.

@@ -37,7 +37,7 @@ pub fn changed<'p>(lab: &mut Lab, probes: &[&'p Probe], sources: &BTreeMap<Role,
         Err(problem) => return all(&problem),
     };
     let (sees, features) = match &lab.asker {
-        Ok(asker) => (asker.sees(), asker.features()),
+        Ok(asker) => (asker.features(), asker.features()),
         Err(problem) => return all(problem),
     };
     let mut tests: Vec<Test> = Vec::new();
@@ -106,7 +106,7 @@ impl<'p> Test<'p> {
             return Err(Problem::new("it is no change: this is a bug in mlgate"));
         };
         let is_seen = *change == Change::None || columns.iter().any(|column| sees.contains(column));
-        let pool = if *change == Change::Shuffle { Some(shuffled(source, columns, memory)?) } else { None };
+        let pool = if *change == Change::Shuffle && is_seen { Some(shuffled(source, columns, memory)?) } else { None };
         let moves = Moves::new(is_seen);
         Ok(Self { probe, columns, change, tolerance: tolerance.0, expect: *expect, pool, moves, problem: None })
     }
@@ -118,8 +118,11 @@ impl<'p> Test<'p> {
         positive: Option<&str>,
         predict: &mut dyn FnMut(&Batch) -> Result<Predicted, Problem>,
     ) -> Result<(), Problem> {
+        if !self.moves.is_seen {
+            self.moves.add_unseen(batch.rows as u64);
+            return Ok(());
+        }
         let versions = self.versions(batch)?;
-        // A model that is not given the column would say the same of all of them.
         let after: Vec<Predicted> = if *self.change == Change::None {
             // In another order and in two parts, so that rows that depend on each other move too.
             let order: Vec<usize> = (0..batch.rows).rev().collect();
@@ -129,10 +132,8 @@ impl<'p> Test<'p> {
                 again.append(predict(&take(batch, second))?);
             }
             vec![again.reversed()]
-        } else if self.moves.is_seen {
-            versions.iter().map(&mut *predict).collect::<Result<_, _>>()?
         } else {
-            versions.iter().map(|_| before.clone()).collect()
+            versions.iter().map(&mut *predict).collect::<Result<_, _>>()?
         };
         let rule = match self.expect {
             None => Rule::Stay,

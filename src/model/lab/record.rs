@@ -29,7 +29,7 @@ pub fn recorded(lab: &mut Lab, tolerance: f64, sources: &BTreeMap<Role, Opened>)
     let is_same = lab.role == Role::Predictions;
     let shared = if is_same { Vec::new() } else { shared(source.info(), book.info(), &columns, &lab.names) };
     if !is_same && lab.names.key.is_none() {
-        same_rows(source, book, &shared)?;
+        same_rows(source, book, &shared, lab.memory)?;
     }
     let key = lab.names.key.clone().filter(|_| !is_same);
     let asker = lab.asker.as_mut().map_err(|problem| problem.clone())?;
@@ -44,6 +44,8 @@ pub fn recorded(lab: &mut Lab, tolerance: f64, sources: &BTreeMap<Role, Opened>)
     }
     let positive = asker.positive().map(ToOwned::to_owned);
     let mut moves = Moves::new(true);
+    let mut met = vec![false; if key.is_some() { record.len() } else { 0 }];
+    let mut classes = Classes::default();
     engine::batches(source, &wanted, asker.rows(), |slice| {
         let batch = slice.batch(&wanted)?;
         let inputs = Batch {
@@ -52,7 +54,7 @@ pub fn recorded(lab: &mut Lab, tolerance: f64, sources: &BTreeMap<Role, Opened>)
         };
         let predicted = asker.predict(&inputs)?;
         let rows = match &key {
-            Some(key) => record.find(&batch, key)?,
+            Some(key) => record.find(&batch, key, &mut met)?,
             None => (0..batch.rows).map(|row| batch.first as usize + row).collect(),
         };
         let before = record.rows(&rows);
@@ -65,8 +67,10 @@ pub fn recorded(lab: &mut Lab, tolerance: f64, sources: &BTreeMap<Role, Opened>)
             )
         };
         let done = Done { is_changed: &|_, _| true, said: &said };
+        classes.add(&before, &after, tolerance, batch.first);
         moves.add(&before, std::slice::from_ref(&after), Rule::Stay, tolerance, batch.first, &done)
     })?;
+    classes.judge(&mut moves);
     if !is_same && moves.rows != record.len() as u64 {
         let said =
             format!("{} predictions were recorded, and the {} table has {} rows", record.len(), lab.role, moves.rows);
@@ -111,6 +115,55 @@ pub fn cases(lab: &mut Lab, path: &str, tolerance: f64) -> Result<Moves, Problem
         moves.add(&before, std::slice::from_ref(&after), Rule::Stay, tolerance, batch.first, &done)
     })?;
     if moves.rows == 0 { Err(Problem::new(format!("{} holds no case", code(path)))) } else { Ok(moves) }
+}
+
+/// Recorded classes beside the model's own, where scores were recorded too and are its own.
+#[derive(Default)]
+struct Classes {
+    /// Rows, counted from 1.
+    differ: Vec<u64>,
+    /// The smallest and largest score of the last class, by recorded class.
+    scores: BTreeMap<String, (f64, f64)>,
+    /// The class that those scores are of.
+    last: String,
+}
+
+impl Classes {
+    fn add(&mut self, before: &Predicted, after: &Predicted, tolerance: f64, first: u64) {
+        let (Some(level), Some(last)) = (before.scores.last(), before.classes.last()) else { return };
+        self.last.clone_from(last);
+        let bare = |predicted: &Predicted| Predicted { scores: Vec::new(), ..predicted.clone() };
+        let (recorded, own) = (bare(before), bare(after));
+        for (row, score) in level.iter().enumerate() {
+            let name = before.prediction.name(row);
+            if name == f64::NAN.to_string() || before.distance(row, after, row) > tolerance {
+                continue;
+            }
+            let (low, high) = self.scores.entry(name).or_insert((*score, *score));
+            (*low, *high) = (low.min(*score), high.max(*score));
+            if recorded.distance(row, &own, row) != 0.0 {
+                self.differ.push(first + row as u64 + 1);
+            }
+        }
+    }
+
+    /// Classes that differ are those of another threshold, or other predictions than were judged.
+    fn judge(self, moves: &mut Moves) {
+        // All that were called so score at least as much as any that was not.
+        let called = self.scores.get(&self.last);
+        let others: Vec<&(f64, f64)> =
+            self.scores.iter().filter(|(name, _)| **name != self.last).map(|(_, range)| range).collect();
+        let is_threshold = match (called, others.as_slice()) {
+            (Some((lowest, _)), [(_, highest)]) => lowest >= highest,
+            (Some(_), []) | (None, [_]) => true,
+            _ => false,
+        };
+        if !self.differ.is_empty() && is_threshold {
+            moves.has_other_threshold = true;
+        } else {
+            moves.break_rows(&self.differ, "another class was recorded than the model says");
+        }
+    }
 }
 
 /// The columns of a table of predictions that the model is held against.
@@ -203,20 +256,18 @@ impl Record {
     }
 
     /// The recorded row of each row of a batch.
-    fn find(&self, batch: &Batch, key: &str) -> Result<Vec<usize>, Problem> {
-        (0..batch.rows)
-            .map(|row| {
-                let name = key_of(batch, key, row)?;
-                self.keys.get(&name).copied().ok_or_else(|| {
-                    let row = batch.first + row as u64 + 1;
-                    Problem::new(format!(
-                        "no prediction was recorded of row {row}, whose {} is {}",
-                        code(key),
-                        code(&name)
-                    ))
-                })
-            })
-            .collect()
+    fn find(&self, batch: &Batch, key: &str, met: &mut [bool]) -> Result<Vec<usize>, Problem> {
+        let find = |row: usize| {
+            let name = key_of(batch, key, row)?;
+            let about = format!("row {}, whose {} is {}", batch.first + row as u64 + 1, code(key), code(&name));
+            let found = self.keys.get(&name).copied();
+            let found = found.ok_or_else(|| Problem::new(format!("no prediction was recorded of {about}")))?;
+            if std::mem::replace(&mut met[found], true) {
+                return Err(Problem::new(format!("an earlier row has the key of {about}")));
+            }
+            Ok(found)
+        };
+        (0..batch.rows).map(find).collect()
     }
 
     fn rows(&self, rows: &[usize]) -> Predicted {
@@ -233,6 +284,10 @@ impl Record {
 
 fn key_of(batch: &Batch, key: &str, row: usize) -> Result<String, Problem> {
     let cells = batch.column(key).ok_or_else(|| Problem::new(format!("{} is not there", code(key))))?;
+    if cells.is_missing(row) {
+        let row = batch.first + row as u64 + 1;
+        return Err(Problem::new(format!("the key {} in row {row} is missing", code(key))));
+    }
     Ok(cells.shown(row))
 }
 
@@ -305,7 +360,7 @@ fn shared(test: &TableInfo, book: &TableInfo, columns: &Columns, names: &Names) 
 }
 
 /// Without a key, rows are taken one by one only where both tables have as many, and agree in every column they share.
-fn same_rows(test: &Source, book: &Source, shared: &[String]) -> Result<(), Problem> {
+fn same_rows(test: &Source, book: &Source, shared: &[String], memory: usize) -> Result<(), Problem> {
     let refuse = |why: String| {
         Problem::new(format!("nothing says which recorded prediction is of which row: {why}"))
             .hint("write a key into both tables: `model.predictions: { key: … }`")
@@ -316,6 +371,10 @@ fn same_rows(test: &Source, book: &Source, shared: &[String]) -> Result<(), Prob
     if shared.is_empty() {
         return Err(refuse("the tables share no column".into()));
     }
+    // A text is a pointer, a length and its bytes.
+    if (book.info().rows as usize).saturating_mul(shared.len()).saturating_mul(32) > memory {
+        return Err(refuse(format!("to compare {} columns takes over {} MB", shared.len(), memory / 1_000_000)));
+    }
     let mut there = Vec::new();
     engine::batches(book, shared, 65_536, |slice| {
         there.push(slice.batch(shared)?);
@@ -325,8 +384,10 @@ fn same_rows(test: &Source, book: &Source, shared: &[String]) -> Result<(), Prob
         let batch = slice.batch(shared)?;
         for row in 0..batch.rows {
             let at = batch.first + row as u64;
-            let other = there.iter().rev().find(|part| part.first <= at);
-            let Some(other) = other else { return Err(refuse("one of them ends early".into())) };
+            let after = there.partition_point(|part: &Batch| part.first <= at);
+            let Some(other) = there.get(after.wrapping_sub(1)) else {
+                return Err(refuse("one of them ends early".into()));
+            };
             let own = (at - other.first) as usize;
             for ((name, mine), (_, theirs)) in batch.columns.iter().zip(&other.columns) {
                 if !mine.same(row, theirs, own) {

@@ -185,7 +185,15 @@ pub fn tensor(output: &Value) -> Result<Output, Problem> {
     }
     let is_whole = output.get("datatype").and_then(Value::as_str).is_some_and(|kind| kind.contains("INT"));
     let data = match data(name, &flat, Some(1))? {
-        Data::Float64(values) if is_whole => Data::Int64(values.iter().map(|value| *value as i64).collect()),
+        Data::Float64(values) if is_whole => {
+            if let Some(value) = values.iter().find(|value| value.fract() != 0.0 || value.abs() > 9.0e15) {
+                return Err(Problem::new(format!(
+                    "answered {value} in {}, which it says holds whole numbers",
+                    code(name)
+                )));
+            }
+            Data::Int64(values.iter().map(|value| *value as i64).collect())
+        }
         data => data,
     };
     Ok(Output::Tensor(Tensor { name: name.to_owned(), shape, data }))
