@@ -164,8 +164,10 @@ impl Predicted {
                 (1, _) => Ok(self.scores[0].clone()),
                 (_, Some(class)) => of(class).ok_or_else(|| {
                     let known = list(self.classes.iter().map(String::as_str));
-                    Problem::new(format!("the model has no class {}: it has {known}", code(class)))
-                        .hint("set `model.predictions.positive` to one of them")
+                    Problem::new(format!("the model has no class {}: it has {known}", code(class))).hint(
+                        "set `model.predictions.positive` to one of them, or name the classes in the order of the scores: \
+                         `model.classes`",
+                    )
                 }),
                 (_, None) => Err(Problem::new("the model has several classes, and nothing says whose score is meant")
                     .hint("set `model.predictions.positive`")),

@@ -22,7 +22,7 @@ use crate::candidate::Runs;
 use crate::engine::{self, Made, Opened, Progress, Source, Written};
 use crate::plan::RunPlan;
 use crate::predictions::Names;
-use crate::problem::{Failure, Problem};
+use crate::problem::{Failure, Problem, nearest};
 use crate::statistic::{Key, Measured, Statistic, Value};
 use crate::table::csv::Csv;
 use crate::table::files::{self, Files};
@@ -174,6 +174,14 @@ impl<'a> Lab<'a> {
         let info = source.info();
         // Labels have one name in all tables of predictions; here they are the target's, unless the config says otherwise.
         let target = self.target.clone().filter(|target| info.column(target).is_some());
+        if let (Some(wanted), None) = (&self.target, &target) {
+            let names: Vec<&str> = info.columns.iter().map(|column| column.name.as_str()).collect();
+            let problem = Problem::new(format!("the test table has no column {}, the target", code(wanted)));
+            return Err(match nearest(wanted, names.iter().copied()) {
+                Some(near) => problem.hint(format!("did you mean {}?", code(near))),
+                None => problem.hint(format!("set `data.target`: it has {}", crate::words::list(names))),
+            });
+        }
         let label = target.as_ref().unwrap_or(&self.names.label);
         let kind = info.column(label).map(|column| column.kind.clone());
         let copied = target.as_deref().zip(Some(self.names.label.as_str()));

@@ -13,7 +13,6 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use wire::{Ask, Frame, Told};
 
 use super::{Output, Port, Tensor};
@@ -202,7 +201,8 @@ impl Process {
             Problem::new(format!("no process for the model {} could be started: {error}", code(shown)))
         };
         // The model's process is of the same user, who could otherwise read this one's environment and memory.
-        let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+        #[cfg(target_os = "linux")]
+        let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
         let mut command = Command::new(&means.program);
         command
             .args(["run-model", "--memory", &means.memory.to_string(), "--library", &means.library])

@@ -290,7 +290,7 @@ fn a_load_is_open_and_its_errors_are_counted() {
     config(
         &world,
         &served.url(),
-        "- serving: { rps: 100, seconds: 1, p99_ms: 500, min_rps: 50 }\n- latency: { p50_ms: 200, rows: 20, warmup: 2 }",
+        "- serving: { rps: 100, seconds: 1, p99_ms: 60000, min_rps: 1 }\n- latency: { p50_ms: 60000, rows: 20, warmup: 2 }",
     );
     let ran = world.check(&[]).exits(0);
     let values = &ran.verdicts()[0]["values"];

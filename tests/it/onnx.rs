@@ -473,3 +473,19 @@ fn cases_outside_the_workspace_end_an_action_with_2() {
     world.write("workspace/mlgate.yml", config);
     crate::action::act(&world).exits(2).saying("outside.csv");
 }
+
+#[test]
+fn a_target_that_the_test_table_lacks_is_said_by_its_name() {
+    let world = world();
+    let text = format!(
+        "data: {{ test: {}, target: lable }}\nmodel: {{ artifact: {}, checks: [{{ metric: {{ name: accuracy, min: 0 }} }}] }}\n",
+        data("onnx/three.parquet"),
+        data("onnx/lr3.onnx")
+    );
+    world.write("mlgate.yml", text);
+    world
+        .check(&[])
+        .exits(3)
+        .saying("the test table has no column `lable`, the target")
+        .saying("did you mean `label`?");
+}

@@ -145,7 +145,7 @@ impl Check for Serving {
         finding.message = said.join("; ");
         let errors: Vec<_> = served.errors.iter().map(|(why, times)| json!({ "error": why, "requests": times })).collect();
         Ok(finding
-            .value("rate", served.rate)
+            .value("load", json!({ "rate": served.rate, "planned_rate": self.rps.0 }))
             .value("failed_requests", failed)
             .value("errors", errors)
             .value("lag_p99_ms", lag)

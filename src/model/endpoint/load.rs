@@ -123,7 +123,10 @@ fn summed_up(fates: &[Fate], refused: u64, planned: u64, timeout: Duration) -> S
         *errors.entry(if known { error.clone() } else { "other errors".to_owned() }).or_default() += 1;
     }
     if refused > 0 {
-        errors.insert(format!("left {MOST_UNDER_WAY} requests without an answer at a time"), refused);
+        errors.insert(
+            format!("had {MOST_UNDER_WAY} requests to answer already, so that no further one was sent"),
+            refused,
+        );
     }
     let mut errors: Vec<(String, u64)> = errors.into_iter().collect();
     errors.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));

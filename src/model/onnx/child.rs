@@ -13,7 +13,7 @@ use ort::logging::LogLevel;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::session::{Session, SessionInputValue};
 use ort::value::{DynMapValueType, DynValue, Shape, TensorElementType, ValueType};
-use rustix::process::{Resource, Rlimit, Signal, set_parent_process_death_signal, setrlimit};
+use rustix::process::{Resource, Rlimit, setrlimit};
 
 use super::file;
 use super::wire::{self, Ask, Frame, Told};
@@ -302,7 +302,9 @@ fn limit(memory: u64) {
     let _ = setrlimit(Resource::Core, only(0));
     let _ = setrlimit(Resource::Fsize, only(0));
     let _ = setrlimit(Resource::Data, only(memory.saturating_add(status("VmData:"))));
-    let _ = set_parent_process_death_signal(Some(Signal::KILL));
+    // Elsewhere it ends with its standard input, as soon as the model lets it.
+    #[cfg(target_os = "linux")]
+    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
 }
 
 fn peak() -> u64 {
