@@ -179,7 +179,7 @@ pub fn plan(config: Config, args: &CheckArgs, clock: i64) -> Result<Plan, Vec<Pr
     let asks = |parts: &[Part]| {
         entries.iter().any(|planned: &PlannedEntry| parts.iter().any(|part| planned.entry.check.parts.contains(part)))
     };
-    let predicts = makes_predictions && asks(&[Part::Predictions, Part::Numbers, Part::Latencies]);
+    let predicts = makes_predictions && asks(&[Part::Predictions, Part::Numbers]);
     if runs_model && runs(Gate::Model) && (predicts || asks(&[Part::Model, Part::Endpoint, Part::Latencies])) {
         model.run = Some(RunPlan::new(&config.model, &model, predicts));
         // The rows that the model is asked about, whichever gate runs.
