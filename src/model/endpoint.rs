@@ -45,6 +45,16 @@ impl Address {
         }
     }
 
+    fn hide_bytes(&self, text: Vec<u8>) -> Vec<u8> {
+        let secret = self.credentials.as_ref().map(|credentials| credentials.secret.as_bytes());
+        match secret {
+            Some(secret) if memchr::memmem::find(&text, secret).is_some() => {
+                self.hide(&String::from_utf8_lossy(&text)).into_bytes()
+            }
+            _ => text,
+        }
+    }
+
     fn post(&self, client: &Client, body: Vec<u8>) -> reqwest::RequestBuilder {
         client.post(self.protocol.url(&self.url)).header(CONTENT_TYPE, "application/json").body(body)
     }
@@ -204,6 +214,8 @@ async fn answered(client: &Client, address: &Address, request: reqwest::RequestB
             }
         }
     }
+    // Before anything is cut out of it: of a token that is cut, the rest would be shown.
+    let text = address.hide_bytes(text);
     if !status.is_success() {
         let problem = Problem::new(format!("answered {}{}", status.as_u16(), excerpt(&text, is_html)));
         let problem = match status {

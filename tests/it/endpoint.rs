@@ -517,3 +517,32 @@ fn a_token_that_a_server_says_back_is_in_no_report() {
     }
     assert!(!ran.stdout.contains("s3cret"));
 }
+
+#[test]
+fn no_part_of_a_token_is_shown_where_an_answer_is_cut() {
+    let token = "s3cret".repeat(10);
+    let world = world().variable("MLGATE_MODEL_TOKEN", &token);
+    for (status, before) in [("200 OK", 40), ("200 OK", 70), ("401 No", 150), ("500 Oh", 190), ("500 Oh", 1980)] {
+        let served = Served::start(move |request| {
+            let said = request.head.lines().find_map(|line| line.strip_prefix("authorization: ")).unwrap_or_default();
+            Answer::of(status, "text/plain", &format!("{}{said}", "x".repeat(before)))
+        });
+        config(&world, &format!("{{ url: '{}', token_env: MLGATE_MODEL_TOKEN }}", served.url()), RMSE);
+        let ran = world.check(&["--endpoint", &served.url()]).exits(3);
+        assert!(!ran.says("s3cr"), "{status} {before}: {ran:#?}");
+    }
+}
+
+#[test]
+fn an_answer_without_a_prediction_is_no_right_one() {
+    for nothing in [r#"{"predictions": [{}]}"#, r#"{"predictions": [[]]}"#, r#"{"predictions": []}"#] {
+        let (world, served) = (world(), Served::start(move |_| Answer::json(nothing)));
+        // With recorded predictions nothing but the endpoint itself can tell.
+        world.write("recorded.csv", "label,prediction\n1.5,1.5\n");
+        world.write("more.yml", "model: { predictions: recorded.csv }");
+        for check in ["- serving: { rps: 20, seconds: 0.5 }", "- latency: { p99_ms: 60000, rows: 3, warmup: 0 }"] {
+            config(&world, &served.url(), check);
+            world.check(&["--config", "mlgate.yml\nmore.yml"]).exits(3).saying("answered no prediction");
+        }
+    }
+}

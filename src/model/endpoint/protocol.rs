@@ -178,8 +178,16 @@ impl Protocol {
                 all
             }
         };
+        if outputs.is_empty() {
+            return Err(Problem::new(format!("answered no prediction for {}", words::rows(rows as u64))));
+        }
         for output in &outputs {
             let Output::Tensor(tensor) = output else { continue };
+            if rows > 0 && tensor.data.is_empty() {
+                let said =
+                    format!("answered no prediction in {} for {}", words::code(&tensor.name), words::rows(rows as u64));
+                return Err(Problem::new(said));
+            }
             let found = tensor.shape.first().copied().unwrap_or(0);
             if found != rows {
                 let said = format!("answered {found} predictions for {}", words::rows(rows as u64));
@@ -272,6 +280,9 @@ mod tests {
             wrong(r#"{"predictions": [0.5, "x"]}"#),
             "answered a text for row 2 in `predictions`, which is no prediction"
         );
+        assert_eq!(wrong(r#"{"predictions": [{}, {}]}"#), "answered no prediction for 2 rows");
+        assert_eq!(wrong(r#"{"predictions": [[], []]}"#), "answered no prediction in `predictions` for 2 rows");
+        assert_eq!(wrong(r#"{"predictions": []}"#), "answered no prediction in `predictions` for 2 rows");
         assert_eq!(wrong(r#"{"predictions": 3}"#), "answered a number where its predictions should be");
         assert_eq!(wrong(r#"{"error": "x"}"#), "answered without `predictions`: it has `error`");
         assert!(wrong(r#"{"predictions": [0.5, "#).starts_with("answered what is no JSON"));
