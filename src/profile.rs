@@ -153,8 +153,12 @@ impl Profile {
     }
 
     pub fn info(&self) -> TableInfo {
-        let column =
-            |column: &ProfiledColumn| Column { name: column.name.clone(), kind: kind(&column.kind), why_text: None };
+        let column = |column: &ProfiledColumn| Column {
+            name: column.name.clone(),
+            kind: kind(&column.kind),
+            why_text: None,
+            is_padded: false,
+        };
         TableInfo { columns: self.columns.iter().map(column).collect(), rows: self.rows, files: Vec::new() }
     }
 

@@ -47,6 +47,8 @@ pub struct Column {
     pub kind: Kind,
     /// Why it is text, where a file of text held something else for a while.
     pub why_text: Option<String>,
+    /// Whether a file of text writes its whole numbers otherwise than they are shown, as `01`: their texts are lost.
+    pub is_padded: bool,
 }
 
 impl Column {

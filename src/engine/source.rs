@@ -29,6 +29,7 @@ pub struct Source {
     text_schema: SchemaRef,
     /// Of CSV: columns that became text on the way, and how.
     turned: BTreeMap<String, String>,
+    padded: Vec<String>,
     /// Columns that stand in the folders' names.
     in_folders: BTreeSet<String>,
     /// Of Parquet, one a file.
@@ -48,6 +49,7 @@ impl Source {
             schema: SchemaRef::default(),
             text_schema: SchemaRef::default(),
             turned: BTreeMap::new(),
+            padded: Vec::new(),
             in_folders: BTreeSet::new(),
             footers: Vec::new(),
             info: TableInfo { columns: Vec::new(), rows: 0, files: Vec::new() },
@@ -56,14 +58,15 @@ impl Source {
             Format::Parquet => source.open_parquet()?,
             Format::Ipc => source.open_ipc()?,
             Format::Csv => {
-                let mut turned = BTreeMap::new();
+                let (mut turned, mut padded) = (BTreeMap::new(), Vec::new());
                 let inspected = |path: &Path| {
                     let found = csv::inspect(path, &source.csv)?;
                     turned.extend(found.turned);
+                    padded.extend(found.padded);
                     Ok((found.columns.into_iter().map(|(name, kind)| (name, text_dtype(kind))).collect(), found.rows))
                 };
                 (source.text_schema, source.info.rows) = source.open_text(inspected)?;
-                source.turned = turned;
+                (source.turned, source.padded) = (turned, padded);
             }
             Format::Ndjson => {
                 let inspected = |path: &Path| {
@@ -94,6 +97,7 @@ impl Source {
                 name: name.to_string(),
                 kind: kind(dtype),
                 why_text: source.turned.get(name.as_str()).cloned(),
+                is_padded: source.padded.iter().any(|padded| padded == name.as_str()),
             })
             .collect();
         Ok(source)

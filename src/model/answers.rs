@@ -1,10 +1,11 @@
 //! What a model says of rows: classes, their scores, numbers, and how far two such answers are apart.
 
+mod orders;
 mod reading;
 
 use std::sync::Arc;
 
-pub use reading::{Known, read};
+pub use reading::{Known, Reader};
 
 use crate::problem::Problem;
 use crate::words::{code, list};
@@ -49,6 +50,22 @@ impl Labels {
             Self::Integer(values) => values[row].to_string(),
             Self::Text(values) => values[row].clone(),
             Self::Boolean(values) => values[row].to_string(),
+        }
+    }
+
+    /// The place of each row's label among the classes, where it is one of them.
+    pub fn places(&self, classes: &[String]) -> Vec<Option<usize>> {
+        let by_name = |row: usize| {
+            let name = self.name(row);
+            classes.iter().position(|class| *class == name)
+        };
+        match self {
+            // Names of numbers are made once, and not for every row.
+            Self::Integer(values) => {
+                let numbers: Vec<Option<i64>> = classes.iter().map(|class| class.parse().ok()).collect();
+                values.iter().map(|value| numbers.iter().position(|class| *class == Some(*value))).collect()
+            }
+            _ => (0..self.len()).map(by_name).collect(),
         }
     }
 
@@ -98,6 +115,14 @@ impl Predicted {
     /// The first row with a score that is no number.
     pub fn first_nan(&self) -> Option<usize> {
         (0..self.prediction.len()).find(|row| self.scores.iter().any(|scores| scores[*row].is_nan()))
+    }
+
+    /// The first row of which no number is said, though numbers are what is said.
+    pub fn first_lost(&self) -> Option<usize> {
+        match &self.prediction {
+            Labels::Number(values) if self.scores.is_empty() => values.iter().position(|value| value.is_nan()),
+            _ => self.first_nan(),
+        }
     }
 
     /// From the last row to the first.

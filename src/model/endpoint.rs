@@ -11,6 +11,7 @@ use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderName, HeaderValue};
 use reqwest::{Client, StatusCode, Url};
 use tokio::runtime::Runtime;
 
+use super::answers::Reader;
 use super::{Batch, Output};
 use crate::http::{self, Patience, in_words};
 use crate::problem::Problem;
@@ -52,6 +53,16 @@ impl Address {
                 self.hide(&String::from_utf8_lossy(&text)).into_bytes()
             }
             _ => text,
+        }
+    }
+
+    /// Whether that is an answer for one row, and of this model: any text would be one otherwise.
+    fn is_prediction(&self, text: &[u8], reader: &Reader) -> Result<(), Problem> {
+        let outputs = self.protocol.read(text, 1)?;
+        let predicted = reader.clone().read(&outputs, 1)?;
+        match predicted.first_lost() {
+            Some(_) => Err(Problem::new("answered NaN")),
+            None => Ok(()),
         }
     }
 
@@ -140,7 +151,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// As [`Endpoint::predict`].
-    pub fn time(&self, bodies: &[Vec<u8>], rows: usize, warmup: usize) -> Result<Vec<f64>, Problem> {
+    pub fn time(&self, bodies: &[Vec<u8>], reader: &Reader, rows: usize, warmup: usize) -> Result<Vec<f64>, Problem> {
         let mut times = Vec::with_capacity(rows);
         for turn in 0..warmup + rows {
             let request = self.address.post(&self.client, bodies[turn % bodies.len()].clone());
@@ -148,7 +159,7 @@ impl Endpoint {
             let text = self.runtime.block_on(answered(&self.client, &self.address, request));
             let took = start.elapsed();
             let text = text.map_err(|unanswered| self.about(unanswered.problem))?;
-            self.address.protocol.read(&text, 1).map_err(|problem| self.about(problem))?;
+            self.address.is_prediction(&text, reader).map_err(|problem| self.about(problem))?;
             if turn >= warmup {
                 times.push(took.as_secs_f64() * 1e3);
             }

@@ -6,7 +6,7 @@ use values::{Unfit, booleans, floats, integers, texts, woven};
 
 use super::{Batch, Cells, Data, Element, Port, PortKind, Tensor};
 use crate::problem::{Problem, nearest};
-use crate::table::TableInfo;
+use crate::table::{Column, Kind, TableInfo};
 use crate::words::{code, list};
 
 /// One input of a model, and the columns it is fed with.
@@ -122,9 +122,23 @@ pub fn feeds(
             let said = format!("the model is given {}, which is what it is to predict", code(answer));
             return Err(Problem::new(said).hint("no model is judged by an answer that it was told"));
         }
+        if element == Element::Text {
+            columns.iter().try_for_each(|column| keeps_texts(table, column))?;
+        }
         feeds.push(Feed { input: input.name.clone(), element, columns, is_flat: is_flat(input) });
     }
     Ok(Feeds { feeds, batch })
+}
+
+/// Whether a column's numbers are the texts that the file holds: a model that was trained on `01` does not know `1`.
+fn keeps_texts(table: &TableInfo, column: &str) -> Result<(), Problem> {
+    match table.column(column) {
+        Some(Column { kind: Kind::Integer, is_padded: true, .. }) => {
+            let said = format!("the model takes {} as text, and the file's `01` is read as the number 1", code(column));
+            Err(Problem::new(said).hint("write the table as Parquet, with the column as text"))
+        }
+        _ => Ok(()),
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -203,6 +217,15 @@ impl Feeds {
         all
     }
 
+    /// Whether another table of the same columns holds what the inputs take.
+    ///
+    /// # Errors
+    /// Texts that a file of text does not keep.
+    pub fn fit(&self, table: &TableInfo) -> Result<(), Problem> {
+        let texts = self.feeds.iter().filter(|feed| feed.element == Element::Text);
+        texts.flat_map(|feed| &feed.columns).try_for_each(|column| keeps_texts(table, column))
+    }
+
     /// The rows as the model's inputs.
     ///
     /// # Errors
@@ -245,14 +268,13 @@ impl Feed {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table::{Column, Kind};
 
     fn port(name: &str, element: Element, shape: &[i64]) -> Port {
         Port { name: name.into(), kind: PortKind::Tensor { element, shape: shape.to_vec() } }
     }
 
     fn table(names: &[&str]) -> TableInfo {
-        let column = |name: &&str| Column { name: (*name).into(), kind: Kind::Float, why_text: None };
+        let column = |name: &&str| Column { name: (*name).into(), kind: Kind::Float, why_text: None, is_padded: false };
         TableInfo { columns: names.iter().map(column).collect(), rows: 2, files: vec![] }
     }
 

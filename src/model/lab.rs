@@ -5,16 +5,19 @@ mod asker;
 mod compare;
 mod keep;
 mod record;
+mod serve;
+mod tables;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use asker::Asker;
+use asker::{Asker, known};
 use keep::Keep;
+use tables::{first_rows, meets, not_features, tables_for};
 use tempfile::TempDir;
 
-use super::answers::Predicted;
+use super::answers::{Known, Predicted};
 use super::endpoint::{Address, Endpoint};
 use super::onnx::Artifact;
 use super::probe::Probe;
@@ -26,8 +29,8 @@ use crate::problem::{Failure, Problem, nearest};
 use crate::statistic::{Key, Measured, Statistic, Value};
 use crate::table::csv::Csv;
 use crate::table::files::{self, Files};
-use crate::table::{Column, Kind, Role, TableInfo};
-use crate::words::code;
+use crate::table::{Kind, Role, TableInfo};
+use crate::words::{self, code};
 use crate::workspace::Workspace;
 
 /// Rows whose single predictions are timed, and whose batch is weighed.
@@ -43,6 +46,8 @@ pub struct Lab<'a> {
     /// The model that behaviour is asked of: the artifact, else the endpoint.
     asker: Result<Asker, Problem>,
     endpoint: Option<Result<Endpoint, Problem>>,
+    /// What the plan says of the endpoint's answers.
+    said: Known,
     /// The table whose rows it is asked about.
     role: Role,
     /// What was predicted of that table, where it was kept.
@@ -82,6 +87,12 @@ impl<'a> Lab<'a> {
         let others: Vec<&str> = others.iter().map(String::as_str).collect();
         let answer = room.target.filter(|_| !room.plan.names_label).unwrap_or(&room.names.label);
         let answers = [answer, &room.names.prediction];
+        let told = room.plan.features.as_ref().and_then(|named| {
+            named.columns().into_iter().find(|column| answers.contains(&column.as_str())).map(|column| {
+                let said = format!("`model.features` names {}, which is what the model is to predict", code(column));
+                Problem::new(said).hint("no model is judged by an answer that it was told")
+            })
+        });
         let tables: Vec<(Role, &TableInfo)> = [Role::Predictions, Role::Test]
             .into_iter()
             .filter_map(|role| Some((role, room.tables.get(&role)?.as_ref().ok()?)))
@@ -103,6 +114,7 @@ impl<'a> Lab<'a> {
             endpoint = Some(opened);
         }
         let asker = match &room.artifact {
+            _ if told.is_some() => Err(told.unwrap_or(none)),
             Some(_) if room.unread.is_some() => Err(room.unread.unwrap_or(none)),
             Some(artifact) => match artifact.load(0, room.workspace)? {
                 Err(problem) => Err(problem),
@@ -132,6 +144,7 @@ impl<'a> Lab<'a> {
             artifact: room.artifact,
             asker,
             endpoint,
+            said: known(room.plan, room.names),
             role,
             known: None,
             memory: room.memory,
@@ -179,16 +192,23 @@ impl<'a> Lab<'a> {
             let problem = Problem::new(format!("the test table has no column {}, the target", code(wanted)));
             return Err(match nearest(wanted, names.iter().copied()) {
                 Some(near) => problem.hint(format!("did you mean {}?", code(near))),
-                None => problem.hint(format!("set `data.target`: it has {}", crate::words::list(names))),
+                None => problem.hint(format!("set `data.target`: it has {}", words::list(names))),
             });
         }
         let label = target.as_ref().unwrap_or(&self.names.label);
+        if *label != self.names.label && asker.features().contains(&self.names.label) {
+            // It would be written over by the target, and the model asked about that.
+            let said = format!("the model takes {}, as the labels of predictions are called", code(&self.names.label));
+            let hint = format!("call them by the target's name: `model.predictions: {{ label: {label} }}`");
+            return Err(Problem::new(said).hint(hint));
+        }
         let kind = info.column(label).map(|column| column.kind.clone());
         let copied = target.as_deref().zip(Some(self.names.label.as_str()));
         let positive = self.names.positive.clone();
         let mut made = Made::new(file, shown.to_owned());
         let columns: Vec<String> = info.columns.iter().map(|column| column.name.clone()).collect();
         let features = asker.features();
+        let (mut is_met, mut classes) = (false, Arc::default());
         let mut kept = Keep::new(info.rows, self.memory);
         self.progress.expect(info.rows);
         engine::batches(source, &columns, asker.rows(), |slice| {
@@ -203,10 +223,23 @@ impl<'a> Lab<'a> {
             let is_fraction = matches!(kind, Some(Kind::Float | Kind::Number));
             let names = Written { label: copied, prediction: &self.names.prediction, score, is_boolean, is_fraction };
             made.write(slice, &predicted, &names)?;
+            if !is_met && kind.is_some() {
+                classes = Arc::clone(&predicted.classes);
+                is_met = meets(&slice.batch(std::slice::from_ref(label))?, &classes);
+            }
             self.progress.add(slice.rows() as u64);
             kept.add(predicted);
             Ok(())
         })?;
+        if !is_met && kind.is_some() && info.rows > 0 {
+            let said = format!(
+                "no label in {} is a class of the model, which has {}",
+                code(label),
+                words::list(classes.iter().map(String::as_str))
+            );
+            return Err(Problem::new(said)
+                .hint("spell the labels as the model was trained, or name its classes: `model.classes`"));
+        }
         self.known = kept.all();
         self.role = Role::Predictions;
         if !made.finish()? {
@@ -257,6 +290,10 @@ impl<'a> Lab<'a> {
         let mut times: Vec<f64> = if let Some(artifact) = &self.artifact {
             let asker = self.asker.as_ref().map_err(Clone::clone)?;
             let batch = first_rows(self.source(sources)?, &asker.features(), rows)?;
+            if let Some(size) = asker.batch().filter(|size| *size != 1) {
+                let said = format!("the model takes {size} rows at a time, so that single rows have no latency");
+                return Err(Problem::new(said).hint("export it with a batch of any size"));
+            }
             let tensors = asker.tensors(&batch)?;
             // A process of its own, with as many threads as are asked for.
             let mut onnx = artifact.load(threads, self.workspace).map_err(single)??;
@@ -265,7 +302,7 @@ impl<'a> Lab<'a> {
             onnx.time(tensors, rows, warmup)?.into_iter().map(|nanoseconds| nanoseconds as f64 / 1e6).collect()
         } else {
             let bodies = self.bodies(rows, sources)?;
-            self.endpoint()?.time(&bodies, rows, warmup)?
+            self.endpoint()?.time(&bodies, &self.reader(sources)?, rows, warmup)?
         };
         times.sort_by(f64::total_cmp);
         Ok(times)
@@ -288,47 +325,6 @@ impl<'a> Lab<'a> {
         }
     }
 
-    fn serve(
-        &mut self,
-        rps: f64,
-        seconds: f64,
-        sources: &BTreeMap<Role, Opened>,
-    ) -> Result<super::probe::Served, Problem> {
-        let bodies = self.bodies(WEIGHED, sources)?;
-        let endpoint = self.endpoint()?;
-        self.progress.expect(1_000);
-        let told = std::cell::Cell::new(0);
-        endpoint.load(&bodies, rps, seconds, &|share| {
-            let now = (share * 1e3) as u64;
-            self.progress.add(now - told.replace(now));
-        })
-    }
-
-    /// Requests of one row each.
-    fn bodies(&self, rows: usize, sources: &BTreeMap<Role, Opened>) -> Result<Vec<Vec<u8>>, Problem> {
-        let endpoint = self.endpoint()?;
-        let protocol = &endpoint.address.protocol;
-        let source = self.source(sources)?;
-        let features = match (&self.asker, protocol.sees()) {
-            (_, Some(features)) => features,
-            (Ok(asker), None) => asker.features(),
-            (Err(problem), None) => return Err(problem.clone()),
-        };
-        let mut bodies = Vec::new();
-        let batch = first_rows(source, &features, rows)?;
-        for row in 0..batch.rows {
-            bodies.push(protocol.body(&compare::only(&batch, row))?);
-        }
-        if bodies.is_empty() { Err(Problem::new("there is no row to ask about")) } else { Ok(bodies) }
-    }
-
-    fn endpoint(&self) -> Result<&Endpoint, Problem> {
-        match &self.endpoint {
-            Some(endpoint) => endpoint.as_ref().map_err(Clone::clone),
-            None => Err(Problem::new("there is no endpoint").hint("set `model.endpoint`, or the input `endpoint`")),
-        }
-    }
-
     fn source<'s>(&self, sources: &'s BTreeMap<Role, Opened>) -> Result<&'s Source, Problem> {
         let found = sources.get(&self.role).and_then(Opened::table);
         found.ok_or_else(|| Problem::new("there are no rows to ask the model about").hint(Role::Test.hint()))
@@ -339,56 +335,6 @@ impl<'a> Lab<'a> {
         let found = files::find(path, self.workspace).map_err(single)?;
         let csv = (self.csv)(&found);
         engine::open(found, csv)
-    }
-}
-
-/// The columns of a table of predictions, or of the run, that no model is fed with.
-fn not_features(room: &Room<'_, '_>) -> Vec<String> {
-    let names = room.names;
-    let mut all: Vec<String> =
-        [Some(&names.label), Some(&names.prediction), names.score.as_ref(), names.weight.as_ref()]
-            .into_iter()
-            .chain([names.key.as_ref(), Some(&names.latency)])
-            .flatten()
-            .cloned()
-            .collect();
-    all.extend(room.target.into_iter().chain(room.timestamp).map(ToOwned::to_owned));
-    all.push("score".into());
-    let scored = room.tables.get(&Role::Predictions).and_then(|table| table.as_ref().ok());
-    let scored = scored.into_iter().flat_map(|table| &table.columns).map(|Column { name, .. }| name);
-    all.extend(scored.filter(|name| name.starts_with("score_")).cloned());
-    all
-}
-
-/// The first table that has the features, and which they are.
-fn tables_for<'t>(
-    tables: &[(Role, &'t TableInfo)],
-    plan: &RunPlan,
-    others: &[&str],
-) -> Option<(Role, &'t TableInfo, Vec<String>)> {
-    // A table of predictions rarely has them; the test table is whole.
-    let (role, table) = tables.iter().rev().find(|(role, table)| match &plan.features {
-        Some(named) => named.columns().iter().all(|column| table.column(column).is_some()),
-        None => *role == Role::Test || tables.len() == 1,
-    })?;
-    let features = match &plan.features {
-        Some(named) => named.columns().into_iter().cloned().collect(),
-        None => super::features::usual(table, others),
-    };
-    Some((*role, table, features))
-}
-
-/// The first rows of a table.
-fn first_rows(source: &Source, columns: &[String], rows: usize) -> Result<super::Batch, Problem> {
-    let mut found = None;
-    let ended = engine::batches(source, columns, rows.max(1), |slice| {
-        found = Some(slice.batch(columns)?);
-        Err(Problem::new("enough"))
-    });
-    match (found, ended) {
-        (Some(batch), _) => Ok(batch),
-        (None, Err(problem)) => Err(problem),
-        (None, Ok(())) => Err(Problem::new("there is no row to ask about")),
     }
 }
 

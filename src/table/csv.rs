@@ -30,6 +30,8 @@ pub struct Inspected {
     pub rows: u64,
     /// Of columns that became text on the way: what they were until which line.
     pub turned: Vec<(String, String)>,
+    /// Columns with a whole number that is written otherwise than it is shown, as `01`.
+    pub padded: Vec<String>,
 }
 
 /// Reads a CSV file, plain or gzip, from its first to its last byte.
@@ -51,6 +53,7 @@ pub fn inspect(path: &Path, csv: &Csv) -> Result<Inspected, Problem> {
     let mut seen = vec![Seen::Null; names.len()];
     let mut rows = 0;
     let mut turned: Vec<(usize, String)> = Vec::new();
+    let mut padded = vec![false; names.len()];
     while let Some(record) = records.read()? {
         if record.width() != names.len() {
             let (line, what) = (record.line, wrong_width(&record, names.len()));
@@ -62,6 +65,7 @@ pub fn inspect(path: &Path, csv: &Csv) -> Result<Inspected, Problem> {
             return Err(records.problem(line, &what).hint(hint));
         }
         for ((at, seen), field) in seen.iter_mut().enumerate().zip(record.fields()) {
+            padded[at] |= kind::is_padded(field.bytes);
             if !seen.holds(field.bytes) {
                 let before = *seen;
                 *seen = before.join(look(field, &csv.null_values));
@@ -75,8 +79,12 @@ pub fn inspect(path: &Path, csv: &Csv) -> Result<Inspected, Problem> {
         rows += 1;
     }
     let turned = turned.into_iter().map(|(at, how)| (names[at].clone(), how)).collect();
-    let columns = names.into_iter().zip(seen.into_iter().map(Seen::kind)).collect();
-    Ok(Inspected { columns, rows, turned })
+    let columns: Vec<(String, TextKind)> = names.into_iter().zip(seen.into_iter().map(Seen::kind)).collect();
+    let is_padded = |((name, kind), padded): (&(String, TextKind), bool)| {
+        (padded && *kind == TextKind::Integer).then(|| name.clone())
+    };
+    let padded = columns.iter().zip(padded).filter_map(is_padded).collect();
+    Ok(Inspected { columns, rows, turned, padded })
 }
 
 /// What a field is by itself.

@@ -454,7 +454,8 @@ fn an_artifact_and_an_endpoint_are_asked_each_for_its_own() {
         ),
     );
     assert_eq!(world.check(&[]).exits(0).statuses(), "pass pass");
-    assert_eq!(served.requests().len(), 26);
+    // One to see what it says, one to open the connection, and the load.
+    assert_eq!(served.requests().len(), 27);
 }
 
 #[test]
@@ -500,7 +501,7 @@ fn more_scores_than_before_are_refused() {
     world
         .check(&["--config", "mlgate.yml\nmore.yml"])
         .exits(3)
-        .saying("answers something else from row 3 on: `score_2` is new there");
+        .saying("the model has the classes `0`, `1`, `2`, and had `0`, `1`");
 }
 
 #[test]
@@ -545,4 +546,39 @@ fn an_answer_without_a_prediction_is_no_right_one() {
             world.check(&["--config", "mlgate.yml\nmore.yml"]).exits(3).saying("answered no prediction");
         }
     }
+}
+
+#[test]
+fn a_text_that_is_no_class_is_no_right_answer() {
+    let (world, count) = (world(), AtomicUsize::new(0));
+    let served = Served::start(move |request| match count.fetch_add(1, Ordering::SeqCst) % 2 {
+        1 => Answer::json(&format!(
+            r#"{{"predictions": [{}]}}"#,
+            vec!["\"ERROR: no features\""; request.rows()].join(",")
+        )),
+        _ => Answer::json(&format!(r#"{{"predictions": [{}]}}"#, vec!["\"a\""; request.rows()].join(","))),
+    });
+    let serving = "- serving: { rps: 20, seconds: 1 }";
+    let gate = |target: &str, more: &str| {
+        let text = format!(
+            "data: {{ test: test.csv, target: {target} }}\nmodel:\n  endpoint: {}\n  predictions: recorded.csv\n{more}  checks:\n    {serving}\n",
+            served.url()
+        );
+        world.write("mlgate.yml", text);
+        world.check(&[])
+    };
+    world.write("recorded.csv", "label,prediction\na,a\n");
+    let ran = gate("job", "");
+    assert_ne!(ran.statuses(), "pass", "{ran:#?}");
+    assert!(ran.says("the model says `ERROR: no features`, which is none of the classes `a`, `b`"), "{ran:#?}");
+    let ran = gate("job", "  classes: [a, c]\n");
+    assert!(ran.says("none of the classes `a`, `c`"), "{ran:#?}");
+    gate("gone", "").exits(3).saying("nothing says which of them are classes");
+}
+
+#[test]
+fn a_share_of_rows_without_a_number_is_no_share_that_moves() {
+    let (world, served) = (world(), Served::start(|request| Answer::json(&request_of(request, "\"NaN\""))));
+    config(&world, &served.url(), "- invariance: { columns: [job], min_percent: 50 }");
+    world.check(&[]).exits(3);
 }

@@ -489,3 +489,81 @@ fn a_target_that_the_test_table_lacks_is_said_by_its_name() {
         .saying("the test table has no column `lable`, the target")
         .saying("did you mean `label`?");
 }
+
+#[test]
+fn a_feature_called_as_the_labels_are_is_not_written_over() {
+    let world = world();
+    let text = |more: &str| {
+        format!(
+            "data: {{ test: {}, target: label }}\nmodel:\n  artifact: {}\n{more}  checks: [{{ metric: {{ name: accuracy, min: 0 }} }}, {{ invariance: {{ columns: [f1], change: none }} }}]\n",
+            data("onnx/three.parquet"),
+            data("onnx/frame_lr3.onnx")
+        )
+    };
+    world.write("mlgate.yml", text("  predictions: { label: f0 }\n"));
+    world.check(&[]).exits(3).saying("which is what it is to predict");
+    // The other model takes one tensor, so that any column may be called `label`.
+    let (head, rows) = two_text();
+    let head = head.join(",").replace("label", "risk").replace("f0", "label");
+    world.write("test.csv", format!("{head}\n{}\n", rows.join("\n")));
+    let named = "label, f1, f2, f3, f4, f5, f6, f7";
+    let text = |more: &str| {
+        format!(
+            "data: {{ test: test.csv, target: risk }}\nmodel:\n  artifact: {}\n  features: [{named}]\n{more}  checks: [{{ metric: {{ name: accuracy, min: 0 }} }}, {{ invariance: {{ columns: [label], change: none }} }}]\n",
+            data("onnx/lgbm2_text.onnx")
+        )
+    };
+    world.write("mlgate.yml", text(""));
+    world
+        .check(&[])
+        .exits(3)
+        .saying("the model takes `label`, as the labels of predictions are called")
+        .saying("label: risk");
+    world.write("mlgate.yml", text("  predictions: { label: risk }\n"));
+    world.check(&[]).exits(0);
+    world.write(
+        "mlgate.yml",
+        text("  predictions: { label: risk }\n").replace(&format!("[{named}]"), &format!("[{named}, risk]")),
+    );
+    world.check(&[]).exits(3).saying("`model.features` names `risk`");
+}
+
+#[test]
+fn codes_that_a_file_of_text_does_not_keep_are_not_fed() {
+    let world = world();
+    let folder = root().join("examples/credit-model/data");
+    world.copy(folder.join("fair.onnx"), "fair.onnx");
+    let test = fs::read_to_string(folder.join("test.csv")).unwrap();
+    let (head, rows) = test.split_once('\n').unwrap();
+    let purpose = head.split(',').position(|name| name == "purpose").unwrap();
+    let with = |code: &str| -> String {
+        let row = |row: &str| {
+            let mut cells: Vec<&str> = row.split(',').collect();
+            cells[purpose] = code;
+            format!("{}\n", cells.join(","))
+        };
+        format!("{head}\n{}", rows.lines().map(row).collect::<String>())
+    };
+    let gate = |code: &str| {
+        world.write("test.csv", with(code));
+        let text = "data: { test: test.csv, target: risk }\nmodel: { artifact: fair.onnx, checks: [{ metric: { name: accuracy, min: 0 } }] }\n";
+        world.write("mlgate.yml", text);
+        world.check(&[])
+    };
+    gate("10").exits(0);
+    gate("010").exits(3).saying("the model takes `purpose` as text, and the file's `01` is read as the number 1");
+}
+
+#[test]
+fn labels_of_another_spelling_are_said() {
+    let world = world();
+    let (head, rows) = two_text();
+    let rows = rows.join("\n").replace("good", "GOOD").replace("bad", "BAD");
+    world.write("test.csv", format!("{}\n{rows}\n", head.join(",")));
+    let text = format!(
+        "data: {{ test: test.csv, target: label }}\nmodel:\n  artifact: {}\n  {FEATURES}\n  checks: [{{ metric: {{ name: accuracy, min: 0 }} }}]\n",
+        data("onnx/lgbm2_text.onnx")
+    );
+    world.write("mlgate.yml", text);
+    world.check(&[]).exits(3).saying("no label in `label` is a class of the model, which has `bad`, `good`");
+}

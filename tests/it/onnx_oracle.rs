@@ -94,7 +94,7 @@ fn predict(case: &Value) -> Result<Predicted, String> {
         }
         let batch = slice.batch(&columns)?;
         let outputs = onnx.predict(feeds.tensors(&batch)?, batch.rows)?;
-        let predicted = answers::read(&outputs, batch.rows, &known)?;
+        let predicted = answers::Reader::new(known.clone()).read(&outputs, batch.rows)?;
         match &mut all {
             None => all = Some(predicted),
             Some(all) => all.append(predicted),

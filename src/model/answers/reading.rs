@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
+use super::orders::Orders;
 use super::{Labels, Predicted, usual_positive};
 use crate::model::{Data, Output, Tensor};
 use crate::problem::Problem;
-use crate::words::{code, list};
+use crate::words::{self, code, list};
 
 /// What is known of a model beside its outputs.
 #[derive(Debug, Clone, Default)]
@@ -14,6 +15,8 @@ pub struct Known {
     pub classes: Option<Vec<String>>,
     /// Lists of classes that the model itself holds.
     pub hints: Vec<Vec<String>>,
+    /// What a row may be called, where that is known without `classes`: the labels of the table.
+    pub labels: Option<Vec<String>>,
     /// The class that binary metrics are about.
     pub positive: Option<String>,
     /// The output that is the prediction, and the one that is the scores, as the config names them.
@@ -23,45 +26,77 @@ pub struct Known {
 
 /// How far sums of probabilities may be from 1: models compute in 32 bits.
 const SUM: f64 = 1e-3;
-/// A class stands out when its score leads by so much.
-const LEAD: f64 = 1e-6;
 
-/// Reads the outputs of one batch.
-///
-/// # Errors
-/// They say nothing that can be understood, or not of each row one thing.
-pub fn read(outputs: &[Output], rows: usize, known: &Known) -> Result<Predicted, Problem> {
-    let gathered = gathered(outputs, known);
-    let outputs = gathered.as_deref().unwrap_or(outputs);
-    for output in outputs {
-        let (found, what) = match output {
-            Output::Tensor(tensor) => (tensor.shape.first().copied().unwrap_or(1), "rows"),
-            Output::Maps { keys, values, .. } => (values.len() / keys.len().max(1), "maps"),
-        };
-        if chosen(output, known) && found != rows {
-            let said = format!("the model's output {} has {found} {what} for {rows} rows", code(output.name()));
-            return Err(Problem::new(said).hint("a model that is judged answers once for every row"));
+/// Reads a model's answers, batch after batch.
+#[derive(Debug, Clone, Default)]
+pub struct Reader {
+    pub known: Known,
+    orders: Orders,
+}
+
+impl Reader {
+    pub fn new(known: Known) -> Self {
+        Self { known, orders: Orders::default() }
+    }
+
+    /// Reads the outputs of one batch.
+    ///
+    /// # Errors
+    /// They say nothing that can be understood, not of each row one thing, or what no class is called.
+    pub fn read(&mut self, outputs: &[Output], rows: usize) -> Result<Predicted, Problem> {
+        let predicted = self.understood(outputs, rows)?;
+        let known = &self.known;
+        let Some(classes) = known.labels.as_ref().or(known.classes.as_ref()) else { return Ok(predicted) };
+        match predicted.prediction.places(classes).iter().position(Option::is_none) {
+            None => Ok(predicted),
+            Some(row) => {
+                let said = format!(
+                    "the model says {}, which is none of the classes {}",
+                    code(&words::cut(&predicted.prediction.name(row), 60)),
+                    list(classes.iter().map(String::as_str).take(10))
+                );
+                Err(Problem::new(said).hint("name all that it may say: `model.classes: [first, second, …]`"))
+            }
         }
     }
-    let scores = scores(outputs, known)?;
-    let labels = labels(outputs, known, scores)?;
-    match (scores, labels) {
-        (Some(Output::Maps { keys, values, .. }), labels) => {
-            classified(labels, values, keys.len(), std::slice::from_ref(keys))
-        }
-        (Some(Output::Tensor(tensor)), labels) => {
-            let width = tensor.shape.get(1).copied().unwrap_or(1);
-            let values = tensor.data.numbers().unwrap_or_default();
-            if width == 1 {
-                return lone(tensor, values, labels, known);
+
+    fn understood(&mut self, outputs: &[Output], rows: usize) -> Result<Predicted, Problem> {
+        let known = &self.known;
+        let gathered = gathered(outputs, known);
+        let outputs = gathered.as_deref().unwrap_or(outputs);
+        for output in outputs {
+            let (found, what) = match output {
+                Output::Tensor(tensor) => (tensor.shape.first().copied().unwrap_or(1), "rows"),
+                Output::Maps { keys, values, .. } => (values.len() / keys.len().max(1), "maps"),
+            };
+            if chosen(output, known) && found != rows {
+                let said = format!("the model's output {} has {found} {what} for {rows} rows", code(output.name()));
+                return Err(Problem::new(said).hint("a model that is judged answers once for every row"));
             }
-            sums_to_one(tensor, &values, width)?;
-            classified(labels, &values, width, &naming(width, labels, known)?)
         }
-        (None, Some(labels)) => Ok(Predicted { prediction: own(labels), classes: Arc::default(), scores: Vec::new() }),
-        (None, None) => {
-            Err(Problem::new(format!("the model says nothing that is a prediction: {}", described(outputs)))
-                .hint("a prediction is a number, a class, or a row of probabilities"))
+        let scores = scores(outputs, known)?;
+        let labels = labels(outputs, known, scores)?;
+        match (scores, labels) {
+            (Some(Output::Maps { keys, values, .. }), labels) => {
+                self.orders.classified(labels.map(own), values, keys.len(), std::slice::from_ref(keys))
+            }
+            (Some(Output::Tensor(tensor)), labels) => {
+                let width = tensor.shape.get(1).copied().unwrap_or(1);
+                let values = tensor.data.numbers().unwrap_or_default();
+                if width == 1 {
+                    return lone(tensor, values, labels, known);
+                }
+                sums_to_one(tensor, &values, width)?;
+                let naming = naming(width, labels, known)?;
+                self.orders.classified(labels.map(own), &values, width, &naming)
+            }
+            (None, Some(labels)) => {
+                Ok(Predicted { prediction: own(labels), classes: Arc::default(), scores: Vec::new() })
+            }
+            (None, None) => {
+                Err(Problem::new(format!("the model says nothing that is a prediction: {}", described(outputs)))
+                    .hint("a prediction is a number, a class, or a row of probabilities"))
+            }
         }
     }
 }
@@ -198,70 +233,6 @@ fn naming(width: usize, labels: Option<&Tensor>, known: &Known) -> Result<Vec<Ve
     Ok(fitting)
 }
 
-/// Predictions with a score for each class.
-///
-/// Where labels came along, they must be those of the largest scores in one of the orders: a model that was put together
-/// from others holds their classes too.
-fn classified(
-    labels: Option<&Tensor>,
-    values: &[f64],
-    width: usize,
-    orders: &[Vec<String>],
-) -> Result<Predicted, Problem> {
-    let rows = values.chunks_exact(width.max(1));
-    let best = |row: &[f64]| {
-        let first = row.iter().enumerate().fold(0, |best, (at, value)| if *value > row[best] { at } else { best });
-        let leads = row.iter().enumerate().all(|(at, value)| at == first || row[first] - value > LEAD);
-        (first, leads)
-    };
-    let said = labels.map(own);
-    let contradicted = |classes: &&Vec<String>| {
-        let said = said.as_ref()?;
-        rows.clone().enumerate().find_map(|(row, scores)| {
-            let (at, leads) = best(scores);
-            (leads && said.name(row) != classes[at]).then(|| (said.name(row), at))
-        })
-    };
-    let Some(first) = orders.first() else { return Err(Problem::new("the model has no classes")) };
-    let classes = match orders.iter().find(|classes| contradicted(classes).is_none()) {
-        Some(classes) => classes,
-        // A threshold of its own is the model's good right, where there is no doubt about the names: then all rows that
-        // say otherwise say the same.
-        None if orders.len() == 1 && width == 2 && one_sided(rows.clone(), said.as_ref(), first) => first,
-        None => {
-            let (label, at) = contradicted(&first).unwrap_or_default();
-            let said = format!(
-                "the model says {} where its score number {} is the largest, so its scores are not those of {}",
-                code(&label),
-                at + 1,
-                list(first.iter().map(String::as_str))
-            );
-            return Err(Problem::new(said).hint(
-                "name the classes in the order of the scores: `model.classes`; or take the classes alone: `model.outputs: { \
-                 prediction: … }`",
-            ));
-        }
-    };
-    let prediction = said.unwrap_or_else(|| Labels::of(classes, rows.clone().map(|row| best(row).0)));
-    let scores = (0..width).map(|class| rows.clone().map(|row| row[class]).collect()).collect();
-    Ok(Predicted { prediction, classes: Arc::new(classes.clone()), scores })
-}
-
-/// Whether the labels are those of two scores and some threshold.
-fn one_sided<'a>(rows: impl Iterator<Item = &'a [f64]>, labels: Option<&Labels>, classes: &[String]) -> bool {
-    let Some(labels) = labels else { return false };
-    // The smallest score of the second class that is called so, and the largest that is not.
-    let (mut called, mut not) = (f64::INFINITY, f64::NEG_INFINITY);
-    for (row, scores) in rows.enumerate() {
-        match labels.name(row) {
-            name if name == classes[1] => called = called.min(scores[1]),
-            name if name == classes[0] => not = not.max(scores[1]),
-            _ => return false,
-        }
-    }
-    called + LEAD >= not
-}
-
 /// One number a row: the positive class's score where there are classes, else the prediction itself.
 fn lone(tensor: &Tensor, values: Vec<f64>, labels: Option<&Tensor>, known: &Known) -> Result<Predicted, Problem> {
     let classes = known.classes.clone().or_else(|| known.hints.iter().find(|hint| hint.len() == 2).cloned());
@@ -361,6 +332,10 @@ mod tests {
 
     fn known(positive: Option<&str>) -> Known {
         Known { positive: positive.map(ToOwned::to_owned), ..Known::default() }
+    }
+
+    fn read(outputs: &[Output], rows: usize, known: &Known) -> Result<Predicted, Problem> {
+        Reader::new(known.clone()).read(outputs, rows)
     }
 
     fn wrong(outputs: &[Output], known: &Known) -> String {

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use reqwest::Client;
 
 use super::{Address, Endpoint, answered};
+use crate::model::answers::Reader;
 use crate::model::probe::Served;
 use crate::problem::Problem;
 
@@ -32,12 +33,20 @@ impl Endpoint {
     ///
     /// # Errors
     /// Nothing can be sent at all.
-    pub fn load(&self, bodies: &[Vec<u8>], rps: f64, seconds: f64, watch: &dyn Fn(f64)) -> Result<Served, Problem> {
+    pub fn load(
+        &self,
+        bodies: &[Vec<u8>],
+        reader: &Reader,
+        rps: f64,
+        seconds: f64,
+        watch: &dyn Fn(f64),
+    ) -> Result<Served, Problem> {
         let planned = ((rps * seconds).round() as u64).max(1);
         let fates: Arc<Mutex<Vec<Fate>>> = Arc::new(Mutex::new(Vec::with_capacity(planned as usize)));
         let under_way = Arc::new(AtomicUsize::new(0));
         let bodies: Vec<Arc<Vec<u8>>> = bodies.iter().cloned().map(Arc::new).collect();
         let address = Arc::new(self.address.clone());
+        let shared = Arc::new(reader.clone());
         let (send, mut receive) = tokio::sync::mpsc::unbounded_channel::<(u64, Instant)>();
         let kept = Arc::clone(&fates);
         let counted = Arc::clone(&under_way);
@@ -49,7 +58,7 @@ impl Endpoint {
             let client = self.address.client().await?;
             let first = self.address.post(&client, bodies[0].as_ref().clone());
             let text = answered(&client, &self.address, first).await.map_err(|unanswered| unanswered.problem)?;
-            self.address.protocol.read(&text, 1)?;
+            self.address.is_prediction(&text, reader)?;
             Ok(client)
         });
         let client = client.map_err(|problem| self.about(problem))?;
@@ -61,10 +70,10 @@ impl Endpoint {
                 let mut tasks = tokio::task::JoinSet::new();
                 while let Some((at, intended)) = receive.recv().await {
                     let body = Arc::clone(&bodies[at as usize % bodies.len()]);
-                    let (client, address) = (client.clone(), Arc::clone(&address));
+                    let (client, address, reader) = (client.clone(), Arc::clone(&address), Arc::clone(&shared));
                     let (kept, counted) = (Arc::clone(&kept), Arc::clone(&counted));
                     tasks.spawn(async move {
-                        let fate = one(&client, &address, &body, intended, start).await;
+                        let fate = one(&client, &address, &reader, &body, [intended, start]).await;
                         counted.fetch_sub(1, Ordering::Relaxed);
                         kept.lock().unwrap_or_else(PoisonError::into_inner).push(fate);
                     });
@@ -95,14 +104,20 @@ impl Endpoint {
     }
 }
 
-async fn one(client: &Client, address: &Address, body: &Arc<Vec<u8>>, intended: Instant, start: Instant) -> Fate {
+async fn one(
+    client: &Client,
+    address: &Address,
+    reader: &Reader,
+    body: &Arc<Vec<u8>>,
+    [intended, start]: [Instant; 2],
+) -> Fate {
     let request = address.post(client, body.as_ref().clone());
     let lag = intended.elapsed();
     let answer = answered(client, address, request).await;
     let latency = intended.elapsed();
     let ended = start.elapsed();
     let error = match answer {
-        Ok(text) => address.protocol.read(&text, 1).err().map(|problem| problem.message),
+        Ok(text) => address.is_prediction(&text, reader).err().map(|problem| problem.message),
         Err(unanswered) => Some(unanswered.problem.message),
     };
     let error = error.map(|error| address.hide(&error));

@@ -1,6 +1,6 @@
 //! Whoever answers: a model in a process, or one behind HTTP.
 
-use crate::model::answers::{self, Known, Predicted};
+use crate::model::answers::{Known, Predicted, Reader};
 use crate::model::endpoint::{Address, Endpoint};
 use crate::model::features::{Feeds, feeds};
 use crate::model::onnx::Onnx;
@@ -15,7 +15,7 @@ const ROWS: usize = 16_384;
 
 pub struct Asker {
     model: Model,
-    known: Known,
+    reader: Reader,
     rows: usize,
 }
 
@@ -46,10 +46,10 @@ impl Asker {
         for (role, table) in &tables {
             match feeds(&onnx.inputs, table, plan.features.as_ref(), others, answers) {
                 Ok(feeds) => {
-                    let known = Known { hints: onnx.classes.clone(), ..known(plan, names) };
+                    let reader = Reader::new(Known { hints: onnx.classes.clone(), ..known(plan, names) });
                     let rows = plan.batch_rows.unwrap_or(ROWS);
                     let model = Model::Onnx { onnx: Box::new(onnx), feeds };
-                    return Ok((*role, Self { model, known, rows }));
+                    return Ok((*role, Self { model, reader, rows }));
                 }
                 Err(problem) => wrong = problem,
             }
@@ -64,7 +64,7 @@ impl Asker {
         let endpoint = Endpoint::open(address).map_err(Failure::unmeasured)?;
         let features = endpoint.address.protocol.sees().unwrap_or(features);
         let model = Model::Endpoint { endpoint: Box::new(endpoint), features };
-        Ok(Self { model, known: known(plan, names), rows })
+        Ok(Self { model, reader: Reader::new(known(plan, names)), rows })
     }
 
     /// Columns that the model is given.
@@ -72,6 +72,15 @@ impl Asker {
         match &self.model {
             Model::Onnx { feeds, .. } => feeds.columns(),
             Model::Endpoint { features, .. } => features.clone(),
+        }
+    }
+
+    /// # Errors
+    /// A table of the same columns that does not hold what the model takes.
+    pub fn fit(&self, table: &TableInfo) -> Result<(), Problem> {
+        match &self.model {
+            Model::Onnx { feeds, .. } => feeds.fit(table),
+            Model::Endpoint { .. } => Ok(()),
         }
     }
 
@@ -87,13 +96,21 @@ impl Asker {
         matches!(self.model, Model::Endpoint { .. })
     }
 
+    /// Rows that the model takes at a time, if it takes no other number.
+    pub fn batch(&self) -> Option<usize> {
+        match &self.model {
+            Model::Onnx { feeds, .. } => feeds.batch,
+            Model::Endpoint { .. } => None,
+        }
+    }
+
     /// Rows of one batch.
     pub fn rows(&self) -> usize {
         self.rows
     }
 
     pub fn positive(&self) -> Option<&str> {
-        self.known.positive.as_deref()
+        self.reader.known.positive.as_deref()
     }
 
     /// # Errors
@@ -111,7 +128,13 @@ impl Asker {
     /// As [`Asker::predict`].
     pub fn ask(&self, onnx: &mut Onnx, batch: &Batch) -> Result<Predicted, Problem> {
         match &self.model {
-            Model::Onnx { feeds, .. } => ask(onnx, feeds, batch, &self.known),
+            Model::Onnx { feeds, .. } => {
+                let predicted = ask(onnx, feeds, batch, &mut self.reader.clone())?;
+                match predicted.first_lost() {
+                    Some(row) => Err(nan(batch.first + row as u64)),
+                    None => Ok(predicted),
+                }
+            }
             Model::Endpoint { .. } => Err(Problem::new("an endpoint is no file")),
         }
     }
@@ -122,23 +145,29 @@ impl Asker {
     /// No answer, or one that says nothing.
     pub fn predict(&mut self, batch: &Batch) -> Result<Predicted, Problem> {
         let predicted = match &mut self.model {
-            Model::Onnx { onnx, feeds } => ask(onnx, feeds, batch, &self.known)?,
+            Model::Onnx { onnx, feeds } => ask(onnx, feeds, batch, &mut self.reader)?,
             Model::Endpoint { endpoint, .. } => {
                 let outputs = endpoint.predict(batch)?;
-                answers::read(&outputs, batch.rows, &self.known).map_err(|problem| endpoint.hide(problem))?
+                self.reader.read(&outputs, batch.rows).map_err(|problem| endpoint.hide(problem))?
             }
         };
         // A class comes along all the same, and would be believed.
         if let Some(row) = predicted.first_nan() {
-            let said = format!("the model's score of row {} is NaN", batch.first + row as u64 + 1);
-            return Err(Problem::new(said).hint("does it take missing values? fill them as they were for its training"));
+            return Err(nan(batch.first + row as u64));
         }
         Ok(predicted)
     }
 }
 
-fn known(plan: &RunPlan, names: &Names) -> Known {
+fn nan(row: u64) -> Problem {
+    Problem::new(format!("what the model says of row {} is NaN", row + 1))
+        .hint("does it take missing values? fill them as they were for its training")
+}
+
+/// What a plan says of a model's answers.
+pub fn known(plan: &RunPlan, names: &Names) -> Known {
     Known {
+        labels: None,
         classes: plan.classes.clone(),
         hints: Vec::new(),
         positive: names.positive.clone(),
@@ -148,17 +177,17 @@ fn known(plan: &RunPlan, names: &Names) -> Known {
 }
 
 /// A model of a fixed number of rows is asked in such parts, the last one filled up.
-fn ask(onnx: &mut Onnx, feeds: &Feeds, batch: &Batch, known: &Known) -> Result<Predicted, Problem> {
+fn ask(onnx: &mut Onnx, feeds: &Feeds, batch: &Batch, reader: &mut Reader) -> Result<Predicted, Problem> {
     let Some(size) = feeds.batch.filter(|size| *size != batch.rows) else {
         let outputs = onnx.predict(feeds.tensors(batch)?, batch.rows)?;
-        return answers::read(&outputs, batch.rows, known);
+        return reader.read(&outputs, batch.rows);
     };
     let mut all: Option<Predicted> = None;
     for first in (0..batch.rows).step_by(size) {
         let rows: Vec<usize> = (first..first + size).map(|row| row.min(batch.rows - 1)).collect();
         let part = take(batch, &rows);
         let outputs = onnx.predict(feeds.tensors(&part)?, size)?;
-        let mut predicted = answers::read(&outputs, size, known)?;
+        let mut predicted = reader.read(&outputs, size)?;
         predicted.truncate(batch.rows - first);
         match &mut all {
             Some(all) => all.append(predicted),

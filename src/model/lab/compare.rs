@@ -15,6 +15,7 @@ use crate::model::probe::Probe;
 use crate::model::{Batch, Cells};
 use crate::problem::Problem;
 use crate::table::Role;
+use crate::words::code;
 
 /// Of every shuffle, so that a run can be repeated.
 const SEED: u128 = 0x6d6c_6761_7465;
@@ -135,6 +136,11 @@ impl<'p> Test<'p> {
         } else {
             versions.iter().map(&mut *predict).collect::<Result<_, _>>()?
         };
+        // A share of rows may break a rule; none may be without an answer.
+        if let Some(row) = std::iter::once(before).chain(&after).find_map(Predicted::first_lost) {
+            let said = format!("the prediction of row {} is NaN", batch.first + row as u64 + 1);
+            return Err(Problem::new(said).hint("what is no number neither moves nor stays"));
+        }
         let rule = match self.expect {
             None => Rule::Stay,
             Some(expect) => Rule::Direction { expect, positive },
@@ -211,8 +217,8 @@ fn shuffled(source: &Source, columns: &[String], memory: usize) -> Result<Batch,
             None => all = Some(batch),
             Some(all) => {
                 all.rows += batch.rows;
-                for ((_, mine), (_, theirs)) in all.columns.iter_mut().zip(batch.columns) {
-                    extend(mine, theirs);
+                for ((name, mine), (_, theirs)) in all.columns.iter_mut().zip(batch.columns) {
+                    extend(mine, theirs).ok_or_else(|| Problem::new(format!("{} changes its type", code(name))))?;
                 }
             }
         }
@@ -228,12 +234,14 @@ fn shuffled(source: &Source, columns: &[String], memory: usize) -> Result<Batch,
     Ok(Batch { first: 0, ..take(&all, &order) })
 }
 
-fn extend(mine: &mut Cells, theirs: Cells) {
+fn extend(mine: &mut Cells, theirs: Cells) -> Option<()> {
     match (mine, theirs) {
         (Cells::Float(mine), Cells::Float(theirs)) => mine.extend(theirs),
         (Cells::Integer(mine), Cells::Integer(theirs)) => mine.extend(theirs),
         (Cells::Text(mine), Cells::Text(theirs)) => mine.extend(theirs),
         (Cells::Boolean(mine), Cells::Boolean(theirs)) => mine.extend(theirs),
-        _ => {}
+        (Cells::Other(_), Cells::Other(_)) => {}
+        _ => return None,
     }
+    Some(())
 }

@@ -58,7 +58,7 @@ pub fn recorded(lab: &mut Lab, tolerance: f64, sources: &BTreeMap<Role, Opened>)
             None => (0..batch.rows).map(|row| batch.first as usize + row).collect(),
         };
         let before = record.rows(&rows);
-        let after = like(&predicted, &before, positive.as_deref())?;
+        let after = like(&predicted, &before, &columns.scores, positive.as_deref())?;
         let said = |row: usize, _: usize| {
             format!(
                 "recorded {}, the model says {}",
@@ -95,6 +95,7 @@ pub fn cases(lab: &mut Lab, path: &str, tolerance: f64) -> Result<Moves, Problem
         let said = format!("{} has no column {}, which the model takes", code(path), code(missing));
         return Err(Problem::new(said).hint("a case has every feature, and what is expected of it"));
     }
+    asker.fit(&info)?;
     let mut wanted = features.clone();
     wanted.push(expected.clone());
     let mut moves = Moves::new(true);
@@ -332,23 +333,26 @@ fn labels(cells: &Cells, name: &str) -> Result<Labels, Problem> {
 }
 
 /// What the model says, in the shape of what was recorded.
-fn like(predicted: &Predicted, recorded: &Predicted, positive: Option<&str>) -> Result<Predicted, Problem> {
+fn like(
+    predicted: &Predicted,
+    recorded: &Predicted,
+    columns: &[(Option<String>, String)],
+    positive: Option<&str>,
+) -> Result<Predicted, Problem> {
     if recorded.scores.is_empty() {
         return Ok(Predicted { scores: Vec::new(), classes: Arc::default(), ..predicted.clone() });
     }
-    let scores = if recorded.scores.len() == 1 {
-        let positive = positive.or_else(|| usual_positive(&predicted.classes));
-        vec![predicted.level(positive)?]
-    } else {
-        let of = |class: &String| {
-            let at = predicted.classes.iter().position(|own| own == class).ok_or_else(|| {
-                let known = list(predicted.classes.iter().map(String::as_str));
-                Problem::new(format!("scores of the class {} were recorded, and the model has {known}", code(class)))
-            })?;
-            Ok(predicted.scores[at].clone())
+    let of = |(class, column): &(Option<String>, String)| {
+        let Some(class) = class else {
+            return predicted.level(positive.or_else(|| usual_positive(&predicted.classes)));
         };
-        recorded.classes.iter().map(of).collect::<Result<_, Problem>>()?
+        let at = predicted.classes.iter().position(|own| own == class).ok_or_else(|| {
+            let known = list(predicted.classes.iter().map(String::as_str));
+            Problem::new(format!("{} was recorded, and the model has scores of {known} alone", code(column)))
+        })?;
+        Ok(predicted.scores[at].clone())
     };
+    let scores = columns.iter().map(of).collect::<Result<_, Problem>>()?;
     Ok(Predicted { prediction: predicted.prediction.clone(), classes: Arc::clone(&recorded.classes), scores })
 }
 

@@ -186,6 +186,12 @@ fn boolean(field: &[u8]) -> bool {
     field.eq_ignore_ascii_case(b"true") || field.eq_ignore_ascii_case(b"false")
 }
 
+/// Whether a whole number is written otherwise than it is shown: `01`, `+1`, ` 1`.
+#[inline]
+pub fn is_padded(field: &[u8]) -> bool {
+    matches!(field, [b'0', b'0'..=b'9', ..] | [b'+' | b' ' | b'\t', ..] | [b'-', b'0', ..])
+}
+
 /// Plain digits, few enough that no limit needs looking at.
 #[inline]
 fn short_integer(field: &[u8]) -> bool {
