@@ -16,7 +16,10 @@ COPY src src
 # A checkout can be older than the layer above, and Cargo goes by the time of files.
 RUN find src -type f -exec touch '{}' + \
     && cargo build --release --locked \
-    && strip target/release/mlgate
+    && strip target/release/mlgate \
+    && mkdir /out \
+    && cp target/release/mlgate /out \
+    && ln -s mlgate /out/mlgate-post
 
 # What runs ONNX models: the library out of PyPI's wheel, checked. It changes with its version only.
 FROM debian:bookworm-slim AS onnx
@@ -38,6 +41,7 @@ RUN pip download -q --no-deps --only-binary :all: -d . onnxruntime==1.32.0 \
 # The runner mounts its files as root and sets the working directory: neither is set here.
 FROM gcr.io/distroless/cc-debian12
 COPY --from=onnx /onnx/libonnxruntime.so /libonnxruntime.so
-COPY --from=build /build/target/release/mlgate /mlgate
+# A second name of the same binary undoes a rollout that its job left unfinished.
+COPY --from=build /out/ /
 # No shell in between: it would drop variables such as INPUT_MIN-ROWS.
 ENTRYPOINT ["/mlgate"]

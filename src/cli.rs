@@ -1,6 +1,7 @@
 //! Commands and inputs: the one definition behind `--help`, action.yml, the docs and the Action's inputs.
 
 pub mod action;
+pub mod rollout;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -21,6 +22,12 @@ pub enum Command {
     Check(Box<CheckArgs>),
     /// Comment on a pull request with a report made elsewhere, which is not trusted.
     Comment(CommentArgs),
+    /// Carry a gated model into production, watch it, and take it back when it misbehaves.
+    Rollout(rollout::RolloutArgs),
+    /// Watch the model in production, and whether a rollout is still carried on.
+    Watch(rollout::WatchArgs),
+    /// Give stable everything back: traffic, registry, flag.
+    Rollback(rollout::RollbackArgs),
     /// Profile a table and print an mlgate.yml whose limits it passes with a margin.
     Suggest(SuggestArgs),
     /// Put profiles of a table's parts together.

@@ -5,6 +5,7 @@ pub mod entry;
 pub mod inputs;
 pub mod model;
 pub mod notify;
+pub mod rollout;
 pub mod running;
 pub mod schema;
 mod short;
@@ -24,6 +25,7 @@ use document::{Document, join, prefix};
 pub use entry::{Beside, Entry};
 pub use model::ModelSection;
 pub use notify::NotifySection;
+pub use rollout::RolloutSection;
 
 /// What stands at the top of a file.
 const SECTIONS: [&str; 4] = ["data", "model", "notify", "rollout"];
@@ -35,6 +37,7 @@ pub struct Config {
     pub model: ModelSection,
     pub entries: Vec<Entry>,
     pub notify: NotifySection,
+    pub rollout: Option<RolloutSection>,
     /// Thresholds that a flat file leaves out, by its own keys.
     pub not_configured: Vec<String>,
     /// Whether a section could not be read, so that what it names seems not to be there.
@@ -99,10 +102,10 @@ impl Config {
                     }
                 }
                 Some("notify") => config.notify = read_notify(document, value, problems).unwrap_or_default(),
-                Some(later @ "rollout") => problems.push(
-                    Problem::new(format!("{later}: the {later} section comes with a later version of mlgate"))
-                        .at(Some(document.place(later))),
-                ),
+                Some(name @ "rollout") => {
+                    let read = read::<RolloutSection>(value.clone());
+                    config.rollout = read.map_err(|wrong| locate(document, name, wrong, problems)).ok();
+                }
                 other => problems.push(unknown(document, "", &name_of(key, other), &SECTIONS)),
             }
         }
@@ -138,6 +141,9 @@ impl Config {
         self.model.merge(later.model);
         if later.notify != NotifySection::default() {
             self.notify = later.notify;
+        }
+        if later.rollout.is_some() {
+            self.rollout = later.rollout;
         }
         // Entries of one file never replace each other, so only those that were here before can go.
         let before = self.entries.len();

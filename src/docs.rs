@@ -129,19 +129,26 @@ fn pretty(value: &Value) -> String {
     format!("{value:#}\n")
 }
 
-/// Inputs of the Action: those of `check` in the order of `--help`, then what else `comment` has. Name, description,
-/// heading.
+/// Inputs of the Action: those of `check` in the order of `--help`, then what else the other commands have. Name,
+/// description, heading.
 fn inputs() -> Vec<(String, String, String)> {
-    const OTHERS: &str = "Only with `command: comment`";
+    const COMMANDS: [(&str, &str); 5] = [
+        ("check", ""),
+        ("comment", "Only with `command: comment`"),
+        ("rollout", "Only with `command: rollout`"),
+        ("watch", "Only with `command: watch`"),
+        ("rollback", "Only with `command: rollback`"),
+    ];
     let cli = Cli::command();
-    let described = |arg: &Arg| {
+    let described = |arg: &Arg, others: &str| {
         let name = arg.get_long().filter(|name| !matches!(*name, "list-checks" | "help" | "version"))?;
         let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-        Some((name.to_owned(), help, arg.get_help_heading().unwrap_or(OTHERS).to_owned()))
+        Some((name.to_owned(), help, arg.get_help_heading().unwrap_or(others).to_owned()))
     };
     let mut all: Vec<(String, String, String)> = Vec::new();
-    for command in ["check", "comment"].iter().filter_map(|name| cli.find_subcommand(name)) {
-        for input in command.get_arguments().filter_map(described) {
+    for (name, others) in COMMANDS {
+        let arguments = cli.find_subcommand(name).into_iter().flat_map(clap::Command::get_arguments);
+        for input in arguments.filter_map(|argument| described(argument, others)) {
             if !all.iter().any(|known| known.0 == input.0) {
                 all.push(input);
             }
@@ -154,7 +161,7 @@ fn inputs() -> Vec<(String, String, String)> {
 fn action(now: &str) -> String {
     let quoted = |text: &str| Value::from(text).to_string();
     let mut part = String::from(
-        "inputs:\n  command:\n    description: \"What to do: `check` judges, `comment` posts a report made elsewhere\"\n    default: check\n",
+        "inputs:\n  command:\n    description: \"What to do: `check` judges, `comment` posts a report made elsewhere, `rollout` carries a model into production, `watch` watches it there, `rollback` takes it back\"\n    default: check\n",
     );
     for (name, help, _) in inputs() {
         let _ = writeln!(part, "  {name}:\n    description: {}", quoted(&help));

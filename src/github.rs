@@ -7,6 +7,7 @@ pub mod artifact;
 pub mod check_run;
 pub mod comment;
 pub mod contents;
+pub mod deployment;
 pub mod dispatch;
 pub mod event;
 pub mod outputs;

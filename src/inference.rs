@@ -4,6 +4,7 @@
 //! scikit-learn the same questions; coverage is simulated beside each method.
 
 pub mod adjust;
+pub mod arms;
 pub mod bootstrap;
 pub mod distance;
 pub mod estimate;

@@ -34,6 +34,7 @@ pub mod mlflow;
 pub mod baseline;
 pub mod github;
 pub mod notify;
+pub mod rollout;
 pub mod suggest;
 pub mod docs;
 pub mod commands;
@@ -44,6 +45,8 @@ mod hostile;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
 
 use clap::Parser as _;
 
@@ -51,10 +54,31 @@ use cli::{Cli, Command, ProfileCommand};
 use commands::Context;
 use problem::{Exit, Failure};
 
+/// Whether a signal ends the process at once; commands that have something to put back see to it themselves.
+pub static ENDS_AT_ONCE: Ending = Ending(LazyLock::new(|| Arc::new(AtomicBool::new(true))));
+
+/// A switch that signal handlers read.
+pub struct Ending(LazyLock<Arc<AtomicBool>>);
+
+impl Ending {
+    pub fn switch(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0)
+    }
+
+    pub fn store(&self, ends: bool) {
+        self.0.store(ends, Ordering::SeqCst);
+    }
+}
+
 /// Runs one command; never panics.
 pub fn run(arguments: Vec<OsString>, variables: BTreeMap<String, String>) -> Exit {
     commands::quiet_panics();
     let context = Context::new(&arguments, variables);
+    if commands::rollout::is_post(&arguments) {
+        let undone = catch_unwind(AssertUnwindSafe(|| commands::rollout::post(&context)));
+        return undone
+            .map_or_else(|_| context.panicked(), |ended| ended.unwrap_or_else(|failure| context.failed(&failure)));
+    }
     catch_unwind(AssertUnwindSafe(|| dispatch(arguments, &context))).unwrap_or_else(|_| context.panicked())
 }
 
@@ -71,6 +95,9 @@ fn dispatch(arguments: Vec<OsString>, context: &Context) -> Exit {
         match cli.command {
             Command::Check(args) => commands::check::run(&args, &arguments, context),
             Command::Comment(args) => commands::comment::run(&args, context),
+            Command::Rollout(args) => commands::rollout::run(&args, context),
+            Command::Watch(args) => commands::rollout::watch(&args, context),
+            Command::Rollback(args) => commands::rollout::rollback(&args, context),
             Command::Suggest(args) => commands::suggest(&args, context),
             Command::Profile { command: ProfileCommand::Merge { profiles, output } } => {
                 commands::profile::merge(&profiles, output.as_deref()).map(|()| Exit::Passed)

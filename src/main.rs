@@ -2,8 +2,6 @@
 #![expect(clippy::disallowed_methods, reason = "edge: the process")]
 
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 /// See Cargo.toml for what it is worth.
 #[global_allocator]
@@ -20,9 +18,8 @@ const ENDINGS: [(i32, i32); 2] = [(signal_hook::consts::SIGINT, 130), (signal_ho
 
 fn main() -> ExitCode {
     for (signal, code) in ENDINGS {
-        let always = Arc::new(AtomicBool::new(true));
         // Where there is no handler, the run only ends as it did before.
-        let _ = signal_hook::flag::register_conditional_shutdown(signal, code, always);
+        let _ = signal_hook::flag::register_conditional_shutdown(signal, code, mlgate::ENDS_AT_ONCE.switch());
     }
     let arguments: Vec<_> = std::env::args_os().collect();
     // An input that is not UTF-8 must not vanish: with characters replaced it is refused by whoever reads it.

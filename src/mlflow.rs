@@ -1,6 +1,8 @@
 //! An MLflow server's registry and runs, by its REST interface (mlflow.org/docs/latest/rest-api.html).
 #![expect(clippy::disallowed_methods, reason = "edge: speaks to a server, saves what it sends")]
 
+mod registry;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
@@ -178,6 +180,23 @@ impl Mlflow {
 
     async fn json(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, Wrong> {
         let response = self.get(path, query).await?;
+        self.json_of(response, path).await
+    }
+
+    /// What is sent can be sent twice: aliases and tags only become what they are.
+    async fn post(&self, path: &str, body: &Value) -> Result<Value, Wrong> {
+        let url = self.base.join(path).map_err(|error| Problem::new(error.to_string()))?;
+        let body = body.to_string();
+        let response = self
+            .send(|| {
+                let request = self.client.post(url.clone());
+                request.header("content-type", "application/json").body(body.clone())
+            })
+            .await?;
+        self.json_of(response, path).await
+    }
+
+    async fn json_of(&self, response: Response, path: &str) -> Result<Value, Wrong> {
         let bytes = self.body(response, LARGEST_ANSWER, path).await?;
         serde_json::from_slice(&bytes).map_err(|_| {
             let text = String::from_utf8_lossy(&bytes[..bytes.len().min(2000)]).into_owned();
@@ -192,10 +211,14 @@ impl Mlflow {
         let pairs: Vec<String> =
             query.iter().map(|(name, value)| format!("{name}={}", utf8_percent_encode(value, PLAIN))).collect();
         url.set_query(Some(&pairs.join("&")));
+        self.send(|| self.client.get(url.clone())).await
+    }
+
+    async fn send(&self, request: impl Fn() -> reqwest::RequestBuilder) -> Result<Response, Wrong> {
         let mut tried = 0;
         loop {
             tried += 1;
-            let mut request = self.client.get(url.clone());
+            let mut request = request();
             request = match &self.credentials {
                 Credentials::None => request,
                 Credentials::User { name, password } => request.basic_auth(name, Some(password)),

@@ -1,5 +1,6 @@
 //! What the config means: every entry a check, every table a path, every problem listed.
 
+pub mod rollout;
 mod running;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -365,7 +365,7 @@ fn open(role: Role, path: &str, plan: &Plan, workspace: &Workspace) -> Result<Re
     Ok(engine::open(files, csv).map(|source| Opened::Table(Box::new(source))))
 }
 
-fn read_config(name: &str, path: &Path) -> Result<String, Problem> {
+pub(super) fn read_config(name: &str, path: &Path) -> Result<String, Problem> {
     let broken = |error: std::io::Error| Problem::new(format!("{} could not be read: {error}", code(name)));
     let size = path.metadata().map_err(|error| {
         let problem = broken(error);

@@ -303,6 +303,10 @@ fn key(context: &Context, args: &CheckArgs) -> String {
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/")
 }
 
+pub fn sha256_of(bytes: &[u8]) -> String {
+    super::hex(&Sha256::digest(bytes))
+}
+
 pub fn sha256(text: &str) -> String {
     super::hex(&Sha256::digest(text.as_bytes()))
 }

@@ -121,6 +121,11 @@ fn dispatch<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<
     super::short::read(deserializer, "a workflow's file, the type of an event, or a map", DispatchSection::short)
 }
 
+/// As `dispatch`, where there must be one.
+pub(super) fn one_dispatch<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<DispatchSection, D::Error> {
+    dispatch(deserializer)?.ok_or_else(|| serde::de::Error::custom("names nothing to start"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@
 use schemars::{JsonSchema, schema_for};
 use serde_json::{Map, Value, json};
 
-use super::{Beside, DataSection, ModelSection, NotifySection};
+use super::{Beside, DataSection, ModelSection, NotifySection, RolloutSection};
 use crate::check::Gate;
 use crate::checks;
 
@@ -37,6 +37,13 @@ pub fn schema() -> Value {
                 "type": "object",
                 "additionalProperties": false,
                 "properties": properties::<NotifySection>(),
+            },
+            "rollout": {
+                "description": "How a gated model comes into production, and what takes it back.",
+                "type": "object",
+                "additionalProperties": false,
+                "properties": properties::<RolloutSection>(),
+                "required": required::<RolloutSection>(),
             },
         },
         "$defs": definitions(),
@@ -90,6 +97,10 @@ fn properties<T: JsonSchema>() -> Map<String, Value> {
     schema["properties"].as_object().cloned().unwrap_or_default()
 }
 
+fn required<T: JsonSchema>() -> Value {
+    schema_for!(T).to_value()["required"].clone()
+}
+
 /// Everything that the parts refer to by name.
 fn definitions() -> Value {
     let all = roots().into_iter().flat_map(|root| root["$defs"].as_object().cloned().unwrap_or_default());
@@ -98,8 +109,13 @@ fn definitions() -> Value {
 
 /// The schemas that the whole is made of.
 fn roots() -> Vec<Value> {
-    let sections =
-        [schema_for!(DataSection), schema_for!(ModelSection), schema_for!(NotifySection), schema_for!(Beside)];
+    let sections = [
+        schema_for!(DataSection),
+        schema_for!(ModelSection),
+        schema_for!(NotifySection),
+        schema_for!(RolloutSection),
+        schema_for!(Beside),
+    ];
     sections
         .into_iter()
         .chain(checks::ALL.iter().map(|check| (check.schema)()))

@@ -10,7 +10,7 @@ use crate::report::{Report, RunResult};
 use crate::verdict::Status;
 
 /// Names and meanings; action.yml and README are made from it.
-pub const OUTPUTS: [(&str, &str); 17] = [
+pub const OUTPUTS: [(&str, &str); 21] = [
     ("result", "`passed`, `blocked` or `error`"),
     ("passed", "`true` or `false`"),
     ("data-result", "The data gate's result; empty where it did not run"),
@@ -28,6 +28,10 @@ pub const OUTPUTS: [(&str, &str); 17] = [
     ("model-version", "The candidate's version"),
     ("baseline-version", "The version of the model in production: the registry's, or the commit of a git ref"),
     ("comment-url", "The comment on the pull request; empty where there is none"),
+    ("rollout-result", "`promoted`, `rolled_back`, `held` or `aborted`: of the commands that move traffic"),
+    ("rollout-weight", "The candidate's share of the traffic at the end, in percent"),
+    ("rollout-reason", "One line that says why"),
+    ("previous-version", "The version that was in production before"),
 ];
 
 /// The outputs of a report; `file` are path and SHA-256 of report.json, where it could be written.

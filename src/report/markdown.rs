@@ -2,7 +2,7 @@
 //! what passed is folded. Everything in it that others wrote is neutralised ([`foreign`]).
 
 mod change;
-mod foreign;
+pub mod foreign;
 mod parts;
 mod tables;
 mod trust;

@@ -1,9 +1,8 @@
 // GitHub's own checks of workflow and action files, from @actions/languageservice, without its editor.
 //
-//   node lint.mjs --known ACTION.yml FILE…    findings, one a line; exit 1 if there are any
-//   node lint.mjs --with-later ACTION.yml LATER.yml > KNOWN.yml
+//   node lint.mjs ACTION.yml FILE…    findings, one a line; exit 1 if there are any
 //
-// `--known` is the action.yml that `uses: mlgate/mlgate@…` is held to: with inputs that it lacks, a step is wrong.
+// The first is the action.yml that `uses: mlgate/mlgate@…` is held to: with inputs that it lacks, a step is wrong.
 // Other actions are not looked up: this works offline.
 import { readFile } from "node:fs/promises";
 import { register } from "node:module";
@@ -19,33 +18,22 @@ register("data:text/javascript," + encodeURIComponent(json));
 const { validate } = await import("@actions/languageservice/validate");
 const { validateAction } = await import("@actions/languageservice/validate-action");
 const { TextDocument } = await import("vscode-languageserver-textdocument");
-const { parse, stringify } = await import("yaml");
+const { parse } = await import("yaml");
 
-const [mode, action, ...files] = process.argv.slice(2);
+const [action, ...files] = process.argv.slice(2);
 const known = parse(await readFile(action, "utf8"));
 
-if (mode === "--with-later") {
-  const later = parse(await readFile(files[0], "utf8"));
-  for (const kind of ["inputs", "outputs"]) {
-    for (const name of Object.keys(later[kind] ?? {})) {
-      if (name in known[kind]) fail(`${files[0]}: \`${name}\` is in action.yml by now: take it out of here`);
-      known[kind][name] = { description: "comes later" };
-    }
-  }
-  if (!process.exitCode) process.stdout.write(stringify(known));
-} else {
-  const others = {}; // no inputs known, so none is wrong
-  const settings = {
-    actionsMetadataProvider: {
-      fetchActionMetadata: async ({ owner, name }) => (`${owner}/${name}` === "mlgate/mlgate" ? known : others),
-    },
-  };
-  for (const file of files) {
-    const document = TextDocument.create(`file:///${file}`, "yaml", 1, await readFile(file, "utf8"));
-    const judge = /(^|\/)action\.yml$/.test(file) ? validateAction : validate;
-    for (const { range, message } of await judge(document, settings)) {
-      fail(`${file}:${range.start.line + 1}:${range.start.character + 1}: ${message}`);
-    }
+const others = {}; // no inputs known, so none is wrong
+const settings = {
+  actionsMetadataProvider: {
+    fetchActionMetadata: async ({ owner, name }) => (`${owner}/${name}` === "mlgate/mlgate" ? known : others),
+  },
+};
+for (const file of files) {
+  const document = TextDocument.create(`file:///${file}`, "yaml", 1, await readFile(file, "utf8"));
+  const judge = /(^|\/)action\.yml$/.test(file) ? validateAction : validate;
+  for (const { range, message } of await judge(document, settings)) {
+    fail(`${file}:${range.start.line + 1}:${range.start.character + 1}: ${message}`);
   }
 }
 

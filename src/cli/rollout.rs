@@ -1,0 +1,70 @@
+//! Inputs of `rollout`, `watch` and `rollback`.
+
+use clap::Args;
+
+/// What all three are told.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Common {
+    /// Config files, one a line; later ones win. Without it mlgate.yml, if there is one.
+    #[arg(long, value_name = "FILE")]
+    pub config: Vec<String>,
+    /// The model's name, in reports and in the registry.
+    #[arg(long, value_name = "NAME")]
+    pub model_name: Option<String>,
+    /// Where the MLflow server is; `MLFLOW_TRACKING_URI` without it.
+    #[arg(long, value_name = "URI")]
+    pub mlflow_tracking_uri: Option<String>,
+    /// Where the reports go; `mlgate-report` without it.
+    #[arg(long, value_name = "FOLDER")]
+    pub report_dir: Option<String>,
+    /// The token to speak to GitHub with; `GITHUB_TOKEN` without it.
+    #[arg(long, value_name = "TOKEN")]
+    pub github_token: Option<String>,
+}
+
+/// Inputs of `rollout`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct RolloutArgs {
+    #[command(flatten)]
+    pub common: Common,
+    /// The candidate's version; the report's own without it.
+    #[arg(long, value_name = "VERSION")]
+    pub model_version: Option<String>,
+    /// The gate's report.json, of which only what it passed goes out.
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<String>,
+    /// SHA-256 of that report, from the gate's job: its output of this name.
+    #[arg(long, value_name = "SHA256")]
+    pub report_sha256: Option<String>,
+    /// Print the plan and what is seen now, and move nothing.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true,
+          value_parser = super::parse_bool)]
+    pub dry_run: Option<bool>,
+    /// Look once, write that down, and end: a later run goes on.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true,
+          value_parser = super::parse_bool)]
+    pub once: Option<bool>,
+}
+
+/// Inputs of `watch`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct WatchArgs {
+    #[command(flatten)]
+    pub common: Common,
+    /// How long to watch; one look without it.
+    #[arg(long, value_name = "SECONDS")]
+    pub seconds: Option<f64>,
+}
+
+/// Inputs of `rollback`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct RollbackArgs {
+    #[command(flatten)]
+    pub common: Common,
+    /// The version to go back to; the one that the journal names without it.
+    #[arg(long, value_name = "VERSION")]
+    pub to_version: Option<String>,
+    /// Why, for those who read it later.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+}

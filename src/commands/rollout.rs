@@ -1,0 +1,256 @@
+//! `mlgate rollout`, `watch` and `rollback`: from the command line to the world, and what came of it to where people look.
+
+mod announce;
+mod open;
+mod tell;
+mod watch;
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+pub use watch::{rollback, watch};
+
+use clap::Parser as _;
+
+use super::{Context, Foreign, say};
+use crate::cli::rollout::RolloutArgs;
+use crate::cli::{Cli, Command, first_line};
+use crate::http::block_on;
+use crate::plan::rollout::{Asker, RolloutPlan};
+use crate::problem::{Exit, Failure, Problem};
+use crate::rollout::driver::{Journey, Until, World, now};
+use crate::rollout::gated::{Claim, Vouched, vouch};
+use crate::rollout::journal::Entry;
+use crate::rollout::{Outcome, State, Strategy, Traffic, timeline};
+use crate::words::code;
+use crate::workspace::Workspace;
+
+/// # Errors
+/// Usage, a report that lets nothing out, a world that cannot be reached.
+pub fn run(args: &RolloutArgs, context: &Context) -> Result<Exit, Failure> {
+    let stop = stop_on_signals();
+    let workspace = admit(context)?;
+    let (section, configs) = open::section(&args.common, &workspace)?;
+    let plan = RolloutPlan::new(section, Asker::Rollout).map_err(|problems| open::in_config(problems, &configs))?;
+    let name = open::name(&args.common, &plan)?;
+    if plan.policy.strategy == Strategy::Direct {
+        super::warn("`direct` gives all users an untried model at once: a canary finds out with few of them");
+    }
+    let (vouched, sha256) = gated(args, &plan, &name, &workspace)?;
+    let world = open::world(&args.common, &plan, &name, context, &workspace, Arc::clone(&stop))?;
+    if args.dry_run == Some(true) {
+        return dry_run(&plan, &world, &name, &vouched);
+    }
+    tell::begin(context)?;
+    let deployment = announce::begin(&args.common, context, &format!("{name} {}", vouched.version));
+    let until = if args.once == Some(true) { Until::OneLook } else { Until::TheEnd };
+    let ran: Result<Journey, Failure> = block_on(async {
+        let entry = begin(&plan, &world, &name, &vouched, &sha256, context).await?;
+        open::remember(context, true);
+        let started_at = entry.started_at;
+        let mut told = |moment: &_| say(&format!("{}\n", timeline::line(moment, started_at)));
+        Ok(world.run(&plan, &vouched, entry, until, &mut told).await)
+    })
+    .map_err(Failure::unmeasured)?;
+    open::remember(context, false);
+    let journey = ran?;
+    announce::end(&args.common, context, &plan, deployment.as_ref(), &journey);
+    tell::end(&args.common, context, &workspace, &journey)
+}
+
+/// The name by which the image starts this program after a job, whatever became of it.
+const POST: &str = "mlgate-post";
+
+/// Whether this process is the step after the job's.
+pub fn is_post(arguments: &[OsString]) -> bool {
+    arguments.first().is_some_and(|name| Path::new(name).file_name().is_some_and(|name| name == POST))
+}
+
+/// Undoes a rollout that the job left under way; does nothing without one.
+///
+/// # Errors
+/// Stable could not be restored.
+pub fn post(context: &Context) -> Result<Exit, Failure> {
+    if context.variables.get("STATE_rollout").is_none_or(|state| state != open::UNDER_WAY) {
+        return Ok(Exit::Passed);
+    }
+    let arguments = context.arguments(vec!["mlgate".into()])?;
+    let cli =
+        Cli::try_parse_from(arguments).map_err(|error| Failure::usage(Problem::new(first_line(&error.to_string()))))?;
+    let Command::Rollout(args) = cli.command else { return Ok(Exit::Passed) };
+    watch::abandoned(&args.common, context)
+}
+
+/// Moves nothing where what runs may be what somebody only proposes.
+fn admit(context: &Context) -> Result<Workspace, Failure> {
+    if let Some(event) = context.event()
+        && event.is_proposal()
+    {
+        let problem = Problem::new(format!(
+            "a rollout does not run on {}: it would carry out what is only proposed",
+            code(&event.name)
+        ));
+        return Err(Failure::usage(problem.hint("run it on `push` to the default branch, or on `workflow_dispatch`")));
+    }
+    context.workspace(None, Foreign::Refused)
+}
+
+/// Both signals ask for the end, and the driver sees to it.
+fn stop_on_signals() -> Arc<AtomicBool> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [signal_hook::consts::SIGINT, signal_hook::consts::SIGTERM] {
+        // Where there is no handler, the process ends as it did before, and the post step cleans up.
+        let _ = signal_hook::flag::register(signal, Arc::clone(&stop));
+    }
+    crate::ENDS_AT_ONCE.store(false);
+    stop
+}
+
+/// The report that lets it out.
+fn gated(
+    args: &RolloutArgs,
+    plan: &RolloutPlan,
+    name: &str,
+    workspace: &Workspace,
+) -> Result<(Vouched, String), Failure> {
+    let path = args.report.clone().or_else(|| plan.section.report.clone());
+    let path = path.unwrap_or_else(|| "mlgate-report/report.json".to_owned());
+    let Some(sha256) = args.report_sha256.as_deref() else {
+        let problem = Problem::new("nothing says which report lets the model out");
+        return Err(Failure::usage(
+            problem.hint("hand over the gate's output: `report-sha256: ${{ needs.gate.outputs.report-sha256 }}`"),
+        ));
+    };
+    let real = workspace.resolve(&path)?;
+    let bytes = open::bounded(&real).map_err(|error| {
+        Failure::usage(
+            Problem::new(format!("the report {} could not be read: {error}", code(&path)))
+                .hint("download the artifact of the gate's job first"),
+        )
+    })?;
+    let found = crate::commands::tell::sha256_of(&bytes);
+    let version = args.model_version.as_deref().or(plan.section.model.version.as_deref());
+    let claim = Claim { sha256, name, version, max_age_hours: plan.max_report_age_hours, now: now() };
+    let vouched = vouch(&bytes, &found, &claim).map_err(|problems| Failure { exit: Exit::Usage, problems })?;
+    Ok((vouched, found))
+}
+
+/// A new rollout, or the one that is under way.
+async fn begin(
+    plan: &RolloutPlan,
+    world: &World,
+    name: &str,
+    vouched: &Vouched,
+    sha256: &str,
+    context: &Context,
+) -> Result<Entry, Failure> {
+    let by = context.github.as_ref().and_then(|github| github.url.clone());
+    let by = by.unwrap_or_else(|| format!("process {}", std::process::id()));
+    if let Some(entry) = world.journal.read().await.map_err(Failure::unmeasured)?
+        && entry.is_open()
+    {
+        let is_same =
+            entry.name == name && entry.version == vouched.version && entry.strategy == plan.policy.strategy.word();
+        if !is_same {
+            let said = format!(
+                "the rollout of {} {} is not over (by {})",
+                code(&entry.name),
+                code(&entry.version),
+                code(&entry.by)
+            );
+            return Err(Failure::usage(Problem::new(said).hint("wait for it, or end it: `mlgate rollback`")));
+        }
+        super::note("a rollout of this version is under way: going on with it");
+        return Ok(Entry { by, next_look_by: None, ..entry });
+    }
+    let found = world.levers.router.read().await.map_err(Failure::unmeasured)?;
+    if found != Traffic::STABLE {
+        let said = format!(
+            "the router already gives the candidate {} %, and no journal says why",
+            found.weight.max(found.mirror)
+        );
+        return Err(Failure::usage(
+            Problem::new(said)
+                .hint("what is in production is `stable`, with all of the traffic, before a rollout begins"),
+        ));
+    }
+    let previous_version = match &world.levers.registry {
+        Some(registry) => registry.current().await.map_err(Failure::unmeasured)?,
+        None => None,
+    };
+    if previous_version.as_deref() == Some(vouched.version.as_str()) {
+        let said = format!("version {} is in production already", code(&vouched.version));
+        return Err(Failure::usage(Problem::new(said)));
+    }
+    Ok(Entry {
+        schema_version: 1,
+        strategy: plan.policy.strategy.word().to_owned(),
+        name: name.to_owned(),
+        version: vouched.version.clone(),
+        previous_version,
+        report_sha256: sha256.to_owned(),
+        started_at: now(),
+        heartbeat_at: now(),
+        next_look_by: None,
+        by,
+        state: State::default(),
+        is_settled: false,
+    })
+}
+
+/// The plan, and what is seen before anything is moved.
+fn dry_run(plan: &RolloutPlan, world: &World, name: &str, vouched: &Vouched) -> Result<Exit, Failure> {
+    let policy = &plan.policy;
+    let mut out = format!(
+        "{} {} by {}, {:.0} s from one look to the next\n",
+        name,
+        vouched.version,
+        policy.strategy.word(),
+        policy.interval_seconds
+    );
+    for (at, stage) in policy.stages.iter().enumerate() {
+        let copies =
+            if stage.traffic.mirror > 0 { format!(", copies of {} %", stage.traffic.mirror) } else { String::new() };
+        out.push_str(&format!("  {}. {} %{copies} for {} s\n", at + 1, stage.traffic.weight, stage.seconds));
+    }
+    out.push_str(&format!(
+        "  a look may err with probability {:.1e}; {} requests of an arm before its errors say anything\n",
+        policy.alpha(),
+        policy.min_requests
+    ));
+    say(&out);
+    let seen = block_on(world.look(plan)).map_err(Failure::unmeasured)?;
+    let mut problems = Vec::new();
+    match &seen.traffic {
+        Ok(traffic) => say(&format!("now: the candidate has {} %\n", traffic.weight)),
+        Err(why) => problems.push(Problem::new(why.clone())),
+    }
+    for (arm, seen) in [("stable", &seen.stable), ("candidate", &seen.candidate)] {
+        let gauges = seen.gauges.iter().map(|(name, reading)| (name.as_str(), reading));
+        for (name, reading) in [("requests", &seen.requests), ("errors", &seen.errors)].into_iter().chain(gauges) {
+            say(&format!("  {arm} {name}: {}\n", open::shown(reading)));
+        }
+    }
+    say("nothing was moved: this is a dry run\n");
+    if problems.is_empty() { Ok(Exit::Passed) } else { Err(Failure { exit: Exit::Unmeasured, problems }) }
+}
+
+/// How a journey ends the process.
+fn exit_of(journey: &Journey) -> Exit {
+    if journey.levers.iter().any(|pulled| !pulled.is_done)
+        || !journey.entry.is_settled && journey.ended.outcome != Outcome::Held
+    {
+        return Exit::Unmeasured;
+    }
+    match journey.ended.outcome {
+        Outcome::Promoted | Outcome::Held => Exit::Passed,
+        Outcome::RolledBack | Outcome::Aborted => Exit::Blocked,
+    }
+}
+
+/// Whether a signal came.
+fn is_stopped(stop: &AtomicBool) -> bool {
+    stop.load(Ordering::SeqCst)
+}

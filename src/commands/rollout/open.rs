@@ -1,0 +1,223 @@
+//! What a rollout needs, opened: its section of the config, and everything that the section names.
+#![expect(clippy::disallowed_methods, reason = "edge: reads files and the surroundings")]
+
+use std::io::Read;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use crate::cli::CheckArgs;
+use crate::cli::rollout::Common;
+use crate::commands::check::read_config;
+use crate::commands::{Context, warn};
+use crate::config::Config;
+use crate::config::document::Document;
+use crate::config::rollout::{
+    FlagSection, JournalSection, MlflowRegistry, RegistrySection, RolloutSection, RouterSection,
+};
+use crate::http::{self, Patience, block_on};
+use crate::mlflow::Server;
+use crate::plan::rollout::RolloutPlan;
+use crate::plan::{self};
+use crate::problem::{Exit, Failure, Problem};
+use crate::rollout::Reading;
+use crate::rollout::driver::World;
+use crate::rollout::flag::{Flag, Flagd, Unleash};
+use crate::rollout::journal::Journal;
+use crate::rollout::levers::{Levers, Registry};
+use crate::rollout::router::Router;
+use crate::rollout::router::envoy::Envoy;
+use crate::rollout::router::haproxy::Haproxy;
+use crate::rollout::router::kubernetes::Kubernetes;
+use crate::rollout::router::webhook::Webhook;
+use crate::rollout::signal::Prometheus;
+use crate::words::{code, number};
+use crate::workspace::Workspace;
+
+/// What the job leaves for the step after it.
+pub const UNDER_WAY: &str = "under-way";
+const LARGEST_REPORT: u64 = 20_000_000;
+
+/// The section `rollout` of the configs, and their names.
+pub fn section(common: &Common, workspace: &Workspace) -> Result<(RolloutSection, Vec<String>), Failure> {
+    let args = CheckArgs { config: common.config.clone(), ..CheckArgs::default() };
+    let names = plan::config_names(&args)
+        .map_err(|message| Failure::usage(Problem::new(format!("input config: {message}"))))?;
+    let (mut config, mut problems) = (Config::default(), Vec::new());
+    for name in &names {
+        let path = workspace.resolve(name)?;
+        match read_config(name, &path) {
+            Ok(text) => match Document::parse(name, &text) {
+                Ok(document) => config.merge(Config::read(&document, &mut problems)),
+                Err(found) => problems.extend(found),
+            },
+            Err(problem) => problems.push(problem),
+        }
+    }
+    if !problems.is_empty() {
+        return Err(Failure { exit: Exit::Usage, problems });
+    }
+    let Some(section) = config.rollout else {
+        let read = names.iter().map(|name| code(name)).collect::<Vec<_>>().join(", ");
+        let problem = Problem::new(format!("there is no section `rollout` in {read}"));
+        return Err(Failure::usage(problem.hint("examples/rollout has one to start from")));
+    };
+    Ok((section, names))
+}
+
+/// Problems of the section, with the files that may hold it.
+pub fn in_config(problems: Vec<Problem>, names: &[String]) -> Failure {
+    let files = names.join(", ");
+    let problems =
+        problems.into_iter().map(|problem| Problem { message: format!("{} in {files}", problem.message), ..problem });
+    Failure { exit: Exit::Usage, problems: problems.collect() }
+}
+
+/// What is rolled out.
+pub fn name(common: &Common, plan: &RolloutPlan) -> Result<String, Failure> {
+    common.model_name.clone().or_else(|| plan.section.model.name.clone()).ok_or_else(|| {
+        Failure::usage(
+            Problem::new("nothing says which model is rolled out")
+                .hint("set `rollout.model.name`, or the input `model-name`"),
+        )
+    })
+}
+
+/// Everything that a rollout looks at and moves.
+pub fn world(
+    common: &Common,
+    plan: &RolloutPlan,
+    name: &str,
+    context: &Context,
+    workspace: &Workspace,
+    stop: Arc<AtomicBool>,
+) -> Result<World, Failure> {
+    let variable =
+        |name: &str| context.variables.get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+    let token = |name: Option<&String>| -> Result<Option<String>, Failure> {
+        let Some(name) = name else { return Ok(None) };
+        let Some(token) = variable(name) else {
+            let problem = Problem::new(format!("the variable {} is not set", code(name)));
+            return Err(Failure::usage(problem.hint("set it from a secret: `env:` of the step")));
+        };
+        if context.github.is_some() {
+            crate::commands::say(&format!("::add-mask::{token}\n"));
+        }
+        Ok(Some(token))
+    };
+    let address = |text: &str, what: &str| http::address(text, what).map_err(Failure::usage);
+    let section = &plan.section;
+    let router = match &section.router {
+        RouterSection::Haproxy(haproxy) => Router::Haproxy(Haproxy { section: haproxy.clone() }),
+        RouterSection::Envoy(envoy) => Router::Envoy(Envoy {
+            routes: workspace.resolve(&envoy.routes)?,
+            shown: envoy.routes.clone(),
+            admin: address(&envoy.admin, "Envoy's admin interface")?,
+            stable: envoy.stable.clone(),
+            candidate: envoy.candidate.clone(),
+            header: envoy.header.clone(),
+        }),
+        RouterSection::Webhook(webhook) => Router::Webhook(Webhook {
+            url: address(&webhook.url, "the router's webhook")?,
+            token: token(webhook.token_env.as_ref())?,
+            is_proxied: context.is_proxied(),
+        }),
+        RouterSection::Kubernetes(route) => Router::Kubernetes(Kubernetes {
+            kind: route.kind,
+            namespace: route.namespace.clone(),
+            name: route.name.clone(),
+            stable: route.stable.clone(),
+            candidate: route.candidate.clone(),
+        }),
+    };
+    let mlflow = || -> Result<Server, Failure> {
+        let server = Server::of(common.mlflow_tracking_uri.as_deref(), &context.variables);
+        let server = server.ok_or_else(|| {
+            Failure::usage(
+                Problem::new("nothing says where the MLflow server is")
+                    .hint("set MLFLOW_TRACKING_URI, or the input `mlflow-tracking-uri`"),
+            )
+        })?;
+        // A rollout that waits for its registry does not watch.
+        let patience = Patience { timeout: server.patience.timeout.min(Duration::from_secs(3)), tries: 2 };
+        Ok(Server { patience, ..server })
+    };
+    let registry = match &section.registry {
+        Some(RegistrySection::Mlflow(MlflowRegistry { promote, keep })) => {
+            Some(Registry { server: mlflow()?, name: name.to_owned(), promote: promote.clone(), keep: keep.clone() })
+        }
+        None => None,
+    };
+    let journal = match &section.journal {
+        JournalSection::Mlflow(_) => Journal::Mlflow { server: mlflow()?, name: name.to_owned() },
+        JournalSection::Path(path) => {
+            if variable("RUNNER_ENVIRONMENT").as_deref() == Some("github-hosted") {
+                let problem = Problem::new("a file is no journal on a runner of GitHub's: it is gone with the runner");
+                return Err(Failure::usage(problem.hint("take `journal: { mlflow: {} }`")));
+            }
+            Journal::File { path: workspace.resolve_for_writing(path)?, shown: path.clone() }
+        }
+        JournalSection::Branch(_) => {
+            return Err(Failure::usage(
+                Problem::new("a journal on a branch comes with a later version of mlgate")
+                    .hint("take `journal: { mlflow: {} }`"),
+            ));
+        }
+    };
+    let flag = match &section.flag {
+        Some(FlagSection::Unleash(unleash)) => {
+            let or = |value: &Option<String>, default: &str| value.clone().unwrap_or_else(|| default.to_owned());
+            Some(Flag::Unleash(Unleash {
+                url: unleash.url.clone(),
+                project: or(&unleash.project, "default"),
+                environment: or(&unleash.environment, "production"),
+                feature: unleash.feature.clone(),
+                token: token(Some(&unleash.token_env))?.unwrap_or_default(),
+                patience: Patience { timeout: Duration::from_secs(3), tries: 1 },
+                is_proxied: context.is_proxied(),
+            }))
+        }
+        Some(FlagSection::Flagd(flagd)) => Some(Flag::Flagd(Flagd {
+            path: workspace.resolve(&flagd.path)?,
+            shown: flagd.path.clone(),
+            feature: flagd.feature.clone(),
+            variant: flagd.variant.clone(),
+        })),
+        None => None,
+    };
+    let prometheus = &section.signals.prometheus;
+    let prometheus_token = token(prometheus.token_env.as_ref())?;
+    let connected =
+        block_on(Prometheus::connect(&prometheus.url, prometheus_token, plan.stale_seconds, context.is_proxied()));
+    let prometheus = connected.map_err(Failure::unmeasured)?.map_err(Failure::unmeasured)?;
+    Ok(World { levers: Levers { router, registry, flag }, prometheus, journal, stop })
+}
+
+/// A reading in words.
+pub fn shown(reading: &Reading) -> String {
+    match reading {
+        Reading::Value(value) => number(*value, &[]),
+        Reading::Absent => "nothing".to_owned(),
+        Reading::Unusable(why) => why.clone(),
+    }
+}
+
+/// A file of no more than a report's size.
+pub fn bounded(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    std::fs::File::open(path)?.take(LARGEST_REPORT).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Tells the post step whether there is something to undo: later lines win.
+pub fn remember(context: &Context, is_under_way: bool) {
+    let Some(path) = context.variables.get("GITHUB_STATE").filter(|path| !path.is_empty()) else { return };
+    let value = if is_under_way { UNDER_WAY } else { "" };
+    let file = std::fs::File::options().append(true).create(true).open(path);
+    if let Err(error) =
+        file.and_then(|mut file| std::io::Write::write_all(&mut file, format!("rollout={value}\n").as_bytes()))
+    {
+        warn(&format!("GITHUB_STATE could not be written: {error}; the post step will not undo this rollout"));
+    }
+}

@@ -1,0 +1,53 @@
+//! What came of a rollout, to where people and later jobs look.
+#![expect(clippy::disallowed_methods, reason = "edge: writes reports")]
+
+use crate::cli::rollout::Common;
+use crate::commands::{Context, say, warn};
+use crate::github::annotations;
+use crate::github::outputs::one_line;
+use crate::problem::{Exit, Failure, Problem};
+use crate::rollout::driver::Journey;
+use crate::rollout::{Outcome, timeline};
+use crate::workspace::Workspace;
+
+/// A run that is killed must not look like a promotion.
+pub fn begin(context: &Context) -> Result<(), Failure> {
+    let reason = "it has not ended".to_owned();
+    context.write_outputs(&[("rollout-result", "aborted".to_owned()), ("rollout-reason", reason)])
+}
+
+/// Files, summary, outputs, annotation; the exit code.
+pub fn end(common: &Common, context: &Context, workspace: &Workspace, journey: &Journey) -> Result<Exit, Failure> {
+    let folder = workspace.resolve_for_writing(common.report_dir.as_deref().unwrap_or("mlgate-report"))?;
+    let markdown = timeline::markdown(journey);
+    let json = format!("{:#}\n", timeline::json(journey));
+    let written = std::fs::create_dir_all(&folder)
+        .and_then(|()| std::fs::write(folder.join("rollout.md"), &markdown))
+        .and_then(|()| std::fs::write(folder.join("rollout.json"), &json));
+    if let Err(error) = written {
+        warn(&format!("the rollout's report could not be written: {error}"));
+    }
+    if let Some(github) = &context.github {
+        github.give_to_owner(&folder, ["rollout.md", "rollout.json"].into_iter());
+        if let Err(problem) = github.write_summary(&markdown) {
+            warn(&problem.message);
+        }
+    }
+    for pulled in &journey.levers {
+        let state = if pulled.is_done { "done" } else { "FAILED" };
+        say(&format!("{}: {state}, {}\n", pulled.lever, pulled.said));
+    }
+    journey.problems.iter().for_each(|problem| warn(&problem.to_string()));
+    let summary = format!("{}: {}", journey.ended.outcome.word().replace('_', " "), journey.ended.reason);
+    say(&format!("{summary}\n"));
+    if context.github.is_some() && matches!(journey.ended.outcome, Outcome::RolledBack | Outcome::Aborted) {
+        say(&format!("{}\n", annotations::warning(&Problem::new(summary))));
+    }
+    context.write_outputs(&[
+        ("rollout-result", journey.ended.outcome.word().to_owned()),
+        ("rollout-weight", journey.weight.map_or(String::new(), |weight| weight.to_string())),
+        ("rollout-reason", one_line(&journey.ended.reason)),
+        ("previous-version", journey.entry.previous_version.clone().unwrap_or_default()),
+    ])?;
+    Ok(super::exit_of(journey))
+}

@@ -1,0 +1,379 @@
+//! `rollout:` as written: how a gated model comes into production, and what takes it back.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use schemars::JsonSchema;
+use serde::de::{Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use super::notify::DispatchSection;
+use crate::limit::Finite;
+use crate::rollout::router::kubernetes::Kind;
+use crate::rollout::{NoData, Strategy};
+
+/// How a gated model comes into production, and what takes it back.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RolloutSection {
+    /// How the candidate gets its traffic.
+    pub strategy: Strategy,
+    /// The gate's report, `report.json`; the input `report-sha256` says which one it must be.
+    pub report: Option<String>,
+    /// What is carried into production.
+    pub model: RolloutModel,
+    /// Weights of a canary in percent, ascending.
+    pub steps: Option<Vec<u8>>,
+    /// How long a step is watched at least.
+    pub step_seconds: Option<Finite>,
+    /// How long the new colour is watched before it is production (`blue_green`); `step_seconds` without it.
+    pub bake_seconds: Option<Finite>,
+    /// From one look to the next.
+    pub interval_seconds: Option<Finite>,
+    /// Requests of an arm before its error rate says anything.
+    pub min_requests: Option<u64>,
+    /// How old the gate's report may be.
+    pub max_report_age_hours: Option<Finite>,
+    /// What moves the traffic.
+    #[serde(deserialize_with = "serde_yaml::with::singleton_map::deserialize")]
+    #[schemars(with = "RouterSection")]
+    pub router: RouterSection,
+    /// Where what was done is written down before it is done.
+    #[serde(deserialize_with = "serde_yaml::with::singleton_map::deserialize")]
+    #[schemars(with = "JournalSection")]
+    pub journal: JournalSection,
+    /// What is watched.
+    pub signals: SignalsSection,
+    /// What the candidate is held to; an error rate of 0.01 and twice stable's, and a p99 of 100 ms, without it.
+    #[serde(default, deserialize_with = "serde_yaml::with::singleton_map_recursive::deserialize")]
+    #[schemars(with = "Vec<LimitSection>")]
+    pub limits: Vec<LimitSection>,
+    /// What becomes of a rollout that sees nothing.
+    #[serde(default)]
+    pub no_data: NoData,
+    /// How long a rollout waits for what is missing.
+    pub max_hold_seconds: Option<Finite>,
+    /// How old the journal's last sign of life may be before `watch` restores stable.
+    pub heartbeat_seconds: Option<Finite>,
+    /// Under `--once`: how long until the next look may take before `watch` restores stable.
+    pub max_gap_seconds: Option<Finite>,
+    /// The model registry, as a lever.
+    #[serde(default, deserialize_with = "serde_yaml::with::singleton_map_recursive::deserialize")]
+    #[schemars(with = "Option<RegistrySection>")]
+    pub registry: Option<RegistrySection>,
+    /// A feature flag, as a lever.
+    #[serde(default, deserialize_with = "serde_yaml::with::singleton_map_recursive::deserialize")]
+    #[schemars(with = "Option<FlagSection>")]
+    pub flag: Option<FlagSection>,
+    /// What is compared, where the strategy is `ab_test`.
+    pub ab_test: Option<AbTestSection>,
+    /// What `{{arm}}` becomes in queries; the router's own names without it.
+    pub arms: Option<ArmsSection>,
+    /// What a rollback starts: the retraining, say.
+    pub on_rollback: Option<OnRollback>,
+}
+
+/// What is carried into production.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct RolloutModel {
+    /// Its name in the registry and in the report; the input `model-name` without it.
+    pub name: Option<String>,
+    /// Its version; the input `model-version`, else the report's, without it.
+    pub version: Option<String>,
+}
+
+/// What moves the traffic: one of them.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum RouterSection {
+    /// HAProxy's run-time API.
+    Haproxy(Haproxy),
+    /// Envoy, by a file of routes that it watches.
+    Envoy(Envoy),
+    /// Anything that answers GET and PUT of `{"stable": 95, "candidate": 5}`.
+    Webhook(Webhook),
+    /// A route of a Kubernetes cluster.
+    Kubernetes(Kubernetes),
+}
+
+/// HAProxy's run-time API.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Haproxy {
+    /// `host:port` of the `stats socket`, which asks for no password: keep it on the loopback or behind a tunnel.
+    pub address: String,
+    pub backend: String,
+    /// The servers' names in the backend.
+    pub stable: String,
+    pub candidate: String,
+}
+
+/// Envoy, by a file of routes that it watches.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Envoy {
+    /// The file of routes (`path_config_source`), which is replaced.
+    pub routes: String,
+    /// The admin interface, which says what is live.
+    pub admin: String,
+    /// The clusters' names.
+    pub stable: String,
+    pub candidate: String,
+    /// The header by which a user stays with an arm (`ab_test`).
+    pub header: Option<String>,
+}
+
+/// Anything that answers GET and PUT.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Webhook {
+    pub url: String,
+    /// The environment variable that holds its token; its name starts with `MLGATE_`.
+    pub token_env: Option<String>,
+    /// What the arms are called in queries.
+    pub stable: Option<String>,
+    pub candidate: Option<String>,
+}
+
+/// A route of a Kubernetes cluster.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Kubernetes {
+    pub kind: Kind,
+    pub namespace: String,
+    pub name: String,
+    /// The arms as the object names them: backends, hosts (`host/subset`), revisions or predictors.
+    pub stable: String,
+    pub candidate: String,
+}
+
+/// Where the journal is: one of them.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum JournalSection {
+    /// Tags of the registered model.
+    Mlflow(Nothing),
+    /// A file of this repository on a branch of its own.
+    Branch(String),
+    /// A file that stays: of a machine of one's own.
+    Path(String),
+}
+
+/// Nothing to say.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Nothing {}
+
+/// What is watched: queries, in which `{{arm}}` becomes the arm's name.
+///
+/// Every other name is a gauge, so it is read by hand.
+#[derive(Debug, Clone, PartialEq, JsonSchema)]
+pub struct SignalsSection {
+    pub prometheus: PrometheusSection,
+    /// A counter of the arm's requests.
+    pub requests: String,
+    /// A counter of those that failed.
+    pub errors: String,
+    /// How old a sample may be.
+    pub stale_seconds: Option<Finite>,
+    /// Gauges: `latency_p99_ms`, `accuracy`, `prediction_null_percent`, or any other name.
+    #[schemars(flatten)]
+    pub gauges: BTreeMap<String, String>,
+}
+
+/// Where Prometheus is.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PrometheusSection {
+    pub url: String,
+    /// The environment variable that holds its token; its name starts with `MLGATE_`.
+    pub token_env: Option<String>,
+}
+
+/// One limit.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum LimitSection {
+    /// Of the counters `requests` and `errors`.
+    ErrorRate(ErrorRate),
+    LatencyP99Ms(Bounds),
+    Accuracy(Bounds),
+    /// Of any other gauge.
+    Signal(SignalBounds),
+}
+
+/// Of the share of requests that fail.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ErrorRate {
+    pub max: Option<Finite>,
+    /// Over stable's.
+    pub max_ratio: Option<Finite>,
+}
+
+/// A smallest and a largest value.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Bounds {
+    pub min: Option<Finite>,
+    pub max: Option<Finite>,
+}
+
+/// A smallest and a largest value of a gauge.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SignalBounds {
+    pub name: String,
+    pub min: Option<Finite>,
+    pub max: Option<Finite>,
+}
+
+/// The model registry, as a lever.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum RegistrySection {
+    Mlflow(MlflowRegistry),
+}
+
+/// Aliases of the registered model.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MlflowRegistry {
+    /// The alias of the version in production.
+    pub promote: String,
+    /// The alias that the version before keeps.
+    pub keep: Option<String>,
+}
+
+/// A feature flag that a rollback turns off: one of them.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+pub enum FlagSection {
+    /// Unleash's admin API: the flag's environment is turned off.
+    Unleash(Unleash),
+    /// A file of flagd: the default becomes the variant, and targeting goes.
+    Flagd(Flagd),
+}
+
+/// Unleash's admin API.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Unleash {
+    pub url: String,
+    pub project: Option<String>,
+    pub environment: Option<String>,
+    pub feature: String,
+    /// The environment variable that holds its token; its name starts with `MLGATE_`.
+    pub token_env: String,
+}
+
+/// A file of flagd.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Flagd {
+    pub path: String,
+    pub feature: String,
+    pub variant: String,
+}
+
+/// What an A/B test compares.
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AbTestSection {
+    /// Of each arm, when it is judged: once.
+    pub observations: u64,
+    /// Counter of who was assigned to an arm, not of requests.
+    pub unit: Option<String>,
+    /// Counters of trials and of those that succeeded.
+    pub successes: Option<String>,
+    pub trials: Option<String>,
+    /// Counters of values: how many, their sum, the sum of their squares.
+    pub count: Option<String>,
+    pub sum: Option<String>,
+    pub sum_of_squares: Option<String>,
+    pub alpha: Option<Finite>,
+    /// The candidate's share in percent; 50 without it.
+    pub weight: Option<u8>,
+    /// `higher` without it.
+    pub better: Option<Better>,
+}
+
+/// Which way is better.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Better {
+    Higher,
+    Lower,
+}
+
+/// What the arms are called in queries.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ArmsSection {
+    pub stable: String,
+    pub candidate: String,
+}
+
+/// What a rollback starts.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct OnRollback {
+    /// A workflow's file, the type of an event, or a map.
+    #[serde(deserialize_with = "super::notify::one_dispatch")]
+    #[schemars(with = "super::model::Either<DispatchSection>")]
+    pub dispatch: DispatchSection,
+}
+
+impl<'de> Deserialize<'de> for SignalsSection {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Signals;
+
+        impl<'de> Visitor<'de> for Signals {
+            type Value = SignalsSection;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map of `prometheus`, `requests`, `errors`, and queries by their names")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SignalsSection, A::Error> {
+                let (mut prometheus, mut requests, mut errors, mut stale_seconds) = (None, None, None, None);
+                let mut gauges = BTreeMap::new();
+                while let Some(key) = map.next_key::<String>()? {
+                    match key.as_str() {
+                        "prometheus" => prometheus = Some(map.next_value()?),
+                        "requests" => requests = Some(map.next_value()?),
+                        "errors" => errors = Some(map.next_value()?),
+                        "stale_seconds" => stale_seconds = Some(map.next_value()?),
+                        _ => drop(gauges.insert(key, map.next_value()?)),
+                    }
+                }
+                let missing = |field| A::Error::missing_field(field);
+                Ok(SignalsSection {
+                    prometheus: prometheus.ok_or_else(|| missing("prometheus"))?,
+                    requests: requests.ok_or_else(|| missing("requests"))?,
+                    errors: errors.ok_or_else(|| missing("errors"))?,
+                    stale_seconds,
+                    gauges,
+                })
+            }
+        }
+        deserializer.deserialize_map(Signals)
+    }
+}
+
+impl RouterSection {
+    /// What the arms are called where nobody says so.
+    pub fn arms(&self) -> ArmsSection {
+        let (stable, candidate) = match self {
+            Self::Haproxy(haproxy) => (haproxy.stable.clone(), haproxy.candidate.clone()),
+            Self::Envoy(envoy) => (envoy.stable.clone(), envoy.candidate.clone()),
+            Self::Kubernetes(route) => (route.stable.clone(), route.candidate.clone()),
+            Self::Webhook(webhook) => (
+                webhook.stable.clone().unwrap_or_else(|| "stable".into()),
+                webhook.candidate.clone().unwrap_or_else(|| "candidate".into()),
+            ),
+        };
+        ArmsSection { stable, candidate }
+    }
+}

@@ -1,0 +1,273 @@
+//! What `rollout:` means: stages, limits, queries of each arm.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::config::rollout::{
+    AbTestSection, ArmsSection, Better, FlagSection, LimitSection, RolloutSection, RouterSection,
+};
+use crate::limit::Finite;
+use crate::problem::Problem;
+use crate::rollout::Strategy;
+use crate::rollout::policy::{AbTest, GaugeLimit, Limits, Measure, Policy};
+use crate::rollout::strategy::{Asked, ab_test, stages};
+use crate::words::code;
+
+/// Which command asks: they have other defaults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asker {
+    Rollout,
+    Watch,
+}
+
+/// Queries of one arm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Queries {
+    pub requests: String,
+    pub errors: String,
+    pub gauges: BTreeMap<String, String>,
+    pub trial: BTreeMap<String, String>,
+}
+
+/// A rollout that can be begun.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RolloutPlan {
+    pub policy: Policy,
+    pub section: RolloutSection,
+    pub arms: ArmsSection,
+    pub stable: Queries,
+    pub candidate: Queries,
+    pub stale_seconds: f64,
+    pub heartbeat_seconds: f64,
+    pub max_gap_seconds: f64,
+    pub max_report_age_hours: f64,
+}
+
+const STEPS: [u8; 5] = [5, 10, 25, 50, 100];
+
+fn or(value: Option<Finite>, default: f64) -> f64 {
+    value.map_or(default, |Finite(value)| value)
+}
+
+/// What is wrong with the section, by paths inside it.
+#[derive(Default)]
+struct Wrong(Vec<Problem>);
+
+impl Wrong {
+    fn at(&mut self, path: &str, why: &str) {
+        self.0.push(Problem::new(format!("rollout.{path}: {why}")));
+    }
+
+    /// A number of seconds or hours, as it is written or as it is without.
+    fn number(&mut self, path: &str, value: Option<Finite>, default: f64, least: f64) -> f64 {
+        let value = or(value, default);
+        if value < least {
+            self.at(path, &format!("at least {least}"));
+        }
+        value
+    }
+}
+
+impl RolloutPlan {
+    /// # Errors
+    /// Everything that is wrong with it.
+    pub fn new(section: RolloutSection, asker: Asker) -> Result<Self, Vec<Problem>> {
+        let mut wrong = Wrong::default();
+        let step_seconds = wrong.number("step_seconds", section.step_seconds, 300.0, 0.0);
+        let asked = Asked {
+            steps: steps(&section, &mut wrong),
+            step_seconds,
+            bake_seconds: wrong.number("bake_seconds", section.bake_seconds, step_seconds, 0.0),
+            share: section.ab_test.as_ref().and_then(|test| test.weight).unwrap_or(50),
+        };
+        fits(&section, &mut wrong);
+        let (test, trial) = match (&section.ab_test, section.strategy) {
+            (Some(test), Strategy::AbTest) => ab_test_of(test, &mut wrong),
+            (None, Strategy::AbTest) => {
+                wrong.at("ab_test", "nothing says what is compared");
+                (None, BTreeMap::new())
+            }
+            (Some(_), strategy) => {
+                wrong.at("ab_test", &format!("it is of the strategy ab_test, and this is {}", strategy.word()));
+                (None, BTreeMap::new())
+            }
+            (None, _) => (None, BTreeMap::new()),
+        };
+        tokens(&section, &mut wrong);
+        let arms = section.arms.clone().unwrap_or_else(|| section.router.arms());
+        let signals = &section.signals;
+        let queries = |arm: &str| {
+            let of = |query: &String| query.replace("{{arm}}", arm);
+            Queries {
+                requests: of(&signals.requests),
+                errors: of(&signals.errors),
+                gauges: signals.gauges.iter().map(|(name, query)| (name.clone(), of(query))).collect(),
+                trial: trial.iter().map(|(name, query)| (name.clone(), of(query))).collect(),
+            }
+        };
+        for (name, query) in [("requests", &signals.requests), ("errors", &signals.errors)] {
+            if !query.contains("{{arm}}") {
+                let why = format!("{} does not say {{{{arm}}}}, so that both arms are the same", code(query));
+                wrong.at(&format!("signals.{name}"), &why);
+            }
+        }
+        let policy = Policy {
+            strategy: section.strategy,
+            stages: stages(section.strategy, &asked),
+            interval_seconds: wrong.number("interval_seconds", section.interval_seconds, 15.0, 0.1),
+            min_requests: section.min_requests.unwrap_or(100),
+            limits: limits(&section, asker, &mut wrong),
+            no_data: section.no_data,
+            max_hold_seconds: wrong.number("max_hold_seconds", section.max_hold_seconds, 1800.0, 0.0),
+            ab_test: test,
+        };
+        let plan = Self {
+            policy,
+            stable: queries(&arms.stable),
+            candidate: queries(&arms.candidate),
+            arms,
+            stale_seconds: wrong.number("signals.stale_seconds", section.signals.stale_seconds, 60.0, 1.0),
+            heartbeat_seconds: wrong.number("heartbeat_seconds", section.heartbeat_seconds, 120.0, 1.0),
+            max_gap_seconds: wrong.number("max_gap_seconds", section.max_gap_seconds, 7200.0, 1.0),
+            max_report_age_hours: wrong.number("max_report_age_hours", section.max_report_age_hours, 24.0, 0.0),
+            section,
+        };
+        if wrong.0.is_empty() { Ok(plan) } else { Err(wrong.0) }
+    }
+}
+
+fn steps(section: &RolloutSection, wrong: &mut Wrong) -> Vec<u8> {
+    let steps = section.steps.clone().unwrap_or_else(|| STEPS.to_vec());
+    if steps.is_empty() || steps.iter().any(|step| !(1..=100).contains(step)) {
+        wrong.at("steps", "weights of 1 to 100 percent");
+    }
+    if steps.windows(2).any(|pair| pair[0] >= pair[1]) {
+        wrong.at("steps", "each step is larger than the one before");
+    }
+    if section.steps.is_some() && section.strategy != Strategy::Canary {
+        wrong.at("steps", &format!("steps are a canary's, and the strategy is {}", section.strategy.word()));
+    }
+    steps
+}
+
+/// Whether the router can do what the strategy asks for.
+fn fits(section: &RolloutSection, wrong: &mut Wrong) {
+    if section.strategy == Strategy::Shadow && !matches!(section.router, RouterSection::Envoy(_)) {
+        wrong.at("strategy", "only Envoy copies requests here: take `router: { envoy: … }`");
+    }
+    if let (Strategy::AbTest, RouterSection::Envoy(envoy)) = (section.strategy, &section.router)
+        && envoy.header.is_none()
+    {
+        let why = "users of an A/B test stay with their arm: name the header that tells them apart";
+        wrong.at("router.envoy.header", why);
+    }
+    if section.ab_test.as_ref().and_then(|test| test.weight).is_some_and(|weight| !(1..=99).contains(&weight)) {
+        wrong.at("ab_test.weight", "a share of 1 to 99 percent");
+    }
+}
+
+/// A config must not be able to send any secret of the job anywhere.
+fn tokens(section: &RolloutSection, wrong: &mut Wrong) {
+    let router = match &section.router {
+        RouterSection::Webhook(webhook) => webhook.token_env.as_ref(),
+        _ => None,
+    };
+    let flag = match &section.flag {
+        Some(FlagSection::Unleash(unleash)) => Some(&unleash.token_env),
+        _ => None,
+    };
+    let all = [
+        ("signals.prometheus", section.signals.prometheus.token_env.as_ref()),
+        ("router.webhook", router),
+        ("flag.unleash", flag),
+    ];
+    for (path, name) in all {
+        if let Some(name) = name.filter(|name| !name.starts_with("MLGATE_")) {
+            wrong.at(
+                &format!("{path}.token_env"),
+                &format!("the name of such a variable starts with MLGATE_, and {} does not", code(name)),
+            );
+        }
+    }
+}
+
+const P99: &str = "latency_p99_ms";
+
+fn limits(section: &RolloutSection, asker: Asker, wrong: &mut Wrong) -> Limits {
+    let number = |value: Option<Finite>| value.map(|Finite(value)| value);
+    let mut limits = Limits::default();
+    if section.limits.is_empty() {
+        limits.max_error_rate = Some(if asker == Asker::Rollout { 0.01 } else { 0.02 });
+        limits.max_ratio = Some(2.0);
+        if section.signals.gauges.contains_key(P99) {
+            limits.gauges.push(GaugeLimit { name: P99.into(), min: None, max: Some(100.0) });
+        }
+        return limits;
+    }
+    let mut seen = BTreeSet::new();
+    for (at, limit) in section.limits.iter().enumerate() {
+        let path = format!("limits[{at}]");
+        let (name, min, max) = match limit {
+            LimitSection::ErrorRate(rate) => {
+                (limits.max_error_rate, limits.max_ratio) = (number(rate.max), number(rate.max_ratio));
+                if limits.max_error_rate.is_some_and(|max| !(0.0..1.0).contains(&max)) {
+                    wrong.at(&path, "a share from 0 to 1");
+                }
+                if limits.max_ratio.is_some_and(|ratio| ratio < 1.0) {
+                    wrong.at(&path, "`max_ratio` is at least 1: a candidate as good as stable has a ratio of 1");
+                }
+                ("error_rate".to_owned(), limits.max_error_rate, limits.max_ratio)
+            }
+            LimitSection::LatencyP99Ms(bounds) => (P99.to_owned(), number(bounds.min), number(bounds.max)),
+            LimitSection::Accuracy(bounds) => ("accuracy".to_owned(), number(bounds.min), number(bounds.max)),
+            LimitSection::Signal(signal) => (signal.name.clone(), number(signal.min), number(signal.max)),
+        };
+        let is_gauge = !matches!(limit, LimitSection::ErrorRate(_));
+        if min.is_none() && max.is_none() {
+            wrong.at(&path, "it has no limit");
+        } else if is_gauge && min.zip(max).is_some_and(|(min, max)| min > max) {
+            wrong.at(&path, "`min` is above `max`");
+        }
+        if is_gauge && !section.signals.gauges.contains_key(&name) {
+            wrong.at(&path, &format!("there is no query for it: set `signals.{name}`"));
+        }
+        if !seen.insert(name.clone()) {
+            wrong.at(&path, &format!("{} has a limit already", code(&name)));
+        }
+        if is_gauge {
+            limits.gauges.push(GaugeLimit { name, min, max });
+        }
+    }
+    limits
+}
+
+fn ab_test_of(section: &AbTestSection, wrong: &mut Wrong) -> (Option<AbTest>, BTreeMap<String, String>) {
+    let shares = [(ab_test::TRIALS, &section.trials), (ab_test::SUCCESSES, &section.successes)];
+    let means =
+        [(ab_test::COUNT, &section.count), (ab_test::SUM, &section.sum), (ab_test::SQUARES, &section.sum_of_squares)];
+    let given = |all: &[(&str, &Option<String>)]| all.iter().filter(|(_, query)| query.is_some()).count();
+    let (measure, queries): (Measure, Vec<_>) = match (given(&shares), given(&means)) {
+        (2, 0) => (Measure::Shares, shares.to_vec()),
+        (0, 3) => (Measure::Means, means.to_vec()),
+        _ => {
+            wrong.at("ab_test", "either `successes` and `trials`, or `count`, `sum` and `sum_of_squares`");
+            return (None, BTreeMap::new());
+        }
+    };
+    let alpha = or(section.alpha, 0.05);
+    if !(alpha > 0.0 && alpha < 1.0) {
+        wrong.at("ab_test.alpha", "between 0 and 1");
+    }
+    if section.observations < 2 {
+        wrong.at("ab_test.observations", "at least 2 of each arm");
+    }
+    let unit = (ab_test::UNIT, &section.unit);
+    let queries = queries.into_iter().chain([unit]);
+    let queries = queries.filter_map(|(name, query)| Some((name.to_owned(), query.clone()?))).collect();
+    let test = AbTest {
+        observations: section.observations,
+        measure,
+        alpha,
+        lower_is_better: section.better == Some(Better::Lower),
+    };
+    (Some(test), queries)
+}

@@ -1,0 +1,36 @@
+//! A gated model on its way into production and back: what is to be done is decided here, by one pure function.
+//!
+//! [`step`] takes what was decided before and what is seen now, and says what to do; it knows no clock and no network.
+//! The driver looks, asks it, writes the answer into the journal, and only then acts.
+
+pub mod policy;
+pub mod strategy;
+pub mod state;
+pub mod seen;
+pub mod evidence;
+mod step;
+pub mod gated;
+pub mod signal;
+pub mod router;
+pub mod flag;
+pub mod levers;
+pub mod journal;
+pub mod driver;
+pub mod watch;
+pub mod timeline;
+
+pub use policy::{Limits, NoData, Policy, Stage, Strategy, Traffic};
+pub use seen::{ArmSeen, Reading, Seen, Stop};
+pub use state::{Ended, Outcome, State};
+pub use step::step;
+
+/// What the world is told to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// Move the traffic.
+    Move(Traffic),
+    /// Make the candidate the version in production: registry and tags.
+    Promote,
+    /// Give stable everything back: traffic, registry, flag.
+    Restore,
+}

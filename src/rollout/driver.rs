@@ -1,0 +1,286 @@
+//! Looks, asks [`step`], writes down what it said, and only then does it.
+#![expect(clippy::disallowed_methods, reason = "edge: the clock")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde::Serialize;
+
+use super::gated::Vouched;
+use super::journal::{Entry, Journal};
+use super::levers::{Levers, Pulled};
+use super::signal::Prometheus;
+use super::state::Counts;
+use super::{ArmSeen, Effect, Ended, Outcome, Reading, Seen, Stop, Traffic, step};
+use crate::plan::rollout::RolloutPlan;
+use crate::problem::Problem;
+
+/// From one question after a signal to the next.
+const POLL: Duration = Duration::from_millis(50);
+/// How often the journal may refuse before nothing more is dared.
+const MOST_UNWRITTEN: u32 = 3;
+
+/// Where everything is.
+pub struct World {
+    pub levers: Levers,
+    pub prometheus: Prometheus,
+    pub journal: Journal,
+    /// Set by a signal.
+    pub stop: Arc<AtomicBool>,
+}
+
+/// One look, as the timeline shows it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Moment {
+    /// Seconds since 1970.
+    pub at: f64,
+    pub stage: usize,
+    /// None where the router was not asked, or did not say.
+    pub weight: Option<u8>,
+    pub stable: Arm,
+    pub candidate: Arm,
+    pub said: String,
+}
+
+/// One arm in a moment: what was counted in the stage, and the gauges.
+#[derive(Debug, Clone, Serialize)]
+pub struct Arm {
+    #[serde(flatten)]
+    pub counts: Counts,
+    #[serde(flatten)]
+    pub gauges: std::collections::BTreeMap<String, f64>,
+}
+
+/// How it went.
+pub struct Journey {
+    pub entry: Entry,
+    pub ended: Ended,
+    pub timeline: Vec<Moment>,
+    pub levers: Vec<Pulled>,
+    pub weight: Option<u8>,
+    pub problems: Vec<Problem>,
+}
+
+/// How long to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Until {
+    TheEnd,
+    /// One look that moves nothing more; a later run goes on.
+    OneLook,
+}
+
+/// Seconds since 1970.
+pub fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
+}
+
+impl World {
+    /// One look at everything.
+    pub async fn look(&self, plan: &RolloutPlan) -> Seen {
+        let at = now();
+        let (traffic, ready, stable, candidate) = tokio::join!(
+            self.levers.router.read(),
+            self.levers.router.ready(),
+            self.prometheus.arm(&plan.stable, at),
+            self.prometheus.arm(&plan.candidate, at),
+        );
+        Seen {
+            at,
+            traffic: traffic.map_err(|problem| problem.message),
+            ready: ready.map_err(|problem| problem.message),
+            stable,
+            candidate,
+            stop: None,
+        }
+    }
+
+    /// A look, or a signal that comes first.
+    async fn look_or_stop(&self, plan: &RolloutPlan) -> Seen {
+        tokio::select! {
+            biased;
+            () = self.stopped() => stopped_seen(),
+            seen = self.look(plan) => seen,
+        }
+    }
+
+    async fn stopped(&self) {
+        while !self.stop.load(Ordering::SeqCst) {
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Carries it on until it ends, or waits for a later run.
+    pub async fn run(
+        &self,
+        plan: &RolloutPlan,
+        vouched: &Vouched,
+        mut entry: Entry,
+        until: Until,
+        told: &mut dyn FnMut(&Moment),
+    ) -> Journey {
+        let mut timeline: Vec<Moment> = Vec::new();
+        let mut problems = Vec::new();
+        let mut unwritten = 0;
+        loop {
+            let seen = self.look_or_stop(plan).await;
+            // An end that was written and not done is done now.
+            let (state, effects) = match &entry.state.ended {
+                Some(ended) => (entry.state.clone(), vec![effect_of(ended.outcome)]),
+                None => step(&plan.policy, entry.state.clone(), &seen),
+            };
+            entry.state = state;
+            entry.heartbeat_at = now();
+            entry.next_look_by = None;
+            let moment = moment(&entry, &seen);
+            told(&moment);
+            timeline.push(moment);
+            match self.journal.write(&entry).await {
+                Ok(()) => unwritten = 0,
+                Err(problem) => {
+                    unwritten += 1;
+                    if unwritten == 1 {
+                        problems.push(problem);
+                    }
+                    // What is not written down is not dared; only stable may always come back.
+                    if unwritten >= MOST_UNWRITTEN || entry.state.ended.is_some() {
+                        let ended =
+                            Ended { outcome: Outcome::Aborted, reason: "the journal could not be written".into() };
+                        let ended = entry
+                            .state
+                            .ended
+                            .take()
+                            .filter(|ended| ended.outcome != Outcome::Promoted)
+                            .unwrap_or(ended);
+                        return self.finish(entry, ended, &[Effect::Restore], vouched, timeline, problems).await;
+                    }
+                    self.pause(plan).await;
+                    continue;
+                }
+            }
+            if let Some(ended) = entry.state.ended.clone() {
+                return self.finish(entry, ended, &effects, vouched, timeline, problems).await;
+            }
+            let moves: Vec<Traffic> = effects
+                .iter()
+                .filter_map(|effect| match effect {
+                    Effect::Move(traffic) => Some(*traffic),
+                    _ => None,
+                })
+                .collect();
+            for traffic in &moves {
+                // Whether it was taken is what the next look sees.
+                if let Err(problem) = self.levers.router.write(*traffic).await {
+                    problems.push(problem);
+                }
+            }
+            if !moves.is_empty() {
+                continue;
+            }
+            if until == Until::OneLook {
+                entry.next_look_by = Some(now() + plan.max_gap_seconds);
+                if let Err(problem) = self.journal.write(&entry).await {
+                    problems.push(problem);
+                }
+                let weight = seen.traffic.as_ref().ok().map(|traffic| traffic.weight);
+                let reason = if entry.state.said.is_empty() { "in order".to_owned() } else { entry.state.said.clone() };
+                let ended = Ended { outcome: Outcome::Held, reason };
+                return Journey { entry, ended, timeline, levers: Vec::new(), weight, problems };
+            }
+            self.pause(plan).await;
+        }
+    }
+
+    async fn pause(&self, plan: &RolloutPlan) {
+        tokio::select! {
+            () = self.stopped() => {}
+            () = tokio::time::sleep(Duration::from_secs_f64(plan.policy.interval_seconds)) => {}
+        }
+    }
+
+    /// Does what the end asks for, and writes down that it is done.
+    pub async fn finish(
+        &self,
+        mut entry: Entry,
+        mut ended: Ended,
+        effects: &[Effect],
+        vouched: &Vouched,
+        timeline: Vec<Moment>,
+        mut problems: Vec<Problem>,
+    ) -> Journey {
+        let mut levers = Vec::new();
+        if effects.contains(&Effect::Promote) {
+            levers = self.levers.promote(&entry, vouched).await;
+            if let Some(failed) = levers.iter().find(|pulled| !pulled.is_done) {
+                let reason = format!("it could not be promoted: {}", failed.said);
+                problems.push(Problem::new(reason.clone()));
+                ended = Ended { outcome: Outcome::Aborted, reason };
+                entry.state.ended = Some(ended.clone());
+                if let Err(problem) = self.journal.write(&entry).await {
+                    problems.push(problem);
+                }
+            }
+        }
+        entry.is_settled = true;
+        if ended.outcome != Outcome::Promoted {
+            let restored = self.levers.restore(&entry, None).await;
+            entry.is_settled = restored.iter().all(|pulled| pulled.is_done);
+            let undone = restored.iter().filter(|pulled| !pulled.is_done);
+            problems.extend(undone.map(|pulled| {
+                Problem::new(format!("{} could not be restored: {}", pulled.lever, pulled.said))
+                    .hint("`mlgate rollback` tries again")
+            }));
+            levers.extend(restored);
+        }
+        entry.heartbeat_at = now();
+        if let Err(problem) = self.journal.write(&entry).await {
+            problems.push(problem);
+        }
+        let weight = self.levers.router.read().await.ok().map(|traffic| traffic.weight);
+        Journey { entry, ended, timeline, levers, weight, problems }
+    }
+}
+
+fn effect_of(outcome: Outcome) -> Effect {
+    if outcome == Outcome::Promoted { Effect::Promote } else { Effect::Restore }
+}
+
+/// What is seen where nobody looks any more.
+fn stopped_seen() -> Seen {
+    let nothing = || ArmSeen {
+        requests: Reading::Absent,
+        errors: Reading::Absent,
+        gauges: std::collections::BTreeMap::new(),
+        trial: std::collections::BTreeMap::new(),
+    };
+    Seen {
+        at: now(),
+        traffic: Err("nobody asked".into()),
+        ready: Ok(()),
+        stable: nothing(),
+        candidate: nothing(),
+        stop: Some(Stop::Signal),
+    }
+}
+
+/// A look as the timeline shows it.
+pub fn moment(entry: &Entry, seen: &Seen) -> Moment {
+    let gauges = |arm: &ArmSeen| {
+        let value = |(name, reading): (&String, &Reading)| match reading {
+            Reading::Value(value) => Some((name.clone(), *value)),
+            _ => None,
+        };
+        arm.gauges.iter().filter_map(value).collect()
+    };
+    let state = &entry.state;
+    // A stage that has just passed is shown as it ended.
+    let counted = state.earlier.last().filter(|_| !state.is_set && state.ended.is_none()).unwrap_or(&state.current);
+    Moment {
+        at: seen.at,
+        stage: state.stage,
+        weight: seen.traffic.as_ref().ok().map(|traffic| traffic.weight),
+        stable: Arm { counts: counted.stable, gauges: gauges(&seen.stable) },
+        candidate: Arm { counts: counted.candidate, gauges: gauges(&seen.candidate) },
+        said: state.said.clone(),
+    }
+}

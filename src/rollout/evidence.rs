@@ -1,0 +1,137 @@
+//! What the numbers of a stage say: a limit is breached, nothing is decided, or all is within.
+
+use super::policy::Policy;
+use super::seen::{ArmSeen, Reading};
+use super::state::{State, Stratum};
+use crate::inference::arms::{Hits, cmh_greater, fisher_greater, risk_ratio, wilson_lower};
+use crate::words::number;
+
+/// Requests after which an error rate above a half ends it at once.
+const AT_ONCE: u64 = 20;
+/// Looks in a row that breach a limit on a gauge.
+const IN_A_ROW: u32 = 3;
+
+/// What a look says of one limit, or of all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Judged {
+    Breached(String),
+    /// Why it cannot be said.
+    Open(String),
+    Within,
+}
+
+impl Judged {
+    /// The worse of the two.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Breached(why), _) | (_, Self::Breached(why)) => Self::Breached(why),
+            (Self::Open(why), _) | (_, Self::Open(why)) => Self::Open(why),
+            _ => Self::Within,
+        }
+    }
+}
+
+/// The candidate's errors, by themselves and beside stable's.
+pub fn errors(policy: &Policy, state: &State, weight: u8) -> Judged {
+    let own = state.current.candidate.hits();
+    if own.trials >= AT_ONCE && 2 * own.hits > own.trials {
+        return Judged::Breached(format!("{} of {} requests failed", own.hits, own.trials));
+    }
+    by_itself(policy, state, own).and(beside(policy, state, weight))
+}
+
+fn by_itself(policy: &Policy, state: &State, own: Hits) -> Judged {
+    let Some(max) = policy.limits.max_error_rate else { return Judged::Within };
+    let alpha = policy.alpha();
+    let said =
+        |arm: Hits| format!("{} % of {} requests failed", number(100.0 * arm.share(), &[100.0 * max]), arm.trials);
+    if wilson_lower(own, alpha) > max {
+        let stable = state.current.stable.hits();
+        let too = if wilson_lower(stable, alpha) > max {
+            format!("; stable is beyond it too: {}", said(stable))
+        } else {
+            String::new()
+        };
+        return Judged::Breached(format!("{}, at most {} % may{too}", said(own), number(100.0 * max, &[])));
+    }
+    if own.trials > 0 && own.share() > max {
+        return Judged::Open(format!(
+            "{}, at most {} % may, which is not sure yet",
+            said(own),
+            number(100.0 * max, &[])
+        ));
+    }
+    Judged::Within
+}
+
+/// At 100 % stable is what it was before.
+fn beside(policy: &Policy, state: &State, weight: u8) -> Judged {
+    let Some(max) = policy.limits.max_ratio else { return Judged::Within };
+    let pair = |stratum: &Stratum| (stratum.candidate.hits(), stratum.stable.hits());
+    let strata: Vec<(Hits, Hits)> = if weight == 100 {
+        let stable = state.earlier.iter().fold(state.current.stable, |all, earlier| all.plus(earlier.stable));
+        vec![(state.current.candidate.hits(), stable.hits())]
+    } else {
+        state.earlier.iter().chain([&state.current]).map(pair).collect()
+    };
+    let all = |pick: fn(&(Hits, Hits)) -> Hits| -> u64 { strata.iter().map(|pair| pick(pair).trials).sum() };
+    let (own, stable) = (all(|pair| pair.0), all(|pair| pair.1));
+    // Where stable never had traffic there is nothing to compare with, and the limit by itself decides.
+    if weight == 100 && stable < policy.min_requests {
+        return Judged::Within;
+    }
+    let Some(ratio) = risk_ratio(&strata).filter(|ratio| *ratio > max) else { return Judged::Within };
+    let told = strata.iter().filter(|(own, stable)| own.trials > 0 && stable.trials > 0).count();
+    let p = match strata.iter().find(|(own, stable)| told == 1 && own.trials > 0 && stable.trials > 0) {
+        Some((own, stable)) => fisher_greater(*own, *stable),
+        None => cmh_greater(&strata),
+    };
+    let times = if ratio.is_finite() { format!("{} times", number(ratio, &[max])) } else { "infinitely".to_owned() };
+    let said = format!("it fails {times} as often as stable, at most {} times may be", number(max, &[]));
+    if p < policy.alpha() && own >= policy.min_requests && stable >= policy.min_requests {
+        Judged::Breached(format!("{said} (p {p:.1e})"))
+    } else {
+        Judged::Open(format!("{said}, which is not sure yet"))
+    }
+}
+
+/// The candidate's gauges; counts how many looks in a row one is beyond its limit.
+pub fn gauges(policy: &Policy, state: &mut State, seen: &ArmSeen) -> Judged {
+    let mut all = Judged::Within;
+    for limit in &policy.limits.gauges {
+        let name = &limit.name;
+        let value = match seen.gauges.get(name) {
+            Some(Reading::Value(value)) => *value,
+            Some(Reading::Unusable(why)) => {
+                state.beyond.remove(name);
+                all = all.and(Judged::Open(format!("{name}: {why}")));
+                continue;
+            }
+            _ => {
+                state.beyond.remove(name);
+                all = all.and(Judged::Open(format!("{name}: no data")));
+                continue;
+            }
+        };
+        let over = limit.max.is_some_and(|max| value > max);
+        let under = limit.min.is_some_and(|min| value < min);
+        if !over && !under {
+            state.beyond.remove(name);
+            continue;
+        }
+        let bound = if over { limit.max } else { limit.min }.unwrap_or_default();
+        let word = if over { "at most" } else { "at least" };
+        let said = format!("{name} is {}, {word} {} may be", number(value, &[bound]), number(bound, &[]));
+        let looks = state.beyond.entry(name.clone()).or_default();
+        if state.current.candidate.requests >= policy.min_requests {
+            *looks += 1;
+        }
+        all = all.and(if *looks >= IN_A_ROW {
+            Judged::Breached(format!("{said}, in {looks} looks in a row"))
+        } else {
+            Judged::Open(said)
+        });
+    }
+    all
+}

@@ -1,0 +1,144 @@
+//! Unleash's admin API: the feature's environment is turned off (<https://docs.getunleash.io/api>).
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use reqwest::header::{AUTHORIZATION, HeaderValue};
+use reqwest::{Client, Method, Response, StatusCode, Url};
+use serde_json::Value;
+
+use crate::http::{self, Patience};
+use crate::problem::Problem;
+use crate::words::{code, cut, one_line};
+
+/// A larger answer is none that was asked for.
+const LARGEST: usize = 5_000_000;
+/// What stands in addresses as itself.
+const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// An environment of a feature, and who turns it off.
+#[derive(Clone)]
+pub struct Unleash {
+    /// Where Unleash is: what stands before `/api/admin`.
+    pub url: String,
+    pub project: String,
+    pub environment: String,
+    pub feature: String,
+    /// Of an admin, a service account or a person; sent as it is, without `Bearer`.
+    pub token: String,
+    pub patience: Patience,
+    /// Whether the environment names a proxy.
+    pub is_proxied: bool,
+}
+
+impl Unleash {
+    /// Turns the environment off, and reads that back.
+    ///
+    /// # Errors
+    /// It was refused, there is no such feature or environment, or it is still on.
+    pub async fn turn_off(&self) -> Result<String, Problem> {
+        let mut base = http::address(&self.url, "the address of Unleash").map_err(|problem| {
+            problem
+                .without_hint()
+                .hint("write it as https://unleash.example.org, and the token into `token_env`'s variable")
+        })?;
+        if !base.path().ends_with('/') {
+            base.set_path(&format!("{}/", base.path()));
+        }
+        let client = http::client(&base, true, self.patience, self.is_proxied).await?;
+        let [project, feature, environment] =
+            [&self.project, &self.feature, &self.environment].map(|name| escaped(name));
+        let path = format!("api/admin/projects/{project}/features/{feature}");
+        self.ask(&client, Method::POST, &base, &format!("{path}/environments/{environment}/off")).await?;
+        let answer = self.ask(&client, Method::GET, &base, &path).await?;
+        let found: Value = serde_json::from_slice(&answer)
+            .map_err(|_| about(&base, "answers with no JSON").hint("is it Unleash, or a login page before it?"))?;
+        let environments = found["environments"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let own = environments.iter().find(|own| own["name"] == self.environment.as_str());
+        match own.map(|own| &own["enabled"]) {
+            Some(Value::Bool(false)) => Ok(format!("{} is off", self.shown())),
+            Some(_) => Err(Problem::new(format!("{} was turned off and is on", self.shown()))
+                .hint("does something else turn it on, such as a release plan?")),
+            None => Err(Problem::new(format!("{} was turned off and is not there", self.shown()))),
+        }
+    }
+
+    /// Asks until there is an answer or patience ends: turning off what is off is the same.
+    async fn ask(&self, client: &Client, method: Method, base: &Url, path: &str) -> Result<Vec<u8>, Problem> {
+        let url = base.join(path).map_err(|error| Problem::new(error.to_string()))?;
+        let mut token = HeaderValue::from_str(&self.token)
+            .map_err(|_| Problem::new("the token for Unleash has characters that no header may have"))?;
+        token.set_sensitive(true);
+        let mut tried = 0;
+        loop {
+            tried += 1;
+            let request = client.request(method.clone(), url.clone()).header(AUTHORIZATION, token.clone());
+            let why = match request.send().await {
+                Ok(response) if response.status().is_success() => return body(base, response).await,
+                Ok(response) => {
+                    let status = response.status();
+                    if !(status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS) {
+                        return Err(self.refused(base, response).await);
+                    }
+                    format!("it answers {status}")
+                }
+                Err(error) => http::in_words(error),
+            };
+            if tried >= self.patience.tries {
+                let why = format!("does not help: {why}, {}", self.patience.said());
+                return Err(about(base, &why).hint("is it up, and is the flag's `url` right?"));
+            }
+            tokio::time::sleep(self.patience.pause(tried)).await;
+        }
+    }
+
+    /// What a status that is no success means.
+    async fn refused(&self, base: &Url, response: Response) -> Problem {
+        let status = response.status();
+        let answer = body(base, response).await.unwrap_or_default();
+        let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
+        // The particulars are in a list, with a message over it that says no more than the status.
+        let said = answer["details"][0]["message"].as_str().or(answer["message"].as_str()).unwrap_or_default();
+        let said = cut(&one_line(said), 300);
+        let said = if said.is_empty() { String::new() } else { format!(": {said}") };
+        match status {
+            StatusCode::UNAUTHORIZED => about(base, "does not know who asks (401)")
+                .hint("the variable that `token_env` names must hold a token for the admin API, not one of a client"),
+            StatusCode::FORBIDDEN => about(base, &format!("does not allow it (403){said}"))
+                .hint("the token's owner needs to turn the environment on and off, without a change request"),
+            StatusCode::NOT_FOUND => Problem::new(format!("there is no {}{said}", self.shown()))
+                .hint("`project`, `environment` and `feature` are names as Unleash's addresses have them"),
+            status if status.is_redirection() => {
+                about(base, &format!("sends on elsewhere ({}), and credentials do not follow", status.as_u16()))
+                    .hint("set the flag's `url` to where Unleash really is")
+            }
+            status => about(base, &format!("answers {status}{said}")),
+        }
+    }
+
+    fn shown(&self) -> String {
+        let [feature, environment, project] = [&self.feature, &self.environment, &self.project].map(|name| code(name));
+        format!("feature {feature} in {environment} of project {project} in Unleash")
+    }
+}
+
+fn escaped(name: &str) -> String {
+    utf8_percent_encode(name, PLAIN).to_string()
+}
+
+/// The body, up to so many bytes.
+async fn body(base: &Url, mut response: Response) -> Result<Vec<u8>, Problem> {
+    let mut bytes = Vec::new();
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) if bytes.len() + chunk.len() > LARGEST => {
+                return Err(about(base, &format!("answers with over {LARGEST} bytes")));
+            }
+            Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
+            Ok(None) => return Ok(bytes),
+            Err(error) => return Err(about(base, &format!("broke off: {}", http::in_words(error)))),
+        }
+    }
+}
+
+fn about(base: &Url, what: &str) -> Problem {
+    Problem::new(format!("Unleash {} {what}", code(&http::shown(base))))
+}

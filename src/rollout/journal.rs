@@ -1,0 +1,129 @@
+//! What was decided, written down before it is done: whoever comes after a crash goes on from here.
+#![expect(clippy::disallowed_methods, reason = "edge: reads and writes the journal")]
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Outcome, State};
+use crate::mlflow::{Mlflow, Server};
+use crate::problem::Problem;
+use crate::words::{code, one_line};
+
+/// The key of the tag, where the journal is a registered model's.
+const TAG: &str = "mlgate.rollout";
+const LARGEST: usize = 100_000;
+
+/// One rollout, as the next process finds it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    pub schema_version: u32,
+    pub strategy: String,
+    pub name: String,
+    pub version: String,
+    /// What the alias of production meant before.
+    pub previous_version: Option<String>,
+    /// SHA-256 of the gate's report.
+    pub report_sha256: String,
+    /// Seconds since 1970, as all times here.
+    pub started_at: f64,
+    /// The last sign of life.
+    pub heartbeat_at: f64,
+    /// Of a rollout that waits for its next look: until when.
+    pub next_look_by: Option<f64>,
+    /// Who does it: the page of a workflow run, or a process.
+    pub by: String,
+    pub state: State,
+    /// Whether what the end asks for was done.
+    pub is_settled: bool,
+}
+
+impl Entry {
+    /// Whether the router may still have other weights than those of its end.
+    pub fn is_open(&self) -> bool {
+        !self.is_settled
+    }
+
+    /// Whether it is what users get.
+    pub fn is_in_production(&self) -> bool {
+        self.is_settled && self.state.ended.as_ref().is_some_and(|ended| ended.outcome == Outcome::Promoted)
+    }
+}
+
+/// Where it is written.
+pub enum Journal {
+    File { path: PathBuf, shown: String },
+    Mlflow { server: Server, name: String },
+}
+
+impl Journal {
+    /// What was written last; nothing where nobody wrote.
+    ///
+    /// # Errors
+    /// It cannot be read, or is none.
+    pub async fn read(&self) -> Result<Option<Entry>, Problem> {
+        let text = match self {
+            Self::File { path, .. } => match std::fs::read_to_string(path) {
+                Ok(text) => text,
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+                Err(error) => return Err(self.problem(&format!("could not be read: {error}"))),
+            },
+            Self::Mlflow { server, name } => {
+                let mlflow = Mlflow::connect(server).await?;
+                let tag = mlflow.model_tag(name, TAG).await;
+                match tag.map_err(|wrong| wrong.problem("the journal could not be read"))? {
+                    Some(text) => text,
+                    None => return Ok(None),
+                }
+            }
+        };
+        let entry: Entry = serde_json::from_str(&text).map_err(|error| {
+            self.problem(&format!("is no journal of mlgate's: {}", one_line(&error.to_string())))
+                .hint("look at what the router does, then remove it")
+        })?;
+        if entry.schema_version != 1 {
+            return Err(self.problem("was written by a later version of mlgate"));
+        }
+        Ok(Some(entry))
+    }
+
+    /// Replaces what was written, and is not done before it is on the disk, or with the server.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub async fn write(&self, entry: &Entry) -> Result<(), Problem> {
+        let text =
+            serde_json::to_string(entry).map_err(|error| self.problem(&format!("cannot be written: {error}")))?;
+        if text.len() > LARGEST {
+            return Err(self.problem("would be too large"));
+        }
+        match self {
+            Self::File { path, .. } => {
+                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+                let folder = folder.map_or_else(|| PathBuf::from("."), ToOwned::to_owned);
+                let written = std::fs::create_dir_all(&folder).and_then(|()| {
+                    let mut file = tempfile::Builder::new().prefix(".mlgate-").tempfile_in(&folder)?;
+                    file.write_all(text.as_bytes())?;
+                    file.as_file().sync_all()?;
+                    file.persist(path).map_err(|error| error.error)
+                });
+                written.map(drop).map_err(|error| self.problem(&format!("could not be written: {error}")))
+            }
+            Self::Mlflow { server, name } => {
+                let mlflow = Mlflow::connect(server).await?;
+                let tagged = mlflow.tag_model(name, TAG, &text).await;
+                tagged.map_err(|wrong| wrong.problem("the journal could not be written"))
+            }
+        }
+    }
+
+    fn problem(&self, what: &str) -> Problem {
+        match self {
+            Self::File { shown, .. } => Problem::new(format!("the journal {} {what}", code(shown))),
+            Self::Mlflow { name, .. } => {
+                Problem::new(format!("the journal, the tag {} of the model {}, {what}", code(TAG), code(name)))
+            }
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! What was asked for: the stages a candidate goes through, and the limits it is held to on the way.
+
+use serde::{Deserialize, Serialize};
+
+/// How a candidate gets its traffic.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Strategy {
+    Direct,
+    Shadow,
+    Canary,
+    BlueGreen,
+    AbTest,
+}
+
+impl Strategy {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::Shadow => "shadow",
+            Self::Canary => "canary",
+            Self::BlueGreen => "blue_green",
+            Self::AbTest => "ab_test",
+        }
+    }
+}
+
+/// What the candidate gets, in percent: requests of its own, and copies whose answers nobody sees.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Traffic {
+    pub weight: u8,
+    pub mirror: u8,
+}
+
+impl Traffic {
+    /// Stable alone.
+    pub const STABLE: Self = Self { weight: 0, mirror: 0 };
+
+    pub fn weight(weight: u8) -> Self {
+        Self { weight, mirror: 0 }
+    }
+}
+
+/// One stretch of a rollout.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Stage {
+    pub traffic: Traffic,
+    pub seconds: f64,
+    /// Whether the candidate must answer before anything goes to it.
+    pub needs_ready: bool,
+}
+
+/// What becomes of a rollout that sees nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum NoData {
+    #[default]
+    Hold,
+    Rollback,
+}
+
+/// A limit on a number that a query gives as it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GaugeLimit {
+    pub name: String,
+    pub min: Option<f64>,
+    pub max: Option<f64>,
+}
+
+/// What the candidate is held to.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Limits {
+    /// Of requests that end in an error.
+    pub max_error_rate: Option<f64>,
+    /// Of the error rate over stable's.
+    pub max_ratio: Option<f64>,
+    pub gauges: Vec<GaugeLimit>,
+}
+
+/// What is compared in an A/B test.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Measure {
+    Shares,
+    Means,
+}
+
+/// An A/B test: judged once, when the planned observations are in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AbTest {
+    /// Of each arm.
+    pub observations: u64,
+    pub measure: Measure,
+    pub alpha: f64,
+    /// Whether less is better.
+    pub lower_is_better: bool,
+}
+
+/// A rollout as it was asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Policy {
+    pub strategy: Strategy,
+    pub stages: Vec<Stage>,
+    pub interval_seconds: f64,
+    /// Of an arm, before its error rate says anything, and before a stage may pass.
+    pub min_requests: u64,
+    pub limits: Limits,
+    pub no_data: NoData,
+    pub max_hold_seconds: f64,
+    pub ab_test: Option<AbTest>,
+}
+
+/// The error that all looks together may make.
+const ALPHA: f64 = 0.05;
+
+impl Policy {
+    /// The error that one look may make: looks are those that are planned, holds included.
+    pub fn alpha(&self) -> f64 {
+        let looks = |seconds: f64| (seconds / self.interval_seconds).ceil().max(1.0);
+        let planned: f64 = self.stages.iter().map(|stage| looks(stage.seconds)).sum();
+        ALPHA / (planned + looks(self.max_hold_seconds))
+    }
+}

@@ -1,0 +1,96 @@
+//! What moves the traffic: read, written, read back.
+
+pub mod envoy;
+pub mod haproxy;
+pub mod kubernetes;
+pub mod webhook;
+
+use envoy::Envoy;
+use haproxy::Haproxy;
+use kubernetes::Kubernetes;
+use webhook::Webhook;
+
+use super::Traffic;
+use crate::problem::Problem;
+
+/// One of the routers there are.
+pub enum Router {
+    Haproxy(Haproxy),
+    Envoy(Envoy),
+    Webhook(Webhook),
+    Kubernetes(Kubernetes),
+}
+
+impl Router {
+    /// What the candidate gets, as the router itself says.
+    ///
+    /// # Errors
+    /// No answer, or one that says no weights.
+    pub async fn read(&self) -> Result<Traffic, Problem> {
+        match self {
+            Self::Haproxy(haproxy) => haproxy.read().await,
+            Self::Envoy(envoy) => envoy.read().await,
+            Self::Webhook(webhook) => webhook.read().await,
+            Self::Kubernetes(route) => route.read().await.map(Traffic::weight),
+        }
+    }
+
+    /// Moves the traffic; whether it moved is for who reads it back.
+    ///
+    /// # Errors
+    /// It was refused, or not answered.
+    pub async fn write(&self, traffic: Traffic) -> Result<(), Problem> {
+        match self {
+            Self::Haproxy(haproxy) => haproxy.write(traffic).await,
+            Self::Envoy(envoy) => envoy.write(traffic).await,
+            Self::Webhook(webhook) => webhook.write(traffic).await,
+            Self::Kubernetes(route) => route.write(traffic.weight).await,
+        }
+    }
+
+    /// Whether the candidate would answer; a router that does not know says yes.
+    ///
+    /// # Errors
+    /// It would not.
+    pub async fn ready(&self) -> Result<(), Problem> {
+        match self {
+            Self::Haproxy(haproxy) => haproxy.ready().await,
+            Self::Kubernetes(route) => route.ready().await,
+            Self::Envoy(_) | Self::Webhook(_) => Ok(()),
+        }
+    }
+}
+
+/// The candidate's share of two weights, in whole percent.
+///
+/// # Errors
+/// Neither has any.
+pub fn share(stable: f64, candidate: f64) -> Result<u8, Problem> {
+    let all = stable + candidate;
+    if !(all > 0.0 && stable >= 0.0 && candidate >= 0.0) {
+        return Err(Problem::new(format!("weights of {stable} and {candidate} send nothing anywhere")));
+    }
+    let percent = 100.0 * candidate / all;
+    // Neither a little nor nearly all is nothing, or all.
+    Ok(match percent.round() {
+        0.0 if candidate > 0.0 => 1,
+        100.0 if stable > 0.0 => 99,
+        rounded => rounded as u8,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_little_is_not_nothing() {
+        let check = |stable: f64, candidate: f64| share(stable, candidate).map_err(|_| ());
+        assert_eq!(check(95.0, 5.0), Ok(5));
+        assert_eq!(check(1000.0, 1.0), Ok(1));
+        assert_eq!(check(1.0, 1000.0), Ok(99));
+        assert_eq!(check(0.0, 1.0), Ok(100));
+        assert_eq!(check(0.0, 0.0), Err(()));
+        assert_eq!(check(-1.0, 2.0), Err(()));
+    }
+}

@@ -1,0 +1,135 @@
+//! HAProxy's [run-time API](https://docs.haproxy.org/2.6/management.html#9.3): a line of commands, an answer, the end.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::share;
+use crate::config::rollout::Haproxy as Section;
+use crate::problem::Problem;
+use crate::rollout::Traffic;
+use crate::words::{code, cut, one_line};
+
+const PATIENCE: Duration = Duration::from_secs(2);
+const LARGEST: u64 = 1_000_000;
+
+/// A backend with two servers.
+pub struct Haproxy {
+    pub section: Section,
+}
+
+impl Haproxy {
+    pub(super) async fn read(&self) -> Result<Traffic, Problem> {
+        let Section { backend, stable, candidate, .. } = &self.section;
+        let said = self.ask(&format!("get weight {backend}/{stable}; get weight {backend}/{candidate}")).await?;
+        self.weights(&said)
+    }
+
+    /// In one line, so that both happen or neither; the answer's first lines are empty where the weights were taken.
+    pub(super) async fn write(&self, traffic: Traffic) -> Result<(), Problem> {
+        let Section { backend, stable, candidate, .. } = &self.section;
+        let (own, other) = (traffic.weight, 100 - traffic.weight);
+        let said = self
+            .ask(&format!(
+                "set server {backend}/{stable} weight {other}; set server {backend}/{candidate} weight {own}; get weight \
+                 {backend}/{stable}; get weight {backend}/{candidate}"
+            ))
+            .await?;
+        self.weights(&said).map(drop)
+    }
+
+    /// By the server's own health check.
+    pub(super) async fn ready(&self) -> Result<(), Problem> {
+        let Section { backend, candidate, .. } = &self.section;
+        let said = self.ask(&format!("show servers state {backend}")).await?;
+        let mut lines = said.lines();
+        let head: Vec<&str> = lines
+            .find(|line| line.starts_with("# "))
+            .map(|line| line[2..].split_whitespace().collect())
+            .unwrap_or_default();
+        let place = |name: &str| head.iter().position(|own| *own == name);
+        let columns = place("srv_name").zip(place("srv_op_state"));
+        let state = columns.and_then(|(name, state)| {
+            let rows = lines.map(|line| line.split_whitespace().collect::<Vec<_>>());
+            rows.into_iter()
+                .find(|row| row.get(name) == Some(&candidate.as_str()))?
+                .get(state)
+                .map(|state| (*state).to_owned())
+        });
+        match state.as_deref() {
+            // SRV_ST_RUNNING
+            Some("2") => Ok(()),
+            Some(_) => Err(Problem::new(format!("HAProxy's health check says that {} is down", code(candidate)))),
+            None => Err(self.wrong(&said)),
+        }
+    }
+
+    /// Two lines such as `25 (initial 0)`.
+    fn weights(&self, said: &str) -> Result<Traffic, Problem> {
+        let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        let weight = |line: &str| line.split_once(" (initial ")?.0.parse::<f64>().ok();
+        match lines.as_slice() {
+            [stable, candidate] => match (weight(stable), weight(candidate)) {
+                (Some(stable), Some(candidate)) => share(stable, candidate).map(Traffic::weight),
+                _ => Err(self.wrong(said)),
+            },
+            _ => Err(self.wrong(said)),
+        }
+    }
+
+    fn wrong(&self, said: &str) -> Problem {
+        let Section { backend, stable, candidate, .. } = &self.section;
+        let said = cut(&one_line(said.trim()), 200);
+        Problem::new(format!("HAProxy at {} answers {}", code(&self.section.address), code(&said))).hint(format!(
+            "has its backend {} the servers {} and {}, and an algorithm of weights such as `roundrobin`?",
+            code(backend),
+            code(stable),
+            code(candidate)
+        ))
+    }
+
+    async fn ask(&self, commands: &str) -> Result<String, Problem> {
+        let address = &self.section.address;
+        let failed = |why: String| {
+            Problem::new(format!("HAProxy at {} does not answer: {why}", code(address)))
+                .hint("its config needs `stats socket ipv4@127.0.0.1:9999 level admin`")
+        };
+        let asked = async {
+            let mut stream = TcpStream::connect(address).await?;
+            stream.write_all(format!("{commands}\n").as_bytes()).await?;
+            let mut said = Vec::new();
+            stream.take(LARGEST).read_to_end(&mut said).await?;
+            Ok::<_, std::io::Error>(String::from_utf8_lossy(&said).into_owned())
+        };
+        match tokio::time::timeout(PATIENCE, asked).await {
+            Ok(Ok(said)) => Ok(said),
+            Ok(Err(error)) => Err(failed(error.to_string())),
+            Err(_) => Err(failed("no answer in 2 s".into())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(said: &str) -> Result<u8, String> {
+        let section = Section {
+            address: "127.0.0.1:1".into(),
+            backend: "models".into(),
+            stable: "stable".into(),
+            candidate: "candidate".into(),
+        };
+        Haproxy { section }.weights(said).map(|traffic| traffic.weight).map_err(|problem| problem.message)
+    }
+
+    #[test]
+    fn weights_are_two_lines_and_all_else_is_an_error() {
+        assert_eq!(read("95 (initial 100)\n\n5 (initial 0)\n\n"), Ok(5));
+        assert_eq!(read("\n\n0 (initial 100)\n100 (initial 0)\n"), Ok(100));
+        assert!(read("No such server.\n").unwrap_err().contains("`No such server.`"));
+        assert!(read("95 (initial 100)\n").is_err());
+        assert!(read("0 (initial 100)\n0 (initial 0)").is_err());
+    }
+}

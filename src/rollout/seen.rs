@@ -1,0 +1,50 @@
+//! What one look at the world found.
+
+use std::collections::BTreeMap;
+
+use super::policy::Traffic;
+
+/// What a query gave.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reading {
+    /// A finite number.
+    Value(f64),
+    /// No series of that name, which for a counter that never was means 0.
+    Absent,
+    /// Not finite, too old, more than one, or no answer: in words.
+    Unusable(String),
+}
+
+/// What was seen of one arm.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ArmSeen {
+    /// Counters, as they stand.
+    pub requests: Reading,
+    pub errors: Reading,
+    pub gauges: BTreeMap<String, Reading>,
+    /// Counters of an A/B test, by name.
+    pub trial: BTreeMap<String, Reading>,
+}
+
+/// One look.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Seen {
+    /// Seconds since 1970.
+    pub at: f64,
+    /// What the router itself says.
+    pub traffic: Result<Traffic, String>,
+    /// Whether the candidate answers, where the router knows.
+    pub ready: Result<(), String>,
+    pub stable: ArmSeen,
+    pub candidate: ArmSeen,
+    pub stop: Option<Stop>,
+}
+
+/// Who wants it to end.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stop {
+    /// The job is cancelled.
+    Signal,
+    /// A person, and why.
+    Person(String),
+}

@@ -1,0 +1,121 @@
+//! What a rollout remembers between two looks: all of it goes into the journal.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::inference::arms::Hits;
+
+/// Requests of one arm, and those among them that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Counts {
+    pub requests: u64,
+    pub errors: u64,
+}
+
+impl Counts {
+    /// Errors are counted at another moment than requests and can be ahead of them.
+    pub fn hits(self) -> Hits {
+        Hits { hits: self.errors.min(self.requests), trials: self.requests }
+    }
+
+    pub fn rate(self) -> Option<f64> {
+        (self.requests > 0).then(|| self.hits().share())
+    }
+
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self { requests: self.requests + other.requests, errors: self.errors + other.errors }
+    }
+}
+
+/// Both arms in one stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Stratum {
+    pub stable: Counts,
+    pub candidate: Counts,
+}
+
+/// Counters of an arm as they stood at the last look.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Raw {
+    pub requests: f64,
+    pub errors: f64,
+    #[serde(default)]
+    pub trial: BTreeMap<String, f64>,
+}
+
+/// Counters of both arms at the last look.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Base {
+    pub stable: Raw,
+    pub candidate: Raw,
+}
+
+/// What an A/B test has counted since it began, by name.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Trial {
+    pub stable: BTreeMap<String, f64>,
+    pub candidate: BTreeMap<String, f64>,
+    /// Observations of both at the last look.
+    pub observed: f64,
+}
+
+/// How a rollout ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    Promoted,
+    RolledBack,
+    /// In order, and to be gone on with, or with nothing to promote.
+    Held,
+    /// Nothing was found wrong, and it could not go on.
+    Aborted,
+}
+
+impl Outcome {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Promoted => "promoted",
+            Self::RolledBack => "rolled_back",
+            Self::Held => "held",
+            Self::Aborted => "aborted",
+        }
+    }
+}
+
+/// The end, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ended {
+    pub outcome: Outcome,
+    pub reason: String,
+}
+
+/// A rollout on its way.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct State {
+    /// Which stage it is in, from 0.
+    pub stage: usize,
+    /// Whether the router was seen to have the stage's weights.
+    pub is_set: bool,
+    /// When that was, in seconds since 1970.
+    pub stage_at: Option<f64>,
+    pub looks: u64,
+    /// Counters at the last look; none where the next one begins to count.
+    pub base: Option<Base>,
+    pub current: Stratum,
+    pub earlier: Vec<Stratum>,
+    #[serde(default)]
+    pub trial: Trial,
+    /// By gauge, how many looks in a row it was beyond its limit.
+    pub beyond: BTreeMap<String, u32>,
+    /// How many looks in a row saw nothing that could be used.
+    pub blind: u32,
+    pub hold_since: Option<f64>,
+    /// How often the weights were sent without being taken, and how often the router lost them.
+    pub sent: u32,
+    pub lost: u32,
+    /// What the last look came to, in words.
+    pub said: String,
+    pub ended: Option<Ended>,
+}

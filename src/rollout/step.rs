@@ -1,0 +1,221 @@
+//! One look, one decision.
+
+use super::evidence::{self, Judged};
+use super::policy::{NoData, Policy, Traffic};
+use super::seen::{ArmSeen, Reading, Seen, Stop};
+use super::state::{Base, Counts, Ended, Outcome, Raw, State, Stratum};
+use super::strategy::ab_test;
+use super::{Effect, Strategy};
+
+/// How often weights are sent that the router does not take, and how often it may lose them.
+const MOST_SENT: u32 = 5;
+const MOST_LOST: u32 = 3;
+/// Looks in a row without data that end a rollout under `no_data: rollback`.
+const BLIND: u32 = 3;
+
+/// Says what to do after a look.
+///
+/// Whatever it is given, stable's traffic comes back before a rollout ends in anything but a promotion, and nothing is
+/// promoted that was not seen to be within every limit.
+pub fn step(policy: &Policy, mut state: State, seen: &Seen) -> (State, Vec<Effect>) {
+    if state.ended.is_some() {
+        return (state, Vec::new());
+    }
+    state.looks += 1;
+    match &seen.stop {
+        Some(Stop::Signal) => return end(state, Outcome::Aborted, "it was cancelled".into()),
+        Some(Stop::Person(why)) => return end(state, Outcome::RolledBack, why.clone()),
+        None => {}
+    }
+    let Some(stage) = policy.stages.get(state.stage).copied() else {
+        return end(state, Outcome::Aborted, "its journal names a stage that there is not".into());
+    };
+    let traffic = match &seen.traffic {
+        Ok(traffic) => *traffic,
+        Err(why) => return hold(policy, state, seen.at, format!("the router does not say its weights: {why}")),
+    };
+    if traffic != stage.traffic {
+        return redirect(state, traffic, stage.traffic);
+    }
+    if !state.is_set {
+        state.is_set = true;
+        state.sent = 0;
+        state.stage_at.get_or_insert(seen.at);
+        state.base = None;
+    }
+    let weight = stage.traffic.weight;
+    if let Err(why) = count(&mut state, seen, weight) {
+        state.blind += 1;
+        if policy.no_data == NoData::Rollback && state.blind >= BLIND {
+            return end(state, Outcome::RolledBack, format!("no data in {BLIND} looks in a row: {why}"));
+        }
+        return hold(policy, state, seen.at, format!("no data: {why}"));
+    }
+    state.blind = 0;
+    let judged = evidence::errors(policy, &state, weight);
+    let judged = judged.and(evidence::gauges(policy, &mut state, &seen.candidate));
+    if let Judged::Breached(why) = judged {
+        return end(state, Outcome::RolledBack, why);
+    }
+    if policy.strategy == Strategy::AbTest && state.stage == 0 {
+        return ab_test::judge(policy, state, seen, judged);
+    }
+    let elapsed = seen.at - state.stage_at.unwrap_or(seen.at);
+    if elapsed < stage.seconds {
+        state.hold_since = None;
+        state.said = match judged {
+            Judged::Open(why) => why,
+            _ => String::new(),
+        };
+        return (state, Vec::new());
+    }
+    let is_served = stage.traffic != Traffic::STABLE;
+    let own = state.current.candidate.requests;
+    if is_served && own < policy.min_requests {
+        let why = format!("too little traffic: {own} requests, {} are needed", policy.min_requests);
+        return hold(policy, state, seen.at, why);
+    }
+    if let (true, Err(why)) = (stage.needs_ready, &seen.ready) {
+        return hold(policy, state, seen.at, format!("the candidate is not ready: {why}"));
+    }
+    if let (true, Judged::Open(why)) = (is_served, judged) {
+        return hold(policy, state, seen.at, why);
+    }
+    pass(policy, state)
+}
+
+/// On to the next stage, or into production.
+fn pass(policy: &Policy, mut state: State) -> (State, Vec<Effect>) {
+    if let Some(next) = policy.stages.get(state.stage + 1) {
+        state.earlier.push(std::mem::take(&mut state.current));
+        next_stage(&mut state);
+        state.said = format!("passed: on to {} %", next.traffic.weight);
+        return (state, vec![Effect::Move(next.traffic)]);
+    }
+    if policy.strategy == Strategy::Shadow {
+        let reason = "the candidate did well in stable's shadow; nothing is promoted by that alone";
+        return end(state, Outcome::Held, reason.into());
+    }
+    promote(state, "every stage was within its limits".into())
+}
+
+/// Begins the next stage, with nothing counted.
+pub fn next_stage(state: &mut State) {
+    state.stage += 1;
+    state.is_set = false;
+    state.stage_at = None;
+    state.base = None;
+    state.hold_since = None;
+    state.beyond.clear();
+    state.current = Stratum::default();
+}
+
+fn promote(mut state: State, reason: String) -> (State, Vec<Effect>) {
+    state.said = format!("promoted: {reason}");
+    state.ended = Some(Ended { outcome: Outcome::Promoted, reason });
+    (state, vec![Effect::Promote])
+}
+
+/// The end that is no promotion: stable gets everything back.
+pub fn end(mut state: State, outcome: Outcome, reason: String) -> (State, Vec<Effect>) {
+    state.said = format!("{}: {reason}", outcome.word().replace('_', " "));
+    state.ended = Some(Ended { outcome, reason });
+    (state, vec![Effect::Restore])
+}
+
+/// Waits for what is missing, but not for ever.
+pub fn hold(policy: &Policy, mut state: State, at: f64, why: String) -> (State, Vec<Effect>) {
+    let since = *state.hold_since.get_or_insert(at);
+    if at - since > policy.max_hold_seconds {
+        let reason = format!("{why}, for over {} s", policy.max_hold_seconds);
+        return end(state, Outcome::Aborted, reason);
+    }
+    state.said = why;
+    (state, Vec::new())
+}
+
+/// The router has other weights than this stage's.
+fn redirect(mut state: State, found: Traffic, wanted: Traffic) -> (State, Vec<Effect>) {
+    if !state.is_set {
+        state.sent += 1;
+        if state.sent > MOST_SENT {
+            let reason = format!("the router does not take {} %: it says {} %", wanted.weight, found.weight);
+            return end(state, Outcome::Aborted, reason);
+        }
+        state.said = format!("to {} %", wanted.weight);
+        return (state, vec![Effect::Move(wanted)]);
+    }
+    if found != Traffic::STABLE {
+        // Two who move the same traffic end in whatever comes last.
+        let reason = format!("somebody else moved the traffic: {} %, not {} %", found.weight, wanted.weight);
+        return end(state, Outcome::RolledBack, reason);
+    }
+    state.lost += 1;
+    if state.lost > MOST_LOST {
+        let reason = format!("the router lost its weights {} times", state.lost);
+        return end(state, Outcome::Aborted, reason);
+    }
+    state.is_set = false;
+    state.sent = 1;
+    state.base = None;
+    state.said = format!("the router had lost its weights: back to {} %", wanted.weight);
+    (state, vec![Effect::Move(wanted)])
+}
+
+/// Adds what came since the last look; the first look of a stage only begins to count.
+pub fn count(state: &mut State, seen: &Seen, weight: u8) -> Result<(), String> {
+    let before = state.base.clone();
+    let own =
+        raw(&seen.candidate, before.as_ref().map(|base| &base.candidate)).map_err(|why| format!("candidate: {why}"));
+    let stable = raw(&seen.stable, before.as_ref().map(|base| &base.stable)).map_err(|why| format!("stable: {why}"));
+    let stable = match stable {
+        // Stable has no traffic there, and a series that nobody adds to may go.
+        Err(_) if weight == 100 => before.as_ref().map(|base| base.stable.clone()).unwrap_or_default(),
+        stable => stable?,
+    };
+    let now = Base { candidate: own?, stable };
+    if let Some(before) = before {
+        add(&mut state.current.candidate, &before.candidate, &now.candidate);
+        add(&mut state.current.stable, &before.stable, &now.stable);
+        ab_test::add(&mut state.trial.candidate, &before.candidate.trial, &now.candidate.trial);
+        ab_test::add(&mut state.trial.stable, &before.stable.trial, &now.stable.trial);
+    }
+    state.base = Some(now);
+    Ok(())
+}
+
+/// Counters as numbers; one that never was is 0, one that was and is gone is no data.
+fn raw(seen: &ArmSeen, before: Option<&Raw>) -> Result<Raw, String> {
+    let counter = |name: &str, reading: &Reading, before: f64| match reading {
+        Reading::Value(value) if *value >= 0.0 => Ok(*value),
+        Reading::Value(value) => Err(format!("{name} is {value}, and counts nothing")),
+        Reading::Absent if before > 0.0 => Err(format!("{name} is gone")),
+        Reading::Absent => Ok(0.0),
+        Reading::Unusable(why) => Err(format!("{name}: {why}")),
+    };
+    let was = |pick: fn(&Raw) -> f64| before.map_or(0.0, pick);
+    let mut trial = std::collections::BTreeMap::new();
+    for (name, reading) in &seen.trial {
+        let value = match reading {
+            // A sum may be anything.
+            Reading::Value(value) => *value,
+            reading => counter(name, reading, before.and_then(|raw| raw.trial.get(name)).copied().unwrap_or_default())?,
+        };
+        trial.insert(name.clone(), value);
+    }
+    Ok(Raw {
+        requests: counter("requests", &seen.requests, was(|raw| raw.requests))?,
+        errors: counter("errors", &seen.errors, was(|raw| raw.errors))?,
+        trial,
+    })
+}
+
+/// A counter that is smaller than before began anew.
+fn add(counts: &mut Counts, before: &Raw, now: &Raw) {
+    let since = |before: f64, now: f64| (if now < before { now } else { now - before }).round() as u64;
+    counts.requests += since(before.requests, now.requests);
+    counts.errors += since(before.errors, now.errors);
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,186 @@
+//! A rollout told: a line a look for the log, a chart and a table for the summary, and all of it as JSON.
+
+use chrono::{DateTime, SecondsFormat, Utc};
+use serde_json::{Value, json};
+
+use super::Outcome;
+use super::driver::{Arm, Journey, Moment};
+use crate::report::markdown::foreign::plain as escaped;
+use crate::words::number;
+
+/// Rows of the table, and points of the chart, at most.
+const ROWS: usize = 60;
+const POINTS: usize = 80;
+
+/// A look in one line.
+pub fn line(moment: &Moment, started_at: f64) -> String {
+    let arm = |arm: &Arm| format!("{}/{} failed", arm.counts.errors, arm.counts.requests);
+    let said = if moment.said.is_empty() { String::new() } else { format!(" · {}", moment.said) };
+    format!(
+        "{:>7.1} s  {:>5}  candidate {} · stable {}{said}",
+        moment.at - started_at,
+        weight(moment),
+        arm(&moment.candidate),
+        arm(&moment.stable)
+    )
+}
+
+fn weight(moment: &Moment) -> String {
+    moment.weight.map_or("?".to_owned(), |weight| format!("{weight} %"))
+}
+
+fn time(at: f64) -> String {
+    let at = DateTime::<Utc>::from_timestamp_millis((at * 1e3) as i64).unwrap_or_default();
+    at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// `rollout.json`.
+pub fn json(journey: &Journey) -> Value {
+    let entry = &journey.entry;
+    let timeline: Vec<Value> = journey
+        .timeline
+        .iter()
+        .map(|moment| {
+            json!({
+                "at": time(moment.at),
+                "seconds": ((moment.at - entry.started_at) * 10.0).round() / 10.0,
+                "weight": moment.weight,
+                "step": moment.stage,
+                "stable": moment.stable,
+                "candidate": moment.candidate,
+                "said": moment.said,
+            })
+        })
+        .collect();
+    let levers: Vec<Value> = journey
+        .levers
+        .iter()
+        .map(|pulled| {
+            let state = if pulled.is_done { "done" } else { "failed" };
+            json!({ "lever": pulled.lever, "state": state, "said": pulled.said })
+        })
+        .collect();
+    json!({
+        "schema_version": 1,
+        "result": journey.ended.outcome.word(),
+        "reason": journey.ended.reason,
+        "strategy": entry.strategy,
+        "model": { "name": entry.name, "version": entry.version },
+        "previous_version": entry.previous_version,
+        "weight": journey.weight,
+        "started_at": time(entry.started_at),
+        "report_sha256": entry.report_sha256,
+        "timeline": timeline,
+        "levers": levers,
+        "problems": journey.problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    })
+}
+
+/// What happened, first; then the weights as a chart, and every look that said something.
+pub fn markdown(journey: &Journey) -> String {
+    let entry = &journey.entry;
+    let (icon, word) = match journey.ended.outcome {
+        Outcome::Promoted => ("✅", "Promoted"),
+        Outcome::RolledBack => ("⏪", "Rolled back"),
+        Outcome::Held => ("⏸️", "Held"),
+        Outcome::Aborted => ("⚠️", "Aborted"),
+    };
+    let model = format!("{} {}", escaped(&entry.name), escaped(&entry.version));
+    let mut out =
+        format!("### {icon} {word}: {model} · {}\n\n**{}**\n", entry.strategy, escaped(&journey.ended.reason));
+    if !journey.levers.is_empty() {
+        out.push_str("\n| Lever | | |\n|:--|:--|:--|\n");
+        for pulled in &journey.levers {
+            let state = if pulled.is_done { "✅ done" } else { "❌ failed" };
+            out.push_str(&format!("| {} | {state} | {} |\n", pulled.lever, escaped(&pulled.said)));
+        }
+    }
+    for problem in &journey.problems {
+        out.push_str(&format!("\n> {}\n", escaped(&problem.message)));
+    }
+    if journey.timeline.len() > 1 {
+        out.push_str(&chart(journey));
+        out.push_str(&table(journey));
+    }
+    let previous = entry.previous_version.as_ref().map(|version| format!(" · before: version {}", escaped(version)));
+    out.push_str(&format!(
+        "\n<sub>report <code>{}…</code>{} · mlgate {}</sub>\n",
+        entry.report_sha256.chars().take(8).filter(char::is_ascii_alphanumeric).collect::<String>(),
+        previous.unwrap_or_default(),
+        env!("CARGO_PKG_VERSION")
+    ));
+    out
+}
+
+/// The candidate's weight and its error rate, over time.
+fn chart(journey: &Journey) -> String {
+    let step = journey.timeline.len().div_ceil(POINTS);
+    let points: Vec<&Moment> = journey.timeline.iter().step_by(step).collect();
+    let seconds = |moment: &&Moment| format!("{:.0}", moment.at - journey.entry.started_at);
+    let join = |of: &dyn Fn(&&Moment) -> String| points.iter().map(of).collect::<Vec<_>>().join(", ");
+    let times = join(&|moment| format!("\"{}\"", seconds(moment)));
+    let weights = join(&|moment| moment.weight.unwrap_or(0).to_string());
+    let errors = join(&|moment| {
+        let rate = moment.candidate.counts.rate().unwrap_or(0.0);
+        number((1e4 * rate).round() / 100.0, &[])
+    });
+    format!(
+        "\n```mermaid\nxychart-beta\n    title \"Weight of the candidate and its errors, in percent, by seconds\"\n    x-axis \
+         [{times}]\n    y-axis \"%\" 0 --> 100\n    bar [{weights}]\n    line [{errors}]\n```\n"
+    )
+}
+
+/// Looks at which something changed; all others only count on.
+fn table(journey: &Journey) -> String {
+    let names: std::collections::BTreeSet<&String> =
+        journey.timeline.iter().flat_map(|moment| moment.candidate.gauges.keys()).collect();
+    let mut out = String::from(
+        "\n<details open><summary>Timeline</summary>\n\n| s | weight | candidate failed | stable failed |",
+    );
+    names.iter().for_each(|name| out.push_str(&format!(" {} |", escaped(name))));
+    out.push_str(" |\n|--:|--:|--:|--:|");
+    names.iter().for_each(|_| out.push_str("--:|"));
+    out.push_str(":--|\n");
+    let mut shown: Vec<&Moment> = Vec::new();
+    let last = journey.timeline.len() - 1;
+    for (at, moment) in journey.timeline.iter().enumerate() {
+        let before = shown.last();
+        let is_news = before.is_none_or(|before| before.weight != moment.weight || before.said != moment.said);
+        if is_news || at == last {
+            shown.push(moment);
+        }
+    }
+    let left_out = shown.len().saturating_sub(ROWS);
+    for moment in shown.iter().skip(left_out) {
+        let arm = |arm: &Arm| match arm.counts.rate() {
+            Some(rate) => format!(
+                "{} of {} ({} %)",
+                arm.counts.errors,
+                arm.counts.requests,
+                number((1e4 * rate).round() / 100.0, &[])
+            ),
+            None => "–".to_owned(),
+        };
+        out.push_str(&format!(
+            "| {:.0} | {} | {} | {} |",
+            moment.at - journey.entry.started_at,
+            weight(moment),
+            arm(&moment.candidate),
+            arm(&moment.stable)
+        ));
+        for name in &names {
+            let value = moment
+                .candidate
+                .gauges
+                .get(*name)
+                .map_or("–".to_owned(), |value| number((value * 100.0).round() / 100.0, &[]));
+            out.push_str(&format!(" {value} |"));
+        }
+        out.push_str(&format!(" {} |\n", escaped(&moment.said)));
+    }
+    if left_out > 0 {
+        out.push_str(&format!("\n{left_out} earlier ones are in rollout.json.\n"));
+    }
+    out.push_str("\n</details>\n");
+    out
+}

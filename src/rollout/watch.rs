@@ -1,0 +1,107 @@
+//! What a watch makes of the journal and of one look. Pure.
+
+use super::evidence::{self, Judged};
+use super::journal::Entry;
+use super::state::{Ended, Outcome, State};
+use super::step::count;
+use super::{Seen, Stop};
+use crate::plan::rollout::RolloutPlan;
+use crate::words::count as counted;
+
+/// Looks after which a watch begins to count anew: what was long ago must not hide what is now.
+const WINDOW_LOOKS: u64 = 40;
+
+/// What a watch found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    InOrder(String),
+    /// Stable must come back.
+    Wrong(Ended),
+}
+
+/// Judges a look; the entry remembers what the next one needs.
+pub fn next(plan: &RolloutPlan, entry: &mut Entry, seen: &Seen) -> Found {
+    let wrong = |outcome: Outcome, reason: String| Found::Wrong(Ended { outcome, reason });
+    if let Some(Stop::Person(why)) = &seen.stop {
+        return wrong(Outcome::RolledBack, why.clone());
+    }
+    if entry.is_open() {
+        return abandoned(plan, entry, seen.at);
+    }
+    if !entry.is_in_production() {
+        return Found::InOrder(
+            "stable is in production: the last rollout did not come to an end that needs a watch".into(),
+        );
+    }
+    if let Ok(traffic) = &seen.traffic
+        && traffic.weight != 100
+    {
+        return Found::InOrder(format!("the candidate has {} %: what was promoted is stable by now", traffic.weight));
+    }
+    let state = &mut entry.state;
+    if state.looks >= WINDOW_LOOKS || state.stage_at.is_some() {
+        // From the end of the rollout to the first watch, too.
+        *state = State {
+            ended: state.ended.clone(),
+            base: state.base.clone(),
+            earlier: vec![stable_before(state)],
+            ..State::default()
+        };
+    }
+    state.looks += 1;
+    if let Err(why) = count(state, seen, 100) {
+        state.blind += 1;
+        state.said = format!("no data: {why}");
+        return Found::InOrder(state.said.clone());
+    }
+    state.blind = 0;
+    let judged = evidence::errors(&plan.policy, state, 100).and(evidence::gauges(&plan.policy, state, &seen.candidate));
+    match judged {
+        Judged::Breached(why) => wrong(Outcome::RolledBack, why),
+        Judged::Open(why) => {
+            state.said.clone_from(&why);
+            Found::InOrder(why)
+        }
+        Judged::Within => {
+            let said = format!("in order, {} requests", counted(state.current.candidate.requests));
+            state.said.clone_from(&said);
+            Found::InOrder(said)
+        }
+    }
+}
+
+/// All that stable was seen to do during the rollout.
+fn stable_before(state: &State) -> super::state::Stratum {
+    let stable = state.earlier.iter().fold(state.current.stable, |all, earlier| all.plus(earlier.stable));
+    super::state::Stratum { stable, ..super::state::Stratum::default() }
+}
+
+/// A rollout that nobody carries on any more.
+fn abandoned(plan: &RolloutPlan, entry: &Entry, at: f64) -> Found {
+    if entry.state.ended.is_some() {
+        let reason = "a rollout ended, and nobody did what that asks for".to_owned();
+        let outcome = entry.state.ended.as_ref().map_or(Outcome::Aborted, |ended| ended.outcome);
+        let is_recent = at - entry.heartbeat_at <= plan.heartbeat_seconds;
+        return match (is_recent, outcome) {
+            (true, _) => Found::InOrder("a rollout is ending".into()),
+            (false, Outcome::Promoted | Outcome::Held) => Found::Wrong(Ended { outcome: Outcome::Aborted, reason }),
+            (false, outcome) => Found::Wrong(Ended { outcome, reason }),
+        };
+    }
+    if let Some(by) = entry.next_look_by {
+        return if at > by {
+            let reason = format!("its next look was due {:.0} s ago", at - by);
+            Found::Wrong(Ended { outcome: Outcome::Aborted, reason })
+        } else {
+            Found::InOrder(format!("a rollout waits for its next look, for {:.0} s at most", by - at))
+        };
+    }
+    // Whoever looks every `interval_seconds` gives a sign of life as often.
+    let patience = plan.heartbeat_seconds.max(3.0 * plan.policy.interval_seconds);
+    let silence = at - entry.heartbeat_at;
+    if silence > patience {
+        let reason = format!("nobody carries it on: the last sign of life is {silence:.0} s old");
+        return Found::Wrong(Ended { outcome: Outcome::Aborted, reason });
+    }
+    Found::InOrder(format!("a rollout is under way, by {}", entry.by))
+}
