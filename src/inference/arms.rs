@@ -3,6 +3,7 @@
 //! tests/oracle/rollout.py asks SciPy and statsmodels the same questions.
 
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
+use statrs::function::beta::beta_reg;
 
 use super::distance::chi_squared_p;
 
@@ -109,6 +110,15 @@ pub fn wilson_lower(arm: Hits, alpha: f64) -> f64 {
     ((share + square / 2.0 - half) / (1.0 + square)).max(0.0)
 }
 
+/// The probability of as many hits or more where each trial hits with probability `p`.
+pub fn at_least(arm: Hits, p: f64) -> f64 {
+    match arm.hits {
+        0 => 1.0,
+        _ if p <= 0.0 => 0.0,
+        hits => beta_reg(hits as f64, (arm.trials - hits) as f64 + 1.0, p.min(1.0)),
+    }
+}
+
 /// A difference of two arms, the first less the second, and the two-sided p of none.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Difference {
@@ -162,8 +172,9 @@ pub fn welch(first: Moments, second: Moments) -> Difference {
 pub fn sample_ratio(first: u64, second: u64, share_of_first: f64) -> f64 {
     let all = (first + second) as f64;
     let expected = [all * share_of_first, all * (1.0 - share_of_first)];
-    if expected.iter().any(|expected| *expected <= 0.0) {
-        return if all == 0.0 { 1.0 } else { 0.0 };
+    let planned_none = [(first, expected[0]), (second, expected[1])];
+    if let Some((found, _)) = planned_none.into_iter().find(|(_, expected)| *expected <= 0.0) {
+        return if found == 0 { 1.0 } else { 0.0 };
     }
     let apart = |found: u64, expected: f64| (found as f64 - expected).powi(2) / expected;
     chi_squared_p(apart(first, expected[0]) + apart(second, expected[1]), 1)
@@ -219,6 +230,20 @@ mod tests {
         check("wilson_lower", |case| {
             near(wilson_lower(hits(case, "hits", "trials"), number(case, "alpha")), case, "low", 1e-9);
         });
+    }
+
+    #[test]
+    fn tails_of_the_binomial_law_are_scipys() {
+        // scipy.stats.binom.sf(k - 1, n, p)
+        for (hits, trials, p, wanted) in [
+            (1, 10, 0.01, 0.095_617_924_991_195_48),
+            (3, 100, 0.01, 0.079_373_202_254_163_2),
+            (30, 1_000, 0.02, 0.020_696_518_673_239_49),
+            (0, 5, 0.01, 1.0),
+        ] {
+            let found = at_least(Hits { hits, trials }, p);
+            assert!((found - wanted).abs() < 1e-9, "{hits} of {trials}: {found}");
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::policy::Policy;
 use super::seen::{ArmSeen, Reading};
 use super::state::{State, Stratum};
-use crate::inference::arms::{Hits, cmh_greater, fisher_greater, risk_ratio, wilson_lower};
+use crate::inference::arms::{Hits, at_least, cmh_greater, fisher_greater, risk_ratio, wilson_lower};
 use crate::words::number;
 
 /// Requests after which an error rate above a half ends it at once.
@@ -46,9 +46,9 @@ fn by_itself(policy: &Policy, state: &State, own: Hits) -> Judged {
     let alpha = policy.alpha();
     let said =
         |arm: Hits| format!("{} % of {} requests failed", number(100.0 * arm.share(), &[100.0 * max]), arm.trials);
-    if wilson_lower(own, alpha) > max {
+    if is_beyond(own, max, alpha) {
         let stable = state.current.stable.hits();
-        let too = if wilson_lower(stable, alpha) > max {
+        let too = if is_beyond(stable, max, alpha) {
             format!("; stable is beyond it too: {}", said(stable))
         } else {
             String::new()
@@ -63,6 +63,12 @@ fn by_itself(policy: &Policy, state: &State, own: Hits) -> Judged {
         ));
     }
     Judged::Within
+}
+
+/// Whether more requests fail than may. Wilson's bound alone is too high where few errors are expected (one of ten is
+/// beyond 1 % at an alpha of 0.0025), so that as many errors must be as unlikely by the binomial law itself.
+fn is_beyond(arm: Hits, max: f64, alpha: f64) -> bool {
+    wilson_lower(arm, alpha) > max && at_least(arm, max) < alpha
 }
 
 /// At 100 % stable is what it was before.

@@ -23,6 +23,7 @@ import leakage
 import measure
 import model
 import near_duplicates
+import rollout
 import tables
 from questions import BAD, TABLES
 
@@ -39,7 +40,7 @@ def main() -> None:
     text = json.dumps(expected, indent=1, ensure_ascii=False, allow_nan=False)
     (HERE / "expected.json").write_text(text + "\n", encoding="utf-8", newline="\n")
     model.main()
-    for other in (inference, drift, drift_tables, fingerprint, leakage, near_duplicates):
+    for other in (inference, drift, drift_tables, fingerprint, leakage, near_duplicates, rollout):
         other.main()
 
 

@@ -4,11 +4,13 @@
 mod inference;
 pub mod patch;
 
+use std::error::Error;
 use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use kube::api::{Api, DynamicObject, GroupVersionKind, Patch, PatchParams};
+use kube::client::AuthError;
 use kube::config::{KubeConfigOptions, KubeconfigError};
 use kube::core::ApiResource;
 use kube::{Client, Config};
@@ -173,12 +175,10 @@ impl Kubernetes {
                     _ => (problem, false),
                 }
             }
-            // A helper's output can hold the token.
-            kube::Error::Auth(_) => {
-                let problem = self.not(what, "there are no credentials");
-                (problem.hint("does `kubectl get` work here? the kubeconfig's user is asked the same way"), false)
+            error => {
+                let problem = self.not(what, &cause(&error));
+                (problem.hint("does `kubectl get` work here? the kubeconfig says the same to both"), true)
             }
-            error => (self.not(what, &cause(&error)), true),
         };
         Refused { problem, passes }
     }
@@ -262,7 +262,6 @@ async fn connect(mut config: Config) -> Result<Client, Problem> {
     // What the cluster's audit log shows.
     config.headers.push((USER_AGENT, HeaderValue::from_static(concat!("mlgate/", env!("CARGO_PKG_VERSION")))));
     Client::try_from(config).map_err(|error| match error {
-        kube::Error::Auth(_) => Problem::new("the kubeconfig's user has no credentials"),
         // It shows the address, which can hold a password.
         kube::Error::ProxyProtocolUnsupported { .. } | kube::Error::ProxyProtocolDisabled { .. } => {
             Problem::new("the proxy before the cluster is none of HTTP")
@@ -278,12 +277,16 @@ fn is_loopback(host: &str) -> bool {
 }
 
 /// What began it, in one line.
-fn cause(error: &dyn std::error::Error) -> String {
+fn cause(error: &(dyn Error + 'static)) -> String {
     let mut said = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        said = cause.to_string();
-        source = cause.source();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        // It shows what a helper wrote, which can be the token.
+        if error.is::<AuthError>() {
+            return "there are no credentials".to_owned();
+        }
+        said = error.to_string();
+        next = error.source();
     }
     cut(&one_line(&said), 300)
 }

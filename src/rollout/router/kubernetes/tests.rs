@@ -1,5 +1,7 @@
 //! Against an API server on loopback that applies patches as a real one does.
 
+use std::process::ExitStatus;
+
 use kube::config::Kubeconfig;
 use serde_json::json;
 
@@ -178,6 +180,13 @@ fn what_a_helper_for_credentials_says_is_not_repeated() {
     });
     let said = said.unwrap().unwrap_err().to_string();
     assert!(said.contains("credentials") && !said.contains("somebody"), "{said}");
+    // As it comes when a token is renewed: inside what the client's layers say.
+    let output =
+        || std::process::Output { status: ExitStatus::default(), stdout: b"somebody".into(), stderr: Vec::new() };
+    let inner = AuthError::AuthExecRun { cmd: "helper".into(), out: Box::new(output()) };
+    let refused = route().refused("read", kube::Error::Service(Box::new(inner)));
+    assert!(!refused.problem.to_string().contains("115"), "{}", refused.problem);
+    assert!(refused.problem.message.ends_with("was not read: there are no credentials"), "{}", refused.problem);
 }
 
 #[test]

@@ -1,0 +1,513 @@
+//! `rollout`, `watch` and `rollback` against a router and a Prometheus of this process, which speak as the real ones do
+//! and can fail at any request; the real ones are tests/rollout's.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::action::{act, outputs, runner};
+use crate::world::{Ran, World};
+
+/// What the two servers are made of.
+struct Inner {
+    weights: [u64; 2],
+    /// Requests of one look.
+    rate: f64,
+    /// Of each arm.
+    errors: [f64; 2],
+    counters: [[f64; 2]; 2],
+    /// What a gauge says of the candidate.
+    gauge: String,
+    /// Requests that were answered.
+    answered: u64,
+    /// Weights of the candidate, each that was set.
+    history: Vec<u64>,
+    /// After so many answers the process is killed.
+    kill_at: Option<u64>,
+    victim: Option<u32>,
+    is_down: bool,
+}
+
+/// A router and a Prometheus.
+#[derive(Clone)]
+struct Toy {
+    inner: Arc<Mutex<Inner>>,
+    router: u16,
+    prometheus: u16,
+}
+
+const ARMS: [&str; 2] = ["stable", "candidate"];
+
+impl Toy {
+    fn start(errors: [f64; 2]) -> Self {
+        let inner = Arc::new(Mutex::new(Inner {
+            weights: [100, 0],
+            rate: 2_000.0,
+            errors,
+            counters: [[90_000.0, 400.0], [500.0, 499.0]],
+            gauge: "40".into(),
+            answered: 0,
+            history: Vec::new(),
+            kill_at: None,
+            victim: None,
+            is_down: false,
+        }));
+        let serve = |each: fn(&mut Inner, &mut TcpStream)| {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let port = listener.local_addr().unwrap().port();
+            let inner = Arc::clone(&inner);
+            thread::spawn(move || {
+                for mut stream in listener.incoming().flatten() {
+                    let inner = Arc::clone(&inner);
+                    thread::spawn(move || each_request(&inner, &mut stream, each));
+                }
+            });
+            port
+        };
+        let (router, prometheus) = (serve(haproxy), serve(prometheus));
+        Self { inner, router, prometheus }
+    }
+
+    fn set(&self, change: impl FnOnce(&mut Inner)) -> &Self {
+        change(&mut self.inner.lock().unwrap());
+        self
+    }
+
+    fn candidate(&self) -> u64 {
+        self.inner.lock().unwrap().weights[1]
+    }
+
+    fn history(&self) -> Vec<u64> {
+        self.inner.lock().unwrap().history.clone()
+    }
+
+    /// A world with a config for these two, and the report that lets version 8 out.
+    fn world(&self, strategy: &str) -> World {
+        let world = World::new();
+        self.furnish(&world, "", strategy);
+        world
+    }
+
+    fn furnish(&self, world: &World, folder: &str, strategy: &str) {
+        world.write(&format!("{folder}mlgate.yml"), self.config(strategy));
+        let report = json!({
+            "schema_version": 1, "result": "passed", "started_at": chrono::Utc::now().to_rfc3339(),
+            "model": { "name": "risk", "version": "8", "sha256": null }, "tables": {},
+            "gates": [{ "gate": "model", "result": "passed", "checks": [] }],
+        });
+        world.write(&format!("{folder}report.json"), report.to_string());
+    }
+
+    fn config(&self, strategy: &str) -> String {
+        let query = |what: &str| format!("'{what}{{arm=\"{{{{arm}}}}\"}}'");
+        format!(
+            "rollout:\n  strategy: {strategy}\n  report: report.json\n  model: {{ name: risk }}\n  step_seconds: 0.3\n  interval_seconds: 0.1\n  \
+             min_requests: 50\n  max_hold_seconds: 2\n  heartbeat_seconds: 1\n  router: {{ haproxy: {{ address: '127.0.0.1:{}', backend: models, \
+             stable: stable, candidate: candidate }} }}\n  journal: {{ path: journal.json }}\n  signals:\n    prometheus: {{ url: \
+             'http://127.0.0.1:{}' }}\n    requests: {}\n    errors: {}\n    p99: {}\n  limits:\n    - error_rate: {{ max: 0.02, max_ratio: 2.0 }}\n    \
+             - signal: {{ name: p99, max: 100 }}\n",
+            self.router,
+            self.prometheus,
+            query("requests"),
+            query("errors"),
+            query("p99"),
+        )
+    }
+}
+
+fn sha256(world: &World) -> String {
+    Sha256::digest(world.read("report.json").as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn rollout(world: &World, more: &[&str]) -> Ran {
+    let sha256 = sha256(world);
+    world.run(&[&["rollout", "--report-sha256", &sha256], more].concat())
+}
+
+fn came_to(world: &World) -> Value {
+    serde_json::from_str(&world.read("mlgate-report/rollout.json")).unwrap_or_default()
+}
+
+/// Reads one request, kills where that is asked for, answers.
+fn each_request(inner: &Mutex<Inner>, stream: &mut TcpStream, answer: fn(&mut Inner, &mut TcpStream)) {
+    let mut inner = inner.lock().unwrap();
+    if inner.is_down {
+        return;
+    }
+    answer(&mut inner, stream);
+    inner.answered += 1;
+    if inner.kill_at.is_some_and(|at| inner.answered >= at)
+        && let Some(victim) = inner.victim.take()
+    {
+        assert!(std::process::Command::new("kill").args(["-9", &victim.to_string()]).status().unwrap().success());
+    }
+}
+
+/// <https://docs.haproxy.org/2.6/management.html#9.3>
+fn haproxy(inner: &mut Inner, stream: &mut TcpStream) {
+    let mut line = String::new();
+    let _ = BufReader::new(&*stream).read_line(&mut line);
+    let mut said = String::new();
+    for command in line.trim().split(';') {
+        let words: Vec<&str> = command.split_whitespace().collect();
+        let arm = |server: &str| ARMS.iter().position(|arm| server == format!("models/{arm}")).unwrap();
+        match words.as_slice() {
+            ["set", "server", server, "weight", weight] => {
+                inner.weights[arm(server)] = weight.parse().unwrap();
+                if arm(server) == 1 {
+                    let weight = inner.weights[1];
+                    inner.history.push(weight);
+                }
+                said.push('\n');
+            }
+            ["get", "weight", server] => said.push_str(&format!("{} (initial 0)\n\n", inner.weights[arm(server)])),
+            ["show", "servers", "state", _] => {
+                said.push_str("1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state\n");
+                said.push_str("3 models 1 stable 127.0.0.1 2 0\n3 models 2 candidate 127.0.0.1 2 0\n\n");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    let _ = stream.write_all(said.as_bytes());
+}
+
+/// <https://prometheus.io/docs/prometheus/latest/querying/api/>
+fn prometheus(inner: &mut Inner, stream: &mut TcpStream) {
+    let mut reader = BufReader::new(&*stream);
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if reader.read_line(&mut head).unwrap_or(0) == 0 {
+            return;
+        }
+    }
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
+    let arm = usize::from(head.contains("candidate"));
+    let value = if head.contains("timestamp") {
+        now.to_string()
+    } else if head.contains("requests") {
+        let requests = inner.rate * inner.weights[arm] as f64 / inner.weights.iter().sum::<u64>() as f64;
+        inner.counters[arm][0] += requests;
+        inner.counters[arm][1] += (requests * inner.errors[arm]).round();
+        inner.counters[arm][0].to_string()
+    } else if head.contains("errors") {
+        inner.counters[arm][1].to_string()
+    } else if arm == 1 {
+        inner.gauge.clone()
+    } else {
+        "40".into()
+    };
+    let result = json!([{ "metric": {}, "value": [now, value] }]);
+    let body = json!({ "status": "success", "data": { "resultType": "vector", "result": result } }).to_string();
+    let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+    let _ = stream.write_all((head + &body).as_bytes());
+}
+
+#[test]
+fn a_good_candidate_is_promoted_step_by_step_and_a_bad_one_goes_back() {
+    let toy = Toy::start([0.005, 0.005]);
+    let world = toy.world("canary\n  steps: [10, 50]");
+    rollout(&world, &[]).exits(0).saying("promoted: every stage was within its limits");
+    assert_eq!(toy.history(), [10, 50, 100]);
+    assert_eq!(came_to(&world)["result"], "promoted");
+    assert!(world.read("mlgate-report/rollout.md").contains("```mermaid"));
+    let toy = Toy::start([0.005, 0.08]);
+    let world = toy.world("canary");
+    rollout(&world, &[]).exits(1).saying("requests failed, at most 2 % may").saying("traffic: done");
+    assert_eq!((toy.history().last(), toy.candidate()), (Some(&0), 0));
+    let found = came_to(&world);
+    assert_eq!(
+        (&found["result"], &found["weight"], &found["levers"][0]["state"]),
+        (&json!("rolled_back"), &json!(0), &json!("done"))
+    );
+}
+
+#[test]
+fn blue_green_and_direct_switch_once() {
+    for (strategy, switches) in [("blue_green", [100_u64].as_slice()), ("direct", &[100])] {
+        let toy = Toy::start([0.005, 0.005]);
+        let world = toy.world(strategy);
+        rollout(&world, &[]).exits(0);
+        assert_eq!(toy.history(), switches, "{strategy}");
+        let toy = Toy::start([0.005, 0.9]);
+        let world = toy.world(strategy);
+        rollout(&world, &[]).exits(1).saying("requests failed");
+        assert_eq!(toy.history(), [100, 0], "{strategy}");
+    }
+}
+
+#[test]
+fn what_prometheus_says_that_is_no_number_is_no_data() {
+    for (gauge, said) in [("NaN", "is NaN"), ("+Inf", "is inf"), ("wat", "which is no number")] {
+        let toy = Toy::start([0.0, 0.0]);
+        toy.set(|inner| inner.gauge = gauge.into());
+        rollout(&toy.world("direct"), &[]).exits(1).saying(said).saying("aborted");
+        assert_eq!(toy.candidate(), 0);
+    }
+    let toy = Toy::start([0.0, 0.0]);
+    toy.set(|inner| inner.gauge = "250".into());
+    rollout(&toy.world("direct"), &[]).exits(1).saying("p99 is 250, at most 100 may be, in 3 looks in a row");
+}
+
+#[test]
+fn only_what_was_gated_goes_out() {
+    let toy = Toy::start([0.0, 0.0]);
+    let world = toy.world("canary");
+    world.run(&["rollout"]).exits(2).saying("nothing says which report lets the model out");
+    world.run(&["rollout", "--report-sha256", "beef"]).exits(2).saying("another one than was gated");
+    rollout(&world, &["--model-version", "9"]).exits(2).saying("the report is of version `8`");
+    rollout(&world, &["--model-name", "other"]).exits(2).saying("the report is of the model `risk`");
+    world.write("report.json", world.read("report.json").replacen("passed", "blocked", 1));
+    rollout(&world, &[]).exits(2).saying("only what passed goes out");
+    assert_eq!(toy.history(), [0_u64; 0]);
+    // Nor where somebody else has moved the traffic already.
+    let world = toy.world("canary");
+    toy.set(|inner| inner.weights = [70, 30]);
+    rollout(&world, &[]).exits(2).saying("already gives the candidate 30 %");
+}
+
+#[test]
+fn a_dry_run_moves_nothing() {
+    let toy = Toy::start([0.0, 0.0]);
+    let world = toy.world("canary\n  steps: [10, 50]");
+    let ran = rollout(&world, &["--dry-run"]).exits(0).saying("2. 50 % for 0.3 s").saying("nothing was moved");
+    assert!(ran.says("candidate p99: 40"), "{ran:#?}");
+    assert_eq!(toy.history(), [0_u64; 0]);
+    assert_eq!(world.read("journal.json"), "");
+}
+
+#[test]
+fn one_look_at_a_time_goes_on_where_the_last_one_ended() {
+    let toy = Toy::start([0.005, 0.005]);
+    let world = toy.world("canary\n  steps: [10]");
+    rollout(&world, &["--once"]).exits(0).saying("held");
+    assert_eq!(toy.candidate(), 10);
+    // A run that waits is in order, and a watch leaves it alone; a later one that is overdue it does not.
+    world.run(&["watch"]).exits(0).saying("waits for its next look");
+    assert_eq!(toy.candidate(), 10);
+    for _ in 0..20 {
+        thread::sleep(Duration::from_millis(150));
+        if came_to(&world)["result"] == "promoted" {
+            break;
+        }
+        rollout(&world, &["--once"]).exits(0);
+    }
+    assert_eq!((came_to(&world)["result"].clone(), toy.candidate()), (json!("promoted"), 100));
+
+    let toy = Toy::start([0.005, 0.005]);
+    let world = toy.world("canary\n  max_gap_seconds: 1");
+    rollout(&world, &["--once"]).exits(0);
+    thread::sleep(Duration::from_millis(1_100));
+    world.run(&["watch"]).exits(1).saying("its next look was due");
+    assert_eq!(toy.candidate(), 0);
+}
+
+/// A rollout of its own process.
+fn begun(toy: &Toy, world: &World) -> Child {
+    let sha256 = sha256(world);
+    let child = world
+        .command(&["rollout", "--report-sha256", &sha256])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    toy.set(|inner| inner.victim = Some(child.id()));
+    child
+}
+
+#[test]
+fn a_cancelled_job_restores_stable_in_time() {
+    for signal in ["-INT", "-TERM"] {
+        let toy = Toy::start([0.005, 0.005]);
+        let world = toy.world("canary\n  steps: [10, 50]");
+        world.write("mlgate.yml", world.read("mlgate.yml").replace("step_seconds: 0.3", "step_seconds: 60"));
+        let mut child = begun(&toy, &world);
+        let start = Instant::now();
+        while toy.candidate() == 0 && start.elapsed() < Duration::from_secs(10) {
+            thread::sleep(Duration::from_millis(10));
+        }
+        thread::sleep(Duration::from_millis(200));
+        let at = Instant::now();
+        assert!(std::process::Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+        let status = child.wait().unwrap();
+        assert!(at.elapsed() < Duration::from_secs(5), "{:?}", at.elapsed());
+        assert_eq!((status.code(), toy.candidate()), (Some(1), 0));
+        let found = came_to(&world);
+        assert_eq!((&found["result"], &found["reason"]), (&json!("aborted"), &json!("it was cancelled")));
+    }
+}
+
+/// Killed after any request that it makes, a rollout is gone on with by the next run, or undone by a watch: the traffic
+/// ends where it should, every time.
+#[test]
+fn killed_at_any_point_it_is_resumed_or_undone() {
+    let killed = |at: u64| {
+        let toy = Toy::start([0.005, 0.005]);
+        let world = toy.world("canary\n  steps: [10]");
+        toy.set(|inner| inner.kill_at = Some(at));
+        let mut child = begun(&toy, &world);
+        let mut said = String::new();
+        child.stdout.take().unwrap().read_to_string(&mut said).unwrap();
+        let was_killed = child.wait().unwrap().code().is_none();
+        (toy, world, was_killed)
+    };
+    let mut at = 1;
+    let mut kills = 0;
+    loop {
+        let (toy, world, was_killed) = killed(at);
+        if !was_killed {
+            break;
+        }
+        kills += 1;
+        if at % 2 == 0 {
+            let before = toy.candidate();
+            rollout(&world, &[]).exits(0);
+            assert_eq!(
+                (toy.candidate(), &came_to(&world)["result"]),
+                (100, &json!("promoted")),
+                "killed after {at}, at {before} %"
+            );
+        } else if world.read("journal.json").is_empty() {
+            // Nothing was written down, so nothing was moved.
+            assert_eq!(toy.history(), [0_u64; 0], "killed after {at}");
+        } else {
+            let journal: Value = serde_json::from_str(&world.read("journal.json")).unwrap();
+            let is_over = journal["is_settled"] == true;
+            thread::sleep(Duration::from_millis(1_050));
+            let ran = world.run(&["watch"]);
+            let wanted = if is_over { (0, 100) } else { (1, 0) };
+            assert_eq!((ran.exit, toy.candidate()), wanted, "killed after {at}: {ran:#?}");
+        }
+        at += 5;
+    }
+    assert!(kills > 10, "{kills}");
+}
+
+#[test]
+fn a_watch_takes_back_what_turns_bad_later() {
+    let toy = Toy::start([0.005, 0.005]);
+    let world = toy.world("direct");
+    rollout(&world, &[]).exits(0);
+    world.run(&["watch", "--seconds", "0.5"]).exits(0).saying("in order");
+    toy.set(|inner| inner.errors[1] = 0.2);
+    world.run(&["watch", "--seconds", "2"]).exits(1).saying("requests failed");
+    assert_eq!(toy.candidate(), 0);
+    world.run(&["watch"]).exits(0);
+}
+
+#[test]
+fn a_person_rolls_back_and_says_why() {
+    let toy = Toy::start([0.005, 0.005]);
+    let world = toy.world("direct");
+    rollout(&world, &[]).exits(0);
+    world.run(&["rollback", "--reason", "customers call"]).exits(0).saying("customers call");
+    assert_eq!((toy.candidate(), &came_to(&world)["reason"]), (0, &json!("customers call")));
+    world.run(&["rollback", "--to-version", "7"]).exits(2).saying("no registry knows version `7`");
+}
+
+#[test]
+fn a_router_that_is_gone_is_said_and_the_exit_says_so() {
+    let toy = Toy::start([0.005, 0.005]);
+    let world = toy.world("direct");
+    toy.set(|inner| inner.is_down = true);
+    rollout(&world, &[]).exits(3).saying("HAProxy at");
+    toy.set(|inner| inner.is_down = false);
+    let mut child = begun(&toy, &world);
+    while toy.candidate() == 0 {
+        thread::sleep(Duration::from_millis(5));
+    }
+    toy.set(|inner| inner.is_down = true);
+    assert_eq!(child.wait().unwrap().code(), Some(3));
+    let found = came_to(&world);
+    assert_eq!((&found["result"], &found["levers"][0]["state"]), (&json!("aborted"), &json!("failed")));
+    // It is still to be undone, and can be.
+    toy.set(|inner| inner.is_down = false);
+    world.run(&["rollback"]).exits(0);
+    assert_eq!(toy.candidate(), 0);
+}
+
+#[test]
+fn a_config_that_is_wrong_is_wrong_in_all_its_places() {
+    let toy = Toy::start([0.0, 0.0]);
+    let world = toy.world("shadow\n  steps: [50, 10]\n  flag: { unleash: { url: 'http://127.0.0.1:1', feature: f, token_env: AWS_SECRET } }");
+    rollout(&world, &[])
+        .exits(2)
+        .saying("rollout.steps: each step is larger")
+        .saying("rollout.strategy: only Envoy copies requests")
+        .saying("rollout.flag.unleash.token_env: the name of such a variable starts with MLGATE_");
+    world.write("mlgate.yml", toy.config("canary").replace("error_rate", "eror_rate"));
+    rollout(&world, &[]).exits(2).saying("rollout.limits");
+    world.write("mlgate.yml", "data: { path: x.csv }\n");
+    rollout(&world, &[]).exits(2).saying("no section `rollout`");
+}
+
+/// As an Action, in a workspace.
+fn action(toy: &Toy, event: &str, more: &[(&str, &str)]) -> World {
+    let inputs = [&[("command", "rollout"), ("config", "mlgate.yml")], more].concat();
+    let world = runner(&inputs).variable("GITHUB_EVENT_NAME", event);
+    toy.furnish(&world, "workspace/", "direct");
+    let sha256: String = Sha256::digest(world.read("workspace/report.json").as_bytes())
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let state = world.path("state");
+    world.variable("INPUT_REPORT-SHA256", sha256).variable("GITHUB_STATE", state)
+}
+
+#[test]
+fn an_action_hands_over_outputs_and_a_summary() {
+    let toy = Toy::start([0.005, 0.005]);
+    let world = action(&toy, "push", &[]);
+    act(&world).exits(0);
+    let found: std::collections::BTreeMap<String, String> = outputs(&world).into_iter().collect();
+    assert_eq!((found["rollout-result"].as_str(), found["rollout-weight"].as_str()), ("promoted", "100"), "{found:?}");
+    assert!(world.read("summary").contains("✅ Promoted: risk 8"));
+    assert_eq!(world.read("state"), "rollout=under-way\nrollout=\n");
+}
+
+#[test]
+fn what_is_only_proposed_moves_nothing() {
+    for event in ["pull_request", "pull_request_target", "issue_comment", "merge_group"] {
+        let toy = Toy::start([0.0, 0.0]);
+        act(&action(&toy, event, &[])).exits(2);
+        assert_eq!(toy.history(), [0_u64; 0], "{event}");
+    }
+    let toy = Toy::start([0.0, 0.0]);
+    let world = action(&toy, "push", &[]).variable("RUNNER_ENVIRONMENT", "github-hosted");
+    act(&world).exits(2).saying("a file is no journal on a runner of GitHub's");
+}
+
+#[test]
+fn the_step_after_the_job_undoes_what_it_left() {
+    let toy = Toy::start([0.005, 0.005]);
+    let world = action(&toy, "push", &[]);
+    let post = |world: &World, state: &str| {
+        let name = world.path("mlgate-post");
+        if !name.exists() {
+            std::os::unix::fs::symlink(crate::world::BINARY, &name).unwrap();
+        }
+        let mut command = world.command(&[]);
+        let variables: Vec<_> =
+            command.get_envs().filter_map(|(name, value)| Some((name.to_owned(), value?.to_owned()))).collect();
+        let mut post = std::process::Command::new(name);
+        post.env_clear().envs(variables).env("STATE_rollout", state).current_dir(world.path("workspace"));
+        drop(std::mem::replace(&mut command, post));
+        world.finish(&mut command)
+    };
+    toy.set(|inner| inner.kill_at = Some(30));
+    let mut child = world.command(&[]).current_dir(world.path("workspace")).stdout(Stdio::null()).spawn().unwrap();
+    toy.set(|inner| inner.victim = Some(child.id()));
+    assert_eq!(child.wait().unwrap().code(), None);
+    assert_eq!((toy.candidate(), world.read("state").as_str()), (100, "rollout=under-way\n"));
+    // Without state it does nothing.
+    post(&world, "").exits(0);
+    assert_eq!(toy.candidate(), 100);
+    post(&world, "under-way").exits(1).saying("its job ended before it did");
+    assert_eq!(toy.candidate(), 0);
+    post(&world, "under-way").exits(0);
+}

@@ -1,0 +1,582 @@
+#!/usr/bin/env python3
+"""Stories of rollouts, played for real. run.sh starts this, and says how.
+
+Each is held to three witnesses: what mlgate says (exit code, rollout.json), what the router does, asked without mlgate's
+code, and what users saw.
+"""
+
+import json
+import os
+import shutil
+import signal
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from pathlib import Path
+
+from stage import Failed, Mlflow, Stage, end_on_signals, expect, running, until
+
+# Stories that are played at once, and worlds that are up: a world takes six seconds to start, most of it by sleeping.
+PLAYING, UP = 4, 7
+
+STORIES = []
+
+
+def story(router="haproxy", long=0):
+    """`long` ones go first, so that none is left alone at the end."""
+
+    def add(play):
+        STORIES.append((-long, play, router))
+        return play
+
+    return add
+
+
+# --- a canary
+
+
+@story(long=25)
+def a_good_canary_is_promoted(stage):
+    stage.fault("stable", errors=0.01)
+    stage.fault("candidate", errors=0.01)
+    stage.config(steps=[5, 10, 25, 50, 100], step_seconds=4)
+    stage.users()
+    ran = stage.rollout().came_to("promoted", 0)
+    saw = stage.saw()
+    expect(ran.weights[-5:] == [5, 10, 25, 50, 100], f"the weights were {ran.weights}")
+    expect(ran.json["weight"] == 100, f"rollout.json says {ran.json['weight']} %")
+    least = min(max(moment["candidate"]["requests"] for moment in ran.json["timeline"] if moment["weight"] == weight)
+                for weight in (5, 10, 25, 50, 100))
+    expect(least >= 60, f"a step passed with {least} requests")
+    stage.is_served_by("candidate")
+    expect(saw["nobody"]["errors"] == 0, f"users were turned away: {saw}")
+    return f"{ran.seconds:.0f} s, {saw['requests']} requests, {saw['candidate']['requests']} of them to the candidate"
+
+
+@story(long=12)
+def eight_percent_of_errors_are_rolled_back(stage):
+    stage.fault("stable", errors=0.01)
+    stage.fault("candidate", errors=0.08)
+    stage.config(steps=[5, 10, 25, 50, 100], step_seconds=4)
+    stage.users()
+    ran = stage.rollout().came_to("rolled_back", 1, "failed")
+    saw = stage.saw()
+    stage.is_served_by("stable")
+    own = saw["candidate"]
+    expect(own["requests"] >= 20, f"the candidate had {own['requests']} requests: nothing was tried")
+    expect(saw["share"] < 0.10, f"the candidate had {saw['share']:.1%} of the traffic")
+    expect(own["errors"] / own["requests"] > 0.05, f"users saw {own}")
+    return f"{ran.seconds:.0f} s, {saw['share']:.1%} of {saw['requests']} requests reached it ({ran.reason})"
+
+
+def beyond_a_limit(stage, limit, gauge, *, what, **faults):
+    stage.fault("candidate", **faults)
+    stage.config(limits=[{"error_rate": {"max": 0.02}}, limit], steps=[20, 100])
+    stage.users()
+    ran = stage.rollout().came_to("rolled_back", 1, gauge, "in a row")
+    saw = stage.saw()
+    stage.is_served_by("stable")
+    expect(saw["share"] < 0.3, f"the candidate had {saw['share']:.1%} of the traffic")
+    if what:
+        hit = saw["candidate"][what] / saw["candidate"]["requests"]
+        expect(hit > 0.1 and saw["stable"][what] <= 0.02 * saw["stable"]["requests"], f"users saw {saw}")
+    return f"{ran.seconds:.0f} s ({ran.reason})"
+
+
+@story(long=9)
+def a_slow_one_is_rolled_back(stage):
+    return beyond_a_limit(stage, {"latency_p99_ms": {"max": 100}}, "latency_p99_ms", what="slow", latency_ms=200)
+
+
+@story(long=9)
+def nulls_are_rolled_back(stage):
+    name = "prediction_null_percent"
+    return beyond_a_limit(stage, {"signal": {"name": name, "max": 1}}, name, what="nulls", nulls=0.2)
+
+
+@story(long=9)
+def answers_out_of_range_are_rolled_back(stage):
+    name = "prediction_out_of_range_percent"
+    return beyond_a_limit(stage, {"signal": {"name": name, "max": 1}}, name, what="out_of_range", out_of_range=0.2)
+
+
+@story(long=9)
+def wrong_answers_are_rolled_back_when_the_truth_is_known(stage):
+    return beyond_a_limit(stage, {"accuracy": {"min": 0.9}}, "accuracy", what=None, right=0.6)
+
+
+@story(long=6)
+def both_bad_at_once_is_rolled_back_and_said(stage):
+    stage.fault("stable", errors=0.2)
+    stage.fault("candidate", errors=0.2)
+    stage.config()
+    stage.users()
+    ran = stage.rollout().came_to("rolled_back", 1, "stable is beyond it too")
+    stage.is_served_by("stable")
+    return f"{ran.seconds:.0f} s ({ran.reason})"
+
+
+@story(long=10)
+def one_that_crashes_is_not_promoted(stage):
+    stage.config(max_hold_seconds=4)
+    stage.users()
+    ran = stage.start_rollout()
+    stage.at_weight(10, ran)
+    time.sleep(1)
+    stage.fault("candidate", down=True)
+    ran.end()
+    expect(ran.exit == 1 and ran.result in ("aborted", "rolled_back"), f"exit {ran.exit}, {ran.result}: {ran.reason}")
+    saw = stage.saw()
+    stage.is_served_by("stable")
+    # The router's own health check takes a second, and asks again elsewhere where it can.
+    lost = saw["candidate"]["errors"] + saw["nobody"]["errors"]
+    expect(lost <= 30, f"{lost} users were turned away: {saw}")
+    return f"{ran.seconds:.0f} s, {ran.result}, {lost} users were turned away ({ran.reason})"
+
+
+# --- nothing is seen
+
+
+@story(long=16)
+def metrics_that_vanish_are_no_promotion(stage):
+    # First all that is known of the candidate, with `no_data: rollback`; then only its latency.
+    own = {"requests": 'sum(model_requests_total{arm="{{arm}}"})', "errors": 'sum(model_errors_total{arm="{{arm}}"})'}
+    stage.config(source=own, no_data="rollback")
+    stage.users()
+    ran = stage.start_rollout()
+    stage.at_weight(10, ran)
+    time.sleep(1.5)
+    stage.fault("candidate", metrics=False)
+    first = ran.end().came_to("rolled_back", 1, "no data")
+    stage.is_served_by("stable")
+
+    stage.fault("candidate", metrics=True)
+    stage.config(max_hold_seconds=4)
+    time.sleep(1)
+    ran = stage.start_rollout()
+    stage.at_weight(10, ran)
+    time.sleep(1.5)
+    stage.fault("candidate", metrics=False)
+    second = ran.end().came_to("aborted", 1, "latency_p99_ms")
+    stage.is_served_by("stable")
+    return f"{first.reason}; {second.reason}"
+
+
+@story(long=8)
+def no_traffic_at_all_is_no_promotion(stage):
+    stage.config(step_seconds=2, max_hold_seconds=4)
+    stage.users(rps=0)
+    ran = stage.rollout().came_to("aborted", 1, "too little traffic")
+    stage.is_served_by("stable")
+    expect(stage.saw()["requests"] == 0, "there were users")
+    return f"{ran.seconds:.0f} s ({ran.reason})"
+
+
+@story(long=9)
+def without_prometheus_stable_comes_back(stage):
+    stage.config(max_hold_seconds=4)
+    stage.users()
+    ran = stage.start_rollout()
+    stage.at_weight(10, ran)
+    time.sleep(1)
+    stage.world.tell(stop="prometheus")
+    ran.end().came_to("aborted", 1, "Prometheus")
+    saw = stage.saw()
+    stage.is_served_by("stable")
+    expect(0 < saw["share"] < 0.12, f"the candidate had {saw['share']:.1%} of the traffic")
+    return f"{ran.seconds:.0f} s ({ran.reason})"
+
+
+# --- others move things
+
+
+@story(long=20)
+def a_router_that_restarts_gets_its_weights_again(stage):
+    stage.config()
+    stage.users()
+    ran = stage.start_rollout()
+    stage.at_weight(50, ran)
+    time.sleep(0.5)
+    stage.world.tell(restart="haproxy")
+    ran.end().came_to("promoted", 0)
+    expect("lost its weights" in ran.words, f"it was not noticed: {ran.words}")
+    expect(ran.weights[-3:] == [0, 50, 100], f"the weights were {ran.weights}")
+    stage.is_served_by("candidate")
+    turned = stage.saw()["nobody"]["errors"]
+    return f"{ran.seconds:.0f} s, weights {ran.weights}, {turned} users met a closed door"
+
+
+@story(long=6)
+def traffic_that_somebody_else_moves_is_given_back(stage):
+    stage.config(steps=[20, 100], step_seconds=6)
+    stage.users()
+    ran = stage.start_rollout()
+    stage.at_weight(20, ran)
+    time.sleep(1.5)
+    stage.world.tell(set={"stable": 30, "candidate": 70})
+    ran.end().came_to("rolled_back", 1, "somebody else", "70 %")
+    stage.is_served_by("stable")
+    return f"{ran.seconds:.0f} s ({ran.reason})"
+
+
+# --- mlgate ends before its rollout
+
+
+@story(long=20)
+def killed_and_started_again_it_goes_on(stage):
+    stage.config()
+    stage.users()
+    ran = stage.start_rollout()
+    stage.at_weight(50, ran)
+    ran.process.kill()
+    expect(ran.end().exit == -signal.SIGKILL, f"exit {ran.exit}")
+    time.sleep(1)
+    expect(stage.weights()["candidate"] == 50, f"nobody holds it, and the router has {stage.weights()}")
+    again = stage.rollout().came_to("promoted", 0)
+    expect(again.weights == [50, 100], f"it went on by {again.weights}")
+    expect("under way" in again.said, f"it does not say that it goes on: {again.said}")
+    stage.is_served_by("candidate")
+    return f"on from 50 % after a kill -9: {again.weights}"
+
+
+@story(long=13)
+def killed_and_left_alone_the_watch_restores_stable(stage):
+    stage.config(heartbeat_seconds=2)
+    stage.users()
+    ran = stage.start_rollout()
+    stage.at_weight(10, ran)
+    time.sleep(1.2)
+    # Who watches while it lives leaves it alone.
+    stage.watch_leaves_alone(10)
+    ran.process.kill()
+    ran.end()
+    expect(stage.weights()["candidate"] == 10, f"nobody holds it, and the router has {stage.weights()}")
+    time.sleep(4)
+    watched = stage.run("watch").came_to("aborted", 1, "nobody carries it on")
+    stage.is_served_by("stable")
+    return watched.reason
+
+
+@story(long=8)
+def cancelled_it_restores_stable_in_time(stage):
+    stage.config(steps=[20, 100], step_seconds=30)
+    stage.users()
+    took = []
+    for number in (signal.SIGTERM, signal.SIGINT):
+        ran = stage.start_rollout()
+        stage.at_weight(20, ran)
+        time.sleep(0.7)
+        start = time.monotonic()
+        ran.process.send_signal(number)
+        until(lambda: stage.weights()["candidate"] == 0, "stable is restored", 5)
+        ran.end().came_to("aborted", 1, "cancelled")
+        took.append(time.monotonic() - start)
+        expect(took[-1] < 5, f"it took {took[-1]:.1f} s")
+        stage.is_served_by("stable")
+    return f"SIGTERM {took[0]:.2f} s, SIGINT {took[1]:.2f} s"
+
+
+@story(long=22)
+def by_single_looks_it_is_promoted_or_ends_when_no_look_comes(stage):
+    stage.config(steps=[20, 100], step_seconds=2)
+    stage.users()
+    looks, held = 0, []
+    while True:
+        ran = stage.rollout("--once")
+        looks += 1
+        expect(looks < 40, "it does not end")
+        if ran.result != "held":
+            break
+        ran.came_to("held", 0)
+        held.append(ran.json["weight"])
+        expect(stage.weights()["candidate"] == held[-1], f"held at {held[-1]} %, and the router has {stage.weights()}")
+        if looks == 2:
+            stage.watch_leaves_alone(held[-1])
+        time.sleep(0.7)
+    ran.came_to("promoted", 0)
+    expect(looks >= 4 and {20, 100} <= set(held), f"{looks} looks, held at {held}")
+    stage.is_served_by("candidate")
+
+    stage.world.tell(set={"stable": 100, "candidate": 0})
+    stage.config(steps=[20, 100], step_seconds=2, max_gap_seconds=1)
+    stage.rollout("--once").came_to("held", 0)
+    expect(stage.weights()["candidate"] == 20, f"the router has {stage.weights()}")
+    time.sleep(2)
+    late = stage.run("watch").came_to("aborted", 1, "next look")
+    stage.is_served_by("stable")
+    return f"promoted by {looks} looks; then: {late.reason}"
+
+
+# --- the other strategies
+
+
+@story(long=22)
+def blue_green_switches_when_it_is_ready_and_back_on_a_breach(stage):
+    stage.config("blue_green", bake_seconds=3, max_hold_seconds=3)
+    stage.fault("candidate", ready=False)
+    stage.users(warm=2)
+    idle = stage.rollout().came_to("aborted", 1, "not ready")
+    expect(stage.saw()["candidate"]["requests"] == 0, "users got a colour that was not ready")
+    stage.is_served_by("stable")
+
+    stage.fault("candidate", ready=True, errors=0.3)
+    time.sleep(1.5)
+    stage.saw()
+    bad = stage.rollout().came_to("rolled_back", 1, "failed")
+    saw = stage.saw()
+    expect(bad.weights[-2:] == [0, 100] and saw["candidate"]["errors"] > 0, f"weights {bad.weights}, users saw {saw}")
+    stage.is_served_by("stable")
+
+    stage.fault("candidate", errors=0.0)
+    good = stage.rollout().came_to("promoted", 0)
+    expect(good.weights[-2:] == [0, 100], f"the weights were {good.weights}")
+    stage.is_served_by("candidate")
+    return f"{idle.reason}; {bad.reason}; then promoted in {good.seconds:.0f} s"
+
+
+@story(long=14)
+def direct_is_warned_about_watched_and_undone(stage):
+    stage.config("direct", step_seconds=4)
+    stage.fault("candidate", errors=0.3)
+    stage.users()
+    bad = stage.rollout().came_to("rolled_back", 1, "failed")
+    expect("warning" in bad.said and "direct" in bad.said, f"no warning: {bad.said}")
+    stage.is_served_by("stable")
+    stage.fault("candidate", errors=0.0)
+    good = stage.rollout().came_to("promoted", 0)
+    stage.is_served_by("candidate")
+    return f"{bad.reason} after {bad.seconds:.0f} s; then promoted in {good.seconds:.0f} s"
+
+
+@story(router="envoy", long=18)
+def a_shadow_answers_nobody_and_is_held_to_what_stable_says(stage):
+    limits = [{"error_rate": {"max": 0.02}}, {"signal": {"name": "agreement_percent", "min": 99}}]
+    stage.config("shadow", limits=limits, step_seconds=4)
+    stage.users()
+    ran = stage.start_rollout()
+    until(lambda: stage.weights()["mirror"] == 100, "copies are sent")
+    good = ran.end().came_to("held", 0)
+    copies = max(moment["candidate"]["requests"] for moment in good.json["timeline"])
+    expect(copies >= 60, f"the candidate had {copies} copies")
+    stage.is_served_by("stable")
+
+    stage.fault("candidate", disagree=0.2)
+    bad = stage.rollout().came_to("rolled_back", 1, "agreement_percent")
+    stage.is_served_by("stable")
+    saw = stage.saw()
+    expect(saw["candidate"]["requests"] == 0, f"{saw['candidate']['requests']} users got a shadow's answer")
+    return f"{copies} copies and no user: {good.reason}; {bad.reason}"
+
+
+@story(router="envoy", long=12)
+def envoy_takes_a_bad_canary_back(stage):
+    stage.fault("stable", errors=0.01)
+    stage.fault("candidate", errors=0.15)
+    stage.config(steps=[10, 50, 100], step_seconds=4)
+    stage.users()
+    ran = stage.rollout().came_to("rolled_back", 1, "failed")
+    saw = stage.saw()
+    stage.is_served_by("stable")
+    expect(0.02 < saw["share"] < 0.15, f"the candidate had {saw['share']:.1%} of the traffic")
+    stage.fault("candidate", errors=0.0)
+    good = stage.rollout().came_to("promoted", 0)
+    stage.is_served_by("candidate")
+    return f"{saw['share']:.1%} of the traffic reached it ({ran.reason}); then promoted by {good.weights}"
+
+
+def ab_test(stage, candidate):
+    stage.fault("stable", success=0.2)
+    stage.fault("candidate", success=candidate)
+    queries = {name: stage.world.said["ab_test"][name] for name in ("unit", "successes", "trials")}
+    router = {"envoy": {**stage.world.said["router"]["envoy"], "header": "x-user-id"}}
+    stage.config("ab_test", router=router, ab_test={"observations": 400, **queries})
+    stage.users()
+    ran = stage.start_rollout()
+    stage.at_weight(50, ran)
+    stage.saw()
+    time.sleep(2.5)
+    halfway = stage.saw()
+    expect(0.35 < halfway["share"] < 0.65, f"the candidate had {halfway['share']:.1%} of the users")
+    # A user of many visits moves to the candidate at most once, and back at most once: by a coin it would be each other time.
+    ran.end()
+    switches = stage.saw()["most_switches"]
+    expect(switches <= 2, f"somebody was moved {switches} times")
+    return ran, f"nobody was moved more than {switches} times"
+
+
+@story(router="envoy", long=18)
+def an_ab_test_finds_a_difference_and_users_stay_with_their_arm(stage):
+    ran, sticky = ab_test(stage, candidate=0.35)
+    ran.came_to("promoted", 0)
+    stage.is_served_by("candidate")
+    expect("the candidate is better" in ran.words, f"it was promoted for something else: {ran.words}")
+    return f"{ran.seconds:.0f} s, {sticky}"
+
+
+@story(router="envoy", long=12)
+def an_ab_test_without_a_difference_keeps_stable(stage):
+    ran, sticky = ab_test(stage, candidate=0.2)
+    ran.came_to("rolled_back", 1, "no difference")
+    stage.is_served_by("stable")
+    return f"{ran.seconds:.0f} s, {sticky} ({ran.reason})"
+
+
+# --- registry, flag, report
+
+
+@story(long=26)
+def the_alias_and_the_flag_go_back_with_the_traffic(stage):
+    mlflow = Mlflow(stage.folder / "mlflow")
+    try:
+        return levers(stage, mlflow)
+    finally:
+        mlflow.close()
+
+
+def levers(stage, mlflow):
+    stage.environment["MLFLOW_TRACKING_URI"] = mlflow.uri
+    flags = stage.folder / "flags.json"
+
+    def flag(variant):
+        if variant:
+            one = {"state": "ENABLED", "variants": {"on": True, "off": False}, "defaultVariant": variant}
+            flags.write_text(json.dumps({"flags": {"new-model": one}}))
+        return json.loads(flags.read_text())["flags"]["new-model"]["defaultVariant"]
+
+    flag("on")
+    settings = dict(
+        journal={"mlflow": {}},
+        registry={"mlflow": {"promote": "champion", "keep": "previous"}},
+        flag={"flagd": {"path": "flags.json", "feature": "new-model", "variant": "off"}},
+        steps=[50, 100],
+    )
+    stage.config(**settings)
+    stage.users()
+    expect(mlflow.alias("champion") == "1", "the seed is not what it was")
+    promoted = stage.rollout().came_to("promoted", 0)
+    found = (mlflow.alias("champion"), mlflow.alias("previous"), flag(None), promoted.json["previous_version"])
+    expect(found == ("2", "1", "on", "1"), f"champion, previous, flag, previous_version: {found}")
+    tags = mlflow.tags("2")
+    expect(tags.get("mlgate.report_sha256") == stage.sha256, f"the version's tags are {tags}")
+    stage.is_served_by("candidate")
+
+    # In production it turns bad, and the watch takes it back.
+    ran = stage.start("watch", "--seconds", "30")
+    time.sleep(2)
+    stage.fault("candidate", errors=0.2)
+    ran.end().came_to("rolled_back", 1, "failed")
+    stage.is_served_by("stable")
+    found = (mlflow.alias("champion"), flag(None))
+    expect(found == ("1", "off"), f"champion, flag after the watch: {found}")
+    expect({lever["lever"] for lever in ran.json["levers"] if lever["state"] == "done"} >= {"traffic", "registry", "flag"},
+           f"the levers are {ran.json['levers']}")
+
+    # Somebody moves the alias in the middle of a rollout that ends badly.
+    flag("on")
+    ran = stage.start_rollout()
+    stage.at_weight(50, ran)
+    mlflow.set_alias("champion", "2")
+    ran.end().came_to("rolled_back", 1, "failed")
+    stage.is_served_by("stable")
+    found = (mlflow.alias("champion"), flag(None))
+    expect(found == ("1", "off"), f"champion, flag after the rollout: {found}")
+
+    # And a person's hand.
+    mlflow.set_alias("champion", "2")
+    stage.world.tell(set={"stable": 0, "candidate": 100})
+    by_hand = stage.run("rollback", "--to-version", "1", "--reason", "complaints from the north")
+    by_hand.came_to("rolled_back", 0, "complaints from the north")
+    stage.is_served_by("stable")
+    expect(mlflow.alias("champion") == "1", f"champion is {mlflow.alias('champion')}")
+    return f"champion 1 → 2 → 1, by the watch, by a breach, by hand ({promoted.json['levers'][0]['said']})"
+
+
+@story(long=3)
+def only_what_was_gated_goes_out(stage):
+    stage.config()
+    stage.users()
+
+    def refused(said, *arguments):
+        ran = stage.run("rollout", *arguments)
+        expect(ran.exit == 2 and said in ran.said, f"exit {ran.exit}, expected `{said}`: {ran.said}")
+
+    refused("report-sha256")
+    refused("another one than was gated", "--report-sha256", "0" * 64)
+    own = stage.sha256
+    for said, changes in {
+        "only what passed": {"result": "blocked"},
+        "credit-risk": {"model": {"name": "other", "version": "2"}},
+        "hours old": {"started_at": "2020-01-01T00:00:00Z"},
+    }.items():
+        stage.write_report(**changes)
+        refused(said, "--report-sha256", stage.sha256)
+    stage.write_report()
+    refused("another one than was gated", "--report-sha256", "0" * 63 + own[-1])
+    refused("version", "--report-sha256", stage.sha256, "--model-version", "3")
+    dry = stage.rollout("--dry-run")
+    expect(dry.exit == 0 and "nothing was moved" in dry.said, f"exit {dry.exit}: {dry.said}")
+    stage.is_served_by("stable")
+    expect(stage.saw()["candidate"]["requests"] == 0, "a user met a model that nobody let out")
+    return "seven refusals and a dry run, and no user met the candidate"
+
+
+# --- the stage itself
+
+
+def play(name, story, router, up, playing, say):
+    folder = Path(tempfile.mkdtemp(prefix="mlgate-rollout-"))
+    start = time.monotonic()
+    stage, word, seen = None, "FAILED", ""
+    try:
+        with up:
+            try:
+                stage = Stage(folder, router)
+                with playing:
+                    start = time.monotonic()
+                    seen, word = story(stage), "ok"
+            finally:
+                if stage:
+                    stage.close()
+    except Failed as failed:
+        seen = str(failed)
+    except Exception:
+        seen = traceback.format_exc()
+    say(word, name, " ".join(seen.split()), time.monotonic() - start)
+    if word == "ok":
+        shutil.rmtree(folder, ignore_errors=True)
+        return True
+    print(f"        its files are in {folder}", file=sys.stderr, flush=True)
+    return False
+
+
+def main(wanted):
+    end_on_signals()
+    stories = [(play.__name__.replace("_", " "), play, router) for _, play, router in sorted(STORIES, key=lambda s: s[0])]
+    if wanted:
+        stories = [story for story in stories if any(word.replace("_", " ") in story[0] for word in wanted)]
+    if not stories:
+        sys.exit("error: no story has such a name")
+    up, playing, lock = threading.Semaphore(UP), threading.Semaphore(PLAYING), threading.Lock()
+    results = []
+    start = time.monotonic()
+
+    def say(word, name, seen, seconds):
+        with lock:
+            print(f"{word:<6}  {name}: {seen} [{seconds:.0f} s]", flush=True)
+
+    threads = [
+        threading.Thread(target=lambda story=story: results.append(play(*story, up, playing, say))) for story in stories
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    bad = results.count(False)
+    print(f"{len(results)} stories in {time.monotonic() - start:.0f} s, {bad or 'none'} came out otherwise than they should")
+    sys.exit(1 if bad else 0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
