@@ -38,6 +38,8 @@ pub struct Config {
     pub entries: Vec<Entry>,
     pub notify: NotifySection,
     pub rollout: Option<RolloutSection>,
+    /// Checks of the log of predictions.
+    pub log_entries: Vec<Entry>,
     /// Thresholds that a flat file leaves out, by its own keys.
     pub not_configured: Vec<String>,
     /// Whether a section could not be read, so that what it names seems not to be there.
@@ -103,7 +105,8 @@ impl Config {
                 }
                 Some("notify") => config.notify = read_notify(document, value, problems).unwrap_or_default(),
                 Some(name @ "rollout") => {
-                    let read = read::<RolloutSection>(value.clone());
+                    let value = config.take_log_checks(document, value, problems);
+                    let read = read::<RolloutSection>(value);
                     config.rollout = read.map_err(|wrong| locate(document, name, wrong, problems)).ok();
                 }
                 other => problems.push(unknown(document, "", &name_of(key, other), &SECTIONS)),
@@ -144,6 +147,7 @@ impl Config {
         }
         if later.rollout.is_some() {
             self.rollout = later.rollout;
+            self.log_entries = later.log_entries;
         }
         // Entries of one file never replace each other, so only those that were here before can go.
         let before = self.entries.len();
@@ -184,23 +188,47 @@ impl Config {
             }
         };
         let checks = section.remove("checks");
+        let entries = entries(document, name, gate, checks, problems);
+        self.entries.extend(entries);
         let read = read_with::<T>(Value::Mapping(section), &["checks"]);
         let read = read.map_err(|wrong| locate(document, name, wrong, problems)).ok();
         self.is_partial |= read.is_none();
-        let path = join(name, "checks");
-        match checks {
-            None | Some(Value::Null) => {}
-            Some(Value::Sequence(list)) => {
-                for (index, value) in list.into_iter().enumerate() {
-                    self.entries.extend(Entry::read(document, &format!("{path}[{index}]"), gate, value, problems));
-                }
-            }
-            Some(_) => problems.push(
-                Problem::new(format!("{path}: expected a list, each check starting with `- `"))
-                    .at(Some(document.place(&path))),
-            ),
-        }
         read
+    }
+
+    /// The section `rollout` without the checks of its log, which are put aside.
+    fn take_log_checks(&mut self, document: &Document, value: &Value, problems: &mut Vec<Problem>) -> Value {
+        let mut value = value.clone();
+        if let Some(Value::Mapping(log)) = value.get_mut("log") {
+            let checks = log.remove("checks");
+            self.log_entries = entries(document, "rollout.log", Gate::Data, checks, problems);
+        }
+        value
+    }
+}
+
+/// The entries of a section's `checks`.
+fn entries(
+    document: &Document,
+    section: &str,
+    gate: Gate,
+    checks: Option<Value>,
+    problems: &mut Vec<Problem>,
+) -> Vec<Entry> {
+    let path = join(section, "checks");
+    match checks {
+        None | Some(Value::Null) => Vec::new(),
+        Some(Value::Sequence(list)) => {
+            let items = list.into_iter().enumerate();
+            items
+                .filter_map(|(index, value)| Entry::read(document, &format!("{path}[{index}]"), gate, value, problems))
+                .collect()
+        }
+        Some(_) => {
+            let problem = Problem::new(format!("{path}: expected a list, each check starting with `- `"));
+            problems.push(problem.at(Some(document.place(&path))));
+            Vec::new()
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 pub mod annotations;
 pub mod api;
 pub mod artifact;
+pub mod branch;
 pub mod check_run;
 pub mod comment;
 pub mod contents;

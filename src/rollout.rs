@@ -11,6 +11,7 @@ pub mod evidence;
 mod step;
 pub mod gated;
 pub mod signal;
+pub mod log;
 pub mod router;
 pub mod flag;
 pub mod levers;

@@ -32,31 +32,30 @@ use crate::workspace::Workspace;
 pub fn run(args: &RolloutArgs, context: &Context) -> Result<Exit, Failure> {
     let stop = stop_on_signals();
     let workspace = admit(context)?;
-    let (section, configs) = open::section(&args.common, &workspace)?;
-    let plan = RolloutPlan::new(section, Asker::Rollout).map_err(|problems| open::in_config(problems, &configs))?;
-    let name = open::name(&args.common, &plan)?;
+    let planned = open::planned(&args.common, Asker::Rollout, &workspace)?;
+    let (plan, name) = (&planned.plan, planned.name.as_str());
     if plan.policy.strategy == Strategy::Direct {
         super::warn("`direct` gives all users an untried model at once: a canary finds out with few of them");
     }
-    let (vouched, sha256) = gated(args, &plan, &name, &workspace)?;
-    let world = open::world(&args.common, &plan, &name, context, &workspace, Arc::clone(&stop))?;
+    let (vouched, sha256) = gated(args, plan, name, &workspace)?;
+    let world = planned.world(&args.common, context, &workspace, Arc::clone(&stop))?;
     if args.dry_run == Some(true) {
-        return dry_run(&plan, &world, &name, &vouched);
+        return dry_run(plan, &world, name, &vouched);
     }
     tell::begin(context)?;
     let deployment = announce::begin(&args.common, context, &format!("{name} {}", vouched.version));
     let until = if args.once == Some(true) { Until::OneLook } else { Until::TheEnd };
     let ran: Result<Journey, Failure> = block_on(async {
-        let entry = begin(&plan, &world, &name, &vouched, &sha256, context).await?;
+        let entry = begin(plan, &world, name, &vouched, &sha256, context).await?;
         open::remember(context, true);
         let started_at = entry.started_at;
         let mut told = |moment: &_| say(&format!("{}\n", timeline::line(moment, started_at)));
-        Ok(world.run(&plan, &vouched, entry, until, &mut told).await)
+        Ok(world.run(plan, &vouched, entry, until, &mut told).await)
     })
     .map_err(Failure::unmeasured)?;
     open::remember(context, false);
     let journey = ran?;
-    announce::end(&args.common, context, &plan, deployment.as_ref(), &journey);
+    announce::end(&args.common, context, plan, deployment.as_ref(), &journey);
     tell::end(&args.common, context, &workspace, &journey)
 }
 

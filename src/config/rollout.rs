@@ -44,6 +44,8 @@ pub struct RolloutSection {
     pub journal: JournalSection,
     /// What is watched.
     pub signals: SignalsSection,
+    /// The log of what the candidate predicts, and the data checks it is held to.
+    pub log: Option<LogSection>,
     /// What the candidate is held to; an error rate of 0.01 and twice stable's, and a p99 of 100 ms, without it.
     #[serde(default, deserialize_with = "serde_yaml::with::singleton_map_recursive::deserialize")]
     #[schemars(with = "Vec<LimitSection>")]
@@ -180,6 +182,16 @@ pub struct SignalsSection {
     /// Gauges: `latency_p99_ms`, `accuracy`, `prediction_null_percent`, or any other name.
     #[schemars(flatten)]
     pub gauges: BTreeMap<String, String>,
+}
+
+/// A table that what the candidate predicts is written to.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LogSection {
+    /// A file, a glob or a folder of Parquet, CSV (also gzip), NDJSON or Arrow IPC.
+    pub path: String,
+    /// What it is compared with: stable's log, or the training table.
+    pub reference: Option<String>,
 }
 
 /// Where Prometheus is.

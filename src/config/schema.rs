@@ -13,6 +13,8 @@ pub fn schema() -> Value {
     data.insert("checks".to_owned(), checks_of(Gate::Data));
     let mut model = properties::<ModelSection>();
     model.insert("checks".to_owned(), checks_of(Gate::Model));
+    let mut definitions = definitions();
+    definitions["LogSection"]["properties"]["checks"] = checks_of(Gate::Data);
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "mlgate.yml",
@@ -46,7 +48,7 @@ pub fn schema() -> Value {
                 "required": required::<RolloutSection>(),
             },
         },
-        "$defs": definitions(),
+        "$defs": definitions,
     })
 }
 

@@ -85,6 +85,7 @@ enum Method {
     Get,
     Post,
     Patch,
+    Put,
 }
 
 impl From<Problem> for Denied {
@@ -225,6 +226,14 @@ impl Api {
         Ok(json_of(&self.send(Method::Patch, &self.route(route), JSON, Some(body), LARGEST, ask).await?.bytes))
     }
 
+    /// Makes or replaces something whose earlier state the body names, so that twice is no more than once.
+    ///
+    /// # Errors
+    /// There is no such thing or it has changed, the token may not, or no answer.
+    pub async fn put(&self, route: &str, body: &Value, ask: Ask<'_>) -> Result<Value, Denied> {
+        Ok(json_of(&self.send(Method::Put, &self.route(route), JSON, Some(body), LARGEST, ask).await?.bytes))
+    }
+
     /// The login that the token speaks as: `github-actions[bot]` of a job's own.
     ///
     /// By GraphQL, since the REST interface does not tell a job's token who it is.
@@ -300,6 +309,7 @@ impl Api {
             }
             Method::Post => self.writer._post(route, body).await,
             Method::Patch => self.writer._patch(route, body).await,
+            Method::Put => self.writer._put(route, body).await,
         };
         let response = answered.map_err(|error| reason(&error))?;
         let status = response.status().as_u16();

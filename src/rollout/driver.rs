@@ -1,6 +1,7 @@
 //! Looks, asks [`step`], writes down what it said, and only then does it.
 #![expect(clippy::disallowed_methods, reason = "edge: the clock")]
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -10,6 +11,7 @@ use serde::Serialize;
 use super::gated::Vouched;
 use super::journal::{Entry, Journal};
 use super::levers::{Levers, Pulled};
+use super::log::Log;
 use super::signal::Prometheus;
 use super::state::Counts;
 use super::{ArmSeen, Effect, Ended, Outcome, Reading, Seen, Stop, Traffic, step};
@@ -25,6 +27,7 @@ const MOST_UNWRITTEN: u32 = 3;
 pub struct World {
     pub levers: Levers,
     pub prometheus: Prometheus,
+    pub log: Option<Log>,
     pub journal: Journal,
     /// Set by a signal.
     pub stop: Arc<AtomicBool>,
@@ -49,7 +52,7 @@ pub struct Arm {
     #[serde(flatten)]
     pub counts: Counts,
     #[serde(flatten)]
-    pub gauges: std::collections::BTreeMap<String, f64>,
+    pub gauges: BTreeMap<String, f64>,
 }
 
 /// How it went.
@@ -79,11 +82,24 @@ impl World {
     /// One look at everything.
     pub async fn look(&self, plan: &RolloutPlan) -> Seen {
         let at = now();
-        let (traffic, ready, stable, candidate) = tokio::join!(
-            self.levers.router.read(),
-            self.levers.router.ready(),
-            self.prometheus.arm(&plan.stable, at),
-            self.prometheus.arm(&plan.candidate, at),
+        let log = async {
+            match self.log.clone() {
+                // Beside this thread: a signal is not to wait for a large table.
+                Some(log) => tokio::task::spawn_blocking(move || log.judge(at)).await.unwrap_or_else(|_| {
+                    BTreeMap::from([(
+                        "log".to_owned(),
+                        Err("it could not be judged: this is a bug in mlgate".to_owned()),
+                    )])
+                }),
+                None => BTreeMap::new(),
+            }
+        };
+        let (traffic, ready, log, stable, candidate) = tokio::join!(
+            Box::pin(self.levers.router.read()),
+            Box::pin(self.levers.router.ready()),
+            log,
+            Box::pin(self.prometheus.arm(&plan.stable, at)),
+            Box::pin(self.prometheus.arm(&plan.candidate, at)),
         );
         Seen {
             at,
@@ -91,6 +107,7 @@ impl World {
             ready: ready.map_err(|problem| problem.message),
             stable,
             candidate,
+            log,
             stop: None,
         }
     }
@@ -122,6 +139,8 @@ impl World {
         let mut timeline: Vec<Moment> = Vec::new();
         let mut problems = Vec::new();
         let mut unwritten = 0;
+        let mut written_at = 0.0;
+        let patience = self.journal.patience(plan.heartbeat_seconds);
         loop {
             let seen = self.look_or_stop(plan).await;
             // An end that was written and not done is done now.
@@ -135,8 +154,13 @@ impl World {
             let moment = moment(&entry, &seen);
             told(&moment);
             timeline.push(moment);
-            match self.journal.write(&entry).await {
-                Ok(()) => unwritten = 0,
+            let is_news = !effects.is_empty() || entry.heartbeat_at - written_at >= patience;
+            let written = if is_news { self.journal.write(&entry).await } else { Ok(()) };
+            match written {
+                Ok(()) => {
+                    unwritten = 0;
+                    written_at = if is_news { entry.heartbeat_at } else { written_at };
+                }
                 Err(problem) => {
                     unwritten += 1;
                     if unwritten == 1 {
@@ -250,8 +274,8 @@ fn stopped_seen() -> Seen {
     let nothing = || ArmSeen {
         requests: Reading::Absent,
         errors: Reading::Absent,
-        gauges: std::collections::BTreeMap::new(),
-        trial: std::collections::BTreeMap::new(),
+        gauges: BTreeMap::new(),
+        trial: BTreeMap::new(),
     };
     Seen {
         at: now(),
@@ -259,6 +283,7 @@ fn stopped_seen() -> Seen {
         ready: Ok(()),
         stable: nothing(),
         candidate: nothing(),
+        log: BTreeMap::new(),
         stop: Some(Stop::Signal),
     }
 }

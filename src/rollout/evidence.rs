@@ -1,5 +1,7 @@
 //! What the numbers of a stage say: a limit is breached, nothing is decided, or all is within.
 
+use std::collections::BTreeMap;
+
 use super::policy::Policy;
 use super::seen::{ArmSeen, Reading};
 use super::state::{State, Stratum};
@@ -102,6 +104,35 @@ fn beside(policy: &Policy, state: &State, weight: u8) -> Judged {
     }
 }
 
+/// The log of the candidate's predictions; counts how many looks in a row a check fails.
+pub fn log(policy: &Policy, state: &mut State, judged: &BTreeMap<String, Result<Option<String>, String>>) -> Judged {
+    let mut all = Judged::Within;
+    for (check, came_to) in judged {
+        let name = format!("log {check}");
+        all = all.and(match came_to {
+            Ok(Some(why)) => in_a_row(policy, state, &name, format!("in the log of predictions {why}")),
+            Ok(None) => {
+                state.beyond.remove(&name);
+                Judged::Within
+            }
+            Err(why) => {
+                state.beyond.remove(&name);
+                Judged::Open(format!("the log of predictions: {why}"))
+            }
+        });
+    }
+    all
+}
+
+/// A limit that is broken now, and a breach if it was in the looks before.
+fn in_a_row(policy: &Policy, state: &mut State, name: &str, said: String) -> Judged {
+    let looks = state.beyond.entry(name.to_owned()).or_default();
+    if state.current.candidate.requests >= policy.min_requests {
+        *looks += 1;
+    }
+    if *looks >= IN_A_ROW { Judged::Breached(format!("{said}, in {looks} looks in a row")) } else { Judged::Open(said) }
+}
+
 /// The candidate's gauges; counts how many looks in a row one is beyond its limit.
 pub fn gauges(policy: &Policy, state: &mut State, seen: &ArmSeen) -> Judged {
     let mut all = Judged::Within;
@@ -129,15 +160,7 @@ pub fn gauges(policy: &Policy, state: &mut State, seen: &ArmSeen) -> Judged {
         let bound = if over { limit.max } else { limit.min }.unwrap_or_default();
         let word = if over { "at most" } else { "at least" };
         let said = format!("{name} is {}, {word} {} may be", number(value, &[bound]), number(bound, &[]));
-        let looks = state.beyond.entry(name.clone()).or_default();
-        if state.current.candidate.requests >= policy.min_requests {
-            *looks += 1;
-        }
-        all = all.and(if *looks >= IN_A_ROW {
-            Judged::Breached(format!("{said}, in {looks} looks in a row"))
-        } else {
-            Judged::Open(said)
-        });
+        all = all.and(in_a_row(policy, state, name, said));
     }
     all
 }

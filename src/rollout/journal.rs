@@ -3,10 +3,12 @@
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
 use super::{Outcome, State};
+use crate::github::branch::{self, Place};
 use crate::mlflow::{Mlflow, Server};
 use crate::problem::Problem;
 use crate::words::{code, one_line};
@@ -53,8 +55,19 @@ impl Entry {
 
 /// Where it is written.
 pub enum Journal {
-    File { path: PathBuf, shown: String },
-    Mlflow { server: Server, name: String },
+    File {
+        path: PathBuf,
+        shown: String,
+    },
+    Mlflow {
+        server: Server,
+        name: String,
+    },
+    /// The blob is what the next one replaces.
+    Branch {
+        place: Place,
+        blob: Mutex<Option<String>>,
+    },
 }
 
 impl Journal {
@@ -68,6 +81,13 @@ impl Journal {
                 Ok(text) => text,
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
                 Err(error) => return Err(self.problem(&format!("could not be read: {error}"))),
+            },
+            Self::Branch { place, blob } => match branch::read(place).await? {
+                Some(found) => {
+                    *blob.lock().unwrap_or_else(PoisonError::into_inner) = Some(found.blob);
+                    found.text
+                }
+                None => return Ok(None),
             },
             Self::Mlflow { server, name } => {
                 let mlflow = Mlflow::connect(server).await?;
@@ -110,6 +130,12 @@ impl Journal {
                 });
                 written.map(drop).map_err(|error| self.problem(&format!("could not be written: {error}")))
             }
+            Self::Branch { place, blob } => {
+                let before = blob.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                let written = branch::write(place, &text, before.as_deref()).await?;
+                *blob.lock().unwrap_or_else(PoisonError::into_inner) = Some(written);
+                Ok(())
+            }
             Self::Mlflow { server, name } => {
                 let mlflow = Mlflow::connect(server).await?;
                 let tagged = mlflow.tag_model(name, TAG, &text).await;
@@ -118,8 +144,19 @@ impl Journal {
         }
     }
 
+    /// How long a look that moves nothing need not be written: each is a commit there.
+    pub fn patience(&self, heartbeat_seconds: f64) -> f64 {
+        match self {
+            Self::Branch { .. } => heartbeat_seconds / 3.0,
+            Self::File { .. } | Self::Mlflow { .. } => 0.0,
+        }
+    }
+
     fn problem(&self, what: &str) -> Problem {
         match self {
+            Self::Branch { place, .. } => {
+                Problem::new(format!("the journal {} on the branch {} {what}", code(&place.path), code(&place.branch)))
+            }
             Self::File { shown, .. } => Problem::new(format!("the journal {} {what}", code(shown))),
             Self::Mlflow { name, .. } => {
                 Problem::new(format!("the journal, the tag {} of the model {}, {what}", code(TAG), code(name)))

@@ -37,6 +37,8 @@ pub struct Seen {
     pub ready: Result<(), String>,
     pub stable: ArmSeen,
     pub candidate: ArmSeen,
+    /// What the data checks say of the log of its predictions, by check: nothing wrong, what is, or that they cannot say.
+    pub log: BTreeMap<String, Result<Option<String>, String>>,
     pub stop: Option<Stop>,
 }
 

@@ -54,6 +54,7 @@ pub fn step(policy: &Policy, mut state: State, seen: &Seen) -> (State, Vec<Effec
     state.blind = 0;
     let judged = evidence::errors(policy, &state, weight);
     let judged = judged.and(evidence::gauges(policy, &mut state, &seen.candidate));
+    let judged = judged.and(evidence::log(policy, &mut state, &seen.log));
     if let Judged::Breached(why) = judged {
         return end(state, Outcome::RolledBack, why);
     }

@@ -55,7 +55,9 @@ pub fn next(plan: &RolloutPlan, entry: &mut Entry, seen: &Seen) -> Found {
         return Found::InOrder(state.said.clone());
     }
     state.blind = 0;
-    let judged = evidence::errors(&plan.policy, state, 100).and(evidence::gauges(&plan.policy, state, &seen.candidate));
+    let judged = evidence::errors(&plan.policy, state, 100)
+        .and(evidence::gauges(&plan.policy, state, &seen.candidate))
+        .and(evidence::log(&plan.policy, state, &seen.log));
     match judged {
         Judged::Breached(why) => wrong(Outcome::RolledBack, why),
         Judged::Open(why) => {

@@ -446,6 +446,31 @@ fn a_config_that_is_wrong_is_wrong_in_all_its_places() {
     rollout(&world, &[]).exits(2).saying("no section `rollout`");
 }
 
+#[test]
+fn the_log_of_predictions_is_judged_by_the_data_checks() {
+    let log = "\n  log:\n    path: log.csv\n    checks:\n      - missing_values: { columns: [prediction], max_percent: 5 }\n      - range: { column: prediction, min: 0, max: 1 }";
+    let rows = |bad: &str| {
+        let row = |at: usize| if at.is_multiple_of(10) { format!("{at},{bad}\n") } else { format!("{at},0.5\n") };
+        format!("id,prediction\n{}", (0..200).map(row).collect::<String>())
+    };
+    for (bad, wanted) in [("0.25", None), ("", Some("is missing in 10 %")), ("7", Some("outside"))] {
+        let toy = Toy::start([0.0, 0.0]);
+        let world = toy.world(&format!("direct{log}"));
+        world.write("log.csv", rows(bad));
+        match wanted {
+            None => rollout(&world, &[]).exits(0),
+            Some(said) => rollout(&world, &[]).exits(1).saying(said).saying("in 3 looks in a row"),
+        };
+        assert_eq!(toy.candidate(), if wanted.is_some() { 0 } else { 100 });
+    }
+    // No log is no data, and nothing is promoted by it.
+    let toy = Toy::start([0.0, 0.0]);
+    let world = toy.world(&format!("direct{log}"));
+    rollout(&world, &[]).exits(1).saying("aborted").saying("log.csv");
+    let world = toy.world(&format!("direct{}", log.replace("max_percent", "max_procent")));
+    rollout(&world, &[]).exits(2).saying("rollout.log.checks[0].missing_values: unknown field `max_procent`");
+}
+
 /// As an Action, in a workspace.
 fn action(toy: &Toy, event: &str, more: &[(&str, &str)]) -> World {
     let inputs = [&[("command", "rollout"), ("config", "mlgate.yml")], more].concat();

@@ -3,22 +3,23 @@
 
 use std::io::Read;
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use crate::cli::CheckArgs;
 use crate::cli::rollout::Common;
 use crate::commands::check::read_config;
 use crate::commands::{Context, warn};
-use crate::config::Config;
 use crate::config::document::Document;
 use crate::config::rollout::{
     FlagSection, JournalSection, MlflowRegistry, RegistrySection, RolloutSection, RouterSection,
 };
+use crate::config::{Config, DataSection, Entry};
+use crate::github::branch::Place;
 use crate::http::{self, Patience, block_on};
 use crate::mlflow::Server;
-use crate::plan::rollout::RolloutPlan;
+use crate::plan::rollout::{Asker, RolloutPlan};
 use crate::plan::{self};
 use crate::problem::{Exit, Failure, Problem};
 use crate::rollout::Reading;
@@ -26,6 +27,7 @@ use crate::rollout::driver::World;
 use crate::rollout::flag::{Flag, Flagd, Unleash};
 use crate::rollout::journal::Journal;
 use crate::rollout::levers::{Levers, Registry};
+use crate::rollout::log::Log;
 use crate::rollout::router::Router;
 use crate::rollout::router::envoy::Envoy;
 use crate::rollout::router::haproxy::Haproxy;
@@ -39,8 +41,16 @@ use crate::workspace::Workspace;
 pub const UNDER_WAY: &str = "under-way";
 const LARGEST_REPORT: u64 = 20_000_000;
 
-/// The section `rollout` of the configs, and their names.
-pub fn section(common: &Common, workspace: &Workspace) -> Result<(RolloutSection, Vec<String>), Failure> {
+/// What the configs say.
+struct Said {
+    section: RolloutSection,
+    log_entries: Vec<Entry>,
+    /// Their names.
+    names: Vec<String>,
+}
+
+/// The section `rollout` of the configs.
+fn section(common: &Common, workspace: &Workspace) -> Result<Said, Failure> {
     let args = CheckArgs { config: common.config.clone(), ..CheckArgs::default() };
     let names = plan::config_names(&args)
         .map_err(|message| Failure::usage(Problem::new(format!("input config: {message}"))))?;
@@ -63,11 +73,11 @@ pub fn section(common: &Common, workspace: &Workspace) -> Result<(RolloutSection
         let problem = Problem::new(format!("there is no section `rollout` in {read}"));
         return Err(Failure::usage(problem.hint("examples/rollout has one to start from")));
     };
-    Ok((section, names))
+    Ok(Said { section, log_entries: config.log_entries, names })
 }
 
 /// Problems of the section, with the files that may hold it.
-pub fn in_config(problems: Vec<Problem>, names: &[String]) -> Failure {
+fn in_config(problems: Vec<Problem>, names: &[String]) -> Failure {
     let files = names.join(", ");
     let problems =
         problems.into_iter().map(|problem| Problem { message: format!("{} in {files}", problem.message), ..problem });
@@ -75,7 +85,7 @@ pub fn in_config(problems: Vec<Problem>, names: &[String]) -> Failure {
 }
 
 /// What is rolled out.
-pub fn name(common: &Common, plan: &RolloutPlan) -> Result<String, Failure> {
+fn name(common: &Common, plan: &RolloutPlan) -> Result<String, Failure> {
     common.model_name.clone().or_else(|| plan.section.model.name.clone()).ok_or_else(|| {
         Failure::usage(
             Problem::new("nothing says which model is rolled out")
@@ -84,114 +94,188 @@ pub fn name(common: &Common, plan: &RolloutPlan) -> Result<String, Failure> {
     })
 }
 
-/// Everything that a rollout looks at and moves.
-pub fn world(
-    common: &Common,
-    plan: &RolloutPlan,
-    name: &str,
-    context: &Context,
-    workspace: &Workspace,
-    stop: Arc<AtomicBool>,
-) -> Result<World, Failure> {
-    let variable =
-        |name: &str| context.variables.get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
-    let token = |name: Option<&String>| -> Result<Option<String>, Failure> {
-        let Some(name) = name else { return Ok(None) };
-        let Some(token) = variable(name) else {
-            let problem = Problem::new(format!("the variable {} is not set", code(name)));
-            return Err(Failure::usage(problem.hint("set it from a secret: `env:` of the step")));
+/// What the configs come to.
+pub struct Planned {
+    pub plan: RolloutPlan,
+    /// Of the model.
+    pub name: String,
+    log_entries: Vec<Entry>,
+}
+
+/// Reads the configs.
+pub fn planned(common: &Common, asker: Asker, workspace: &Workspace) -> Result<Planned, Failure> {
+    let said = section(common, workspace)?;
+    let plan = RolloutPlan::new(said.section, asker).map_err(|problems| in_config(problems, &said.names))?;
+    let name = name(common, &plan)?;
+    Ok(Planned { plan, name, log_entries: said.log_entries })
+}
+
+impl Planned {
+    /// Everything that a rollout looks at and moves.
+    pub fn world(
+        &self,
+        common: &Common,
+        context: &Context,
+        workspace: &Workspace,
+        stop: Arc<AtomicBool>,
+    ) -> Result<World, Failure> {
+        let opener = Opener { common, plan: &self.plan, name: &self.name, context, workspace };
+        opener.world(self.log_entries.clone(), stop)
+    }
+}
+
+/// What everything is opened with.
+#[derive(Clone, Copy)]
+struct Opener<'a> {
+    common: &'a Common,
+    plan: &'a RolloutPlan,
+    name: &'a str,
+    context: &'a Context,
+    workspace: &'a Workspace,
+}
+
+impl Opener<'_> {
+    fn world(self, log_entries: Vec<Entry>, stop: Arc<AtomicBool>) -> Result<World, Failure> {
+        let section = &self.plan.section;
+        let registry = match &section.registry {
+            Some(RegistrySection::Mlflow(MlflowRegistry { promote, keep })) => Some(Registry {
+                server: self.mlflow()?,
+                name: self.name.to_owned(),
+                promote: promote.clone(),
+                keep: keep.clone(),
+            }),
+            None => None,
         };
-        if context.github.is_some() {
-            crate::commands::say(&format!("::add-mask::{token}\n"));
-        }
-        Ok(Some(token))
-    };
-    let address = |text: &str, what: &str| http::address(text, what).map_err(Failure::usage);
-    let section = &plan.section;
-    let router = match &section.router {
-        RouterSection::Haproxy(haproxy) => Router::Haproxy(Haproxy { section: haproxy.clone() }),
-        RouterSection::Envoy(envoy) => Router::Envoy(Envoy {
-            routes: workspace.resolve(&envoy.routes)?,
-            shown: envoy.routes.clone(),
-            admin: address(&envoy.admin, "Envoy's admin interface")?,
-            stable: envoy.stable.clone(),
-            candidate: envoy.candidate.clone(),
-            header: envoy.header.clone(),
-        }),
-        RouterSection::Webhook(webhook) => Router::Webhook(Webhook {
-            url: address(&webhook.url, "the router's webhook")?,
-            token: token(webhook.token_env.as_ref())?,
-            is_proxied: context.is_proxied(),
-        }),
-        RouterSection::Kubernetes(route) => Router::Kubernetes(Kubernetes {
-            kind: route.kind,
-            namespace: route.namespace.clone(),
-            name: route.name.clone(),
-            stable: route.stable.clone(),
-            candidate: route.candidate.clone(),
-        }),
-    };
-    let mlflow = || -> Result<Server, Failure> {
-        let server = Server::of(common.mlflow_tracking_uri.as_deref(), &context.variables);
-        let server = server.ok_or_else(|| {
-            Failure::usage(
-                Problem::new("nothing says where the MLflow server is")
-                    .hint("set MLFLOW_TRACKING_URI, or the input `mlflow-tracking-uri`"),
-            )
-        })?;
-        // A rollout that waits for its registry does not watch.
-        let patience = Patience { timeout: server.patience.timeout.min(Duration::from_secs(3)), tries: 2 };
-        Ok(Server { patience, ..server })
-    };
-    let registry = match &section.registry {
-        Some(RegistrySection::Mlflow(MlflowRegistry { promote, keep })) => {
-            Some(Registry { server: mlflow()?, name: name.to_owned(), promote: promote.clone(), keep: keep.clone() })
-        }
-        None => None,
-    };
-    let journal = match &section.journal {
-        JournalSection::Mlflow(_) => Journal::Mlflow { server: mlflow()?, name: name.to_owned() },
-        JournalSection::Path(path) => {
-            if variable("RUNNER_ENVIRONMENT").as_deref() == Some("github-hosted") {
-                let problem = Problem::new("a file is no journal on a runner of GitHub's: it is gone with the runner");
-                return Err(Failure::usage(problem.hint("take `journal: { mlflow: {} }`")));
+        let log = match &section.log {
+            Some(log) => {
+                self.workspace.resolve(&log.path)?;
+                let (path, reference) = (Some(log.path.clone()), log.reference.clone());
+                let data = DataSection { path, reference, ..DataSection::default() };
+                let log = Log::new(data, log_entries, Arc::new(self.workspace.clone()));
+                Some(log.map_err(|problems| Failure { exit: Exit::Usage, problems })?)
             }
-            Journal::File { path: workspace.resolve_for_writing(path)?, shown: path.clone() }
-        }
-        JournalSection::Branch(_) => {
-            return Err(Failure::usage(
-                Problem::new("a journal on a branch comes with a later version of mlgate")
-                    .hint("take `journal: { mlflow: {} }`"),
-            ));
-        }
-    };
-    let flag = match &section.flag {
-        Some(FlagSection::Unleash(unleash)) => {
-            let or = |value: &Option<String>, default: &str| value.clone().unwrap_or_else(|| default.to_owned());
-            Some(Flag::Unleash(Unleash {
+            None => None,
+        };
+        let prometheus = &section.signals.prometheus;
+        let token = self.token(prometheus.token_env.as_ref())?;
+        let is_proxied = self.context.is_proxied();
+        let connected = block_on(Prometheus::connect(&prometheus.url, token, self.plan.stale_seconds, is_proxied));
+        let prometheus = connected.map_err(Failure::unmeasured)?.map_err(Failure::unmeasured)?;
+        let levers = Levers { router: self.router()?, registry, flag: self.flag()? };
+        Ok(World { levers, prometheus, log, journal: self.journal()?, stop })
+    }
+
+    fn router(self) -> Result<Router, Failure> {
+        let address = |text: &str, what: &str| http::address(text, what).map_err(Failure::usage);
+        Ok(match &self.plan.section.router {
+            RouterSection::Haproxy(haproxy) => Router::Haproxy(Haproxy { section: haproxy.clone() }),
+            RouterSection::Envoy(envoy) => Router::Envoy(Envoy {
+                routes: self.workspace.resolve(&envoy.routes)?,
+                shown: envoy.routes.clone(),
+                admin: address(&envoy.admin, "Envoy's admin interface")?,
+                stable: envoy.stable.clone(),
+                candidate: envoy.candidate.clone(),
+                header: envoy.header.clone(),
+            }),
+            RouterSection::Webhook(webhook) => Router::Webhook(Webhook {
+                url: address(&webhook.url, "the router's webhook")?,
+                token: self.token(webhook.token_env.as_ref())?,
+                is_proxied: self.context.is_proxied(),
+            }),
+            RouterSection::Kubernetes(route) => Router::Kubernetes(Kubernetes {
+                kind: route.kind,
+                namespace: route.namespace.clone(),
+                name: route.name.clone(),
+                stable: route.stable.clone(),
+                candidate: route.candidate.clone(),
+            }),
+        })
+    }
+
+    fn flag(self) -> Result<Option<Flag>, Failure> {
+        let or = |value: &Option<String>, default: &str| value.clone().unwrap_or_else(|| default.to_owned());
+        Ok(match &self.plan.section.flag {
+            Some(FlagSection::Unleash(unleash)) => Some(Flag::Unleash(Unleash {
                 url: unleash.url.clone(),
                 project: or(&unleash.project, "default"),
                 environment: or(&unleash.environment, "production"),
                 feature: unleash.feature.clone(),
-                token: token(Some(&unleash.token_env))?.unwrap_or_default(),
+                token: self.token(Some(&unleash.token_env))?.unwrap_or_default(),
                 patience: Patience { timeout: Duration::from_secs(3), tries: 1 },
-                is_proxied: context.is_proxied(),
-            }))
+                is_proxied: self.context.is_proxied(),
+            })),
+            Some(FlagSection::Flagd(flagd)) => Some(Flag::Flagd(Flagd {
+                path: self.workspace.resolve(&flagd.path)?,
+                shown: flagd.path.clone(),
+                feature: flagd.feature.clone(),
+                variant: flagd.variant.clone(),
+            })),
+            None => None,
+        })
+    }
+
+    fn journal(self) -> Result<Journal, Failure> {
+        Ok(match &self.plan.section.journal {
+            JournalSection::Mlflow(_) => Journal::Mlflow { server: self.mlflow()?, name: self.name.to_owned() },
+            JournalSection::Path(path) => {
+                if self.variable("RUNNER_ENVIRONMENT").as_deref() == Some("github-hosted") {
+                    let said = "a file is no journal on a runner of GitHub's: it is gone with the runner";
+                    let hint = "take `journal: { mlflow: {} }`, or `journal: { branch: mlgate-state }`";
+                    return Err(Failure::usage(Problem::new(said).hint(hint)));
+                }
+                Journal::File { path: self.workspace.resolve_for_writing(path)?, shown: path.clone() }
+            }
+            JournalSection::Branch(branch) => Journal::Branch {
+                place: on_branch(self.common, branch, self.name, self.context)?,
+                blob: Mutex::default(),
+            },
+        })
+    }
+
+    fn mlflow(self) -> Result<Server, Failure> {
+        let server = Server::of(self.common.mlflow_tracking_uri.as_deref(), &self.context.variables);
+        let server = server.ok_or_else(|| {
+            let problem = Problem::new("nothing says where the MLflow server is");
+            Failure::usage(problem.hint("set MLFLOW_TRACKING_URI, or the input `mlflow-tracking-uri`"))
+        })?;
+        // A rollout that waits for its registry does not watch.
+        let patience = Patience { timeout: server.patience.timeout.min(Duration::from_secs(3)), tries: 2 };
+        Ok(Server { patience, ..server })
+    }
+
+    fn variable(self, name: &str) -> Option<String> {
+        let value = self.context.variables.get(name).map(|value| value.trim().to_owned());
+        value.filter(|value| !value.is_empty())
+    }
+
+    /// What a variable of the config's choice holds, hidden from the log.
+    fn token(self, name: Option<&String>) -> Result<Option<String>, Failure> {
+        let Some(name) = name else { return Ok(None) };
+        let Some(token) = self.variable(name) else {
+            let problem = Problem::new(format!("the variable {} is not set", code(name)));
+            return Err(Failure::usage(problem.hint("set it from a secret: `env:` of the step")));
+        };
+        if self.context.github.is_some() {
+            crate::commands::say(&format!("::add-mask::{token}\n"));
         }
-        Some(FlagSection::Flagd(flagd)) => Some(Flag::Flagd(Flagd {
-            path: workspace.resolve(&flagd.path)?,
-            shown: flagd.path.clone(),
-            feature: flagd.feature.clone(),
-            variant: flagd.variant.clone(),
-        })),
-        None => None,
+        Ok(Some(token))
+    }
+}
+
+/// A file of this repository, one a model.
+fn on_branch(common: &Common, branch: &str, name: &str, context: &Context) -> Result<Place, Failure> {
+    let hint = "give the step the token of a job that has `contents: write`: the input `github-token`";
+    let repository = context.repository(common.github_token.as_deref()).filter(|repository| repository.token.is_some());
+    let from = context.github.as_ref().and_then(|github| github.commit.clone());
+    let (Some(repository), Some(from)) = (repository, from) else {
+        return Err(Failure::usage(
+            Problem::new("a journal on a branch is written by a workflow run and its token").hint(hint),
+        ));
     };
-    let prometheus = &section.signals.prometheus;
-    let prometheus_token = token(prometheus.token_env.as_ref())?;
-    let connected =
-        block_on(Prometheus::connect(&prometheus.url, prometheus_token, plan.stale_seconds, context.is_proxied()));
-    let prometheus = connected.map_err(Failure::unmeasured)?.map_err(Failure::unmeasured)?;
-    Ok(World { levers: Levers { router, registry, flag }, prometheus, journal, stop })
+    // A model may be called anything; a file may not.
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let file: String = name.chars().map(|c| if is_plain(c) { c } else { '_' }).collect();
+    Ok(Place { repository, branch: branch.to_owned(), path: format!("mlgate/{file}.rollout.json"), from })
 }
 
 /// A reading in words.

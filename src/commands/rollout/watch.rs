@@ -24,14 +24,13 @@ use crate::words::code;
 pub fn watch(args: &WatchArgs, context: &Context) -> Result<Exit, Failure> {
     let stop = stop_on_signals();
     let workspace = admit(context)?;
-    let (section, configs) = open::section(&args.common, &workspace)?;
-    let plan = RolloutPlan::new(section, Asker::Watch).map_err(|problems| open::in_config(problems, &configs))?;
-    let name = open::name(&args.common, &plan)?;
+    let planned = open::planned(&args.common, Asker::Watch, &workspace)?;
+    let plan = &planned.plan;
     let seconds = args.seconds.unwrap_or(0.0);
     if !(0.0..=86_400.0).contains(&seconds) {
         return Err(Failure::usage(Problem::new("`seconds` is a number from 0 to 86400")));
     }
-    let world = open::world(&args.common, &plan, &name, context, &workspace, Arc::clone(&stop))?;
+    let world = planned.world(&args.common, context, &workspace, Arc::clone(&stop))?;
     let until = now() + seconds;
     let journey = block_on(async {
         let mut timeline = Vec::new();
@@ -42,8 +41,8 @@ pub fn watch(args: &WatchArgs, context: &Context) -> Result<Exit, Failure> {
                     Problem::new("there is no journal: nothing was rolled out here").hint("`mlgate rollout` writes it"),
                 ));
             };
-            let seen = world.look(&plan).await;
-            match next(&plan, &mut entry, &seen) {
+            let seen = world.look(plan).await;
+            match next(plan, &mut entry, &seen) {
                 Found::InOrder(said) => {
                     world.journal.write(&entry).await.map_err(Failure::unmeasured)?;
                     let moment = crate::rollout::driver::moment(&entry, &seen);
@@ -89,14 +88,13 @@ async fn undo(world: &World, mut entry: Entry, ended: Ended, timeline: Vec<crate
 /// Usage, a version that nobody knows, or a world that cannot be reached.
 pub fn rollback(args: &RollbackArgs, context: &Context) -> Result<Exit, Failure> {
     let workspace = admit(context)?;
-    let (section, configs) = open::section(&args.common, &workspace)?;
-    let plan = RolloutPlan::new(section, Asker::Rollout).map_err(|problems| open::in_config(problems, &configs))?;
-    let name = open::name(&args.common, &plan)?;
-    let world = open::world(&args.common, &plan, &name, context, &workspace, stop_on_signals())?;
+    let planned = open::planned(&args.common, Asker::Rollout, &workspace)?;
+    let (plan, name) = (&planned.plan, planned.name.as_str());
+    let world = planned.world(&args.common, context, &workspace, stop_on_signals())?;
     let reason = args.reason.clone().unwrap_or_else(|| "a person rolled back".to_owned());
     let journey = block_on(async {
         let known = world.journal.read().await.map_err(Failure::unmeasured)?;
-        let mut entry = known.unwrap_or_else(|| unknown(&plan, &name));
+        let mut entry = known.unwrap_or_else(|| unknown(plan, name));
         if let Some(version) = &args.to_version {
             if let Some(registry) = &world.levers.registry {
                 registry.knows(version).await.map_err(Failure::usage)?;
@@ -121,10 +119,8 @@ pub fn rollback(args: &RollbackArgs, context: &Context) -> Result<Exit, Failure>
 /// Stable could not be restored.
 pub fn abandoned(common: &Common, context: &Context) -> Result<Exit, Failure> {
     let workspace = admit(context)?;
-    let (section, configs) = open::section(common, &workspace)?;
-    let plan = RolloutPlan::new(section, Asker::Rollout).map_err(|problems| open::in_config(problems, &configs))?;
-    let name = open::name(common, &plan)?;
-    let world = open::world(common, &plan, &name, context, &workspace, stop_on_signals())?;
+    let planned = open::planned(common, Asker::Rollout, &workspace)?;
+    let world = planned.world(common, context, &workspace, stop_on_signals())?;
     let journey = block_on(async {
         let entry = world.journal.read().await.map_err(Failure::unmeasured)?;
         let Some(entry) = entry.filter(|entry| entry.is_open() && entry.next_look_by.is_none()) else {

@@ -72,7 +72,15 @@ impl Toy {
                 (SUCCESSES.to_owned(), Reading::Value(self.trial[at][1])),
             ]),
         };
-        Seen { at: self.at, traffic: Ok(self.traffic), ready: Ok(()), stable: arm(0), candidate: arm(1), stop: None }
+        Seen {
+            at: self.at,
+            traffic: Ok(self.traffic),
+            ready: Ok(()),
+            stable: arm(0),
+            candidate: arm(1),
+            log: BTreeMap::new(),
+            stop: None,
+        }
     }
 
     fn act(&mut self, effects: &[Effect]) {

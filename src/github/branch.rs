@@ -1,0 +1,78 @@
+//! A file on a branch of its own, read and written through the
+//! [contents API](https://docs.github.com/en/rest/repos/contents): without a clone, and never over what another run wrote.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::api::{Api, Ask, Denied, Repository, encoded, value};
+use crate::problem::Problem;
+use crate::words::code;
+
+/// Where it is.
+#[derive(Clone)]
+pub struct Place {
+    pub repository: Repository,
+    pub branch: String,
+    pub path: String,
+    /// The commit that the branch begins at, where it is not there yet.
+    pub from: String,
+}
+
+/// What stands there: the text, and the blob that the next one replaces.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    pub text: String,
+    pub blob: String,
+}
+
+/// # Errors
+/// The token may not, or no answer; what is not there is none.
+pub async fn read(place: &Place) -> Result<Option<Found>, Problem> {
+    let api = Api::connect(&place.repository).await?;
+    let ask = Ask { to: "read the journal", permission: "contents: write" };
+    let route = format!("/contents/{}?ref={}", encoded(&place.path), value(&place.branch));
+    let answer = match api.get_json(&route, ask).await {
+        Ok(answer) => answer,
+        Err(Denied::Missing(_)) => return Ok(None),
+        Err(denied) => return Err(denied.problem()),
+    };
+    let packed: String = answer["content"].as_str().unwrap_or_default().split_whitespace().collect();
+    let text = STANDARD.decode(packed).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    match (text, answer["sha"].as_str()) {
+        (Some(text), Some(blob)) => Ok(Some(Found { text, blob: blob.to_owned() })),
+        _ => Err(Problem::new(format!("{} on the branch {} is no text", code(&place.path), code(&place.branch)))),
+    }
+}
+
+/// Replaces the blob, or makes the file, and the branch where it is not there; gives the new blob.
+///
+/// # Errors
+/// Somebody else wrote meanwhile, the token may not, or no answer.
+pub async fn write(place: &Place, text: &str, blob: Option<&str>) -> Result<String, Problem> {
+    let api = Api::connect(&place.repository).await?;
+    let ask = Ask { to: "write the journal", permission: "contents: write" };
+    let mut body: Value = json!({
+        "message": "mlgate: the journal of a rollout",
+        "content": STANDARD.encode(text),
+        "branch": place.branch,
+    });
+    if let Some(blob) = blob {
+        body["sha"] = blob.into();
+    }
+    let route = format!("/contents/{}", encoded(&place.path));
+    let written = match api.put(&route, &body, ask).await {
+        Err(Denied::Missing(_)) if blob.is_none() => {
+            let reference = json!({ "ref": format!("refs/heads/{}", place.branch), "sha": place.from });
+            api.post("/git/refs", &reference, ask).await.map_err(Denied::problem)?;
+            api.put(&route, &body, ask).await
+        }
+        written => written,
+    };
+    let written = written.map_err(|denied| match denied {
+        Denied::Missing(said) => Problem::new(said).hint("does another run write the same journal?"),
+        denied => denied.problem(),
+    })?;
+    let blob = written["content"]["sha"].as_str().map(ToOwned::to_owned);
+    blob.ok_or_else(|| Problem::new("GitHub does not say what it wrote"))
+}
