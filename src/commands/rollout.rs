@@ -184,6 +184,9 @@ async fn begin(
                 .hint("what is in production is `stable`, with all of the traffic, before a rollout begins"),
         ));
     }
+    if let (Some(registry), Some(sha256)) = (&world.levers.registry, &vouched.model_sha256) {
+        registry.is_model(&vouched.version, sha256).await.map_err(Failure::usage)?;
+    }
     let previous_version = match &world.levers.registry {
         Some(registry) => registry.current().await.map_err(Failure::unmeasured)?,
         None => None,

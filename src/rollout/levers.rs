@@ -98,6 +98,16 @@ impl Registry {
         }
     }
 
+    /// Whether the version is the file that was judged.
+    ///
+    /// # Errors
+    /// It is not, or nobody can tell.
+    pub async fn is_model(&self, version: &str, sha256: &str) -> Result<(), Problem> {
+        let mlflow = Mlflow::connect(&self.server).await?;
+        let found = mlflow.is_model(&self.name, version, sha256).await;
+        found.map_err(|wrong| wrong.problem(&format!("the registry has no version {}", code(version))))
+    }
+
     /// # Errors
     /// There is no such version, or no answer.
     pub async fn knows(&self, version: &str) -> Result<(), Problem> {
