@@ -48,11 +48,13 @@ totals() {
        END { if (n) printf "%d passed, %d failed, %d ignored", p, f, g }' "$log"
 }
 
-step servers bash -c 'tests/servers/mlflow.sh && tests/servers/github.sh && tests/servers/onnxruntime.sh'
+step servers bash -c 'tests/servers/mlflow.sh && tests/servers/github.sh && tests/servers/onnxruntime.sh && tests/servers/unleash.sh'
 step format cargo fmt --check
 step lints cargo clippy --all-targets --locked -- -D warnings
 step tests cargo test --locked --no-fail-fast
 step workflows tests/workflows/lint.sh
+step rollouts tests/rollout/run.sh
+step kubernetes tests/rollout/kubernetes.sh
 step containers tests/containers/run.sh
 if cargo deny --version >/dev/null 2>&1; then
   step deny cargo deny check

@@ -9,6 +9,7 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 pub use watch::{rollback, watch};
 
@@ -37,8 +38,15 @@ pub fn run(args: &RolloutArgs, context: &Context) -> Result<Exit, Failure> {
     if plan.policy.strategy == Strategy::Direct {
         super::warn("`direct` gives all users an untried model at once: a canary finds out with few of them");
     }
-    let (vouched, sha256) = gated(args, plan, name, &workspace)?;
+    let gated = match &args.report_sha256 {
+        Some(sha256) => Some(gated(args, plan, name, sha256, &workspace)?),
+        None => None,
+    };
     let world = planned.world(&args.common, context, &workspace, Arc::clone(&stop))?;
+    let (vouched, sha256) = match gated {
+        Some(gated) => gated,
+        None => under_way(&world, name)?,
+    };
     if args.dry_run == Some(true) {
         return dry_run(plan, &world, name, &vouched);
     }
@@ -50,7 +58,7 @@ pub fn run(args: &RolloutArgs, context: &Context) -> Result<Exit, Failure> {
         open::remember(context, true);
         let started_at = entry.started_at;
         let mut told = |moment: &_| say(&format!("{}\n", timeline::line(moment, started_at)));
-        Ok(world.run(plan, &vouched, entry, until, &mut told).await)
+        Ok(world.run(plan, entry, until, &mut told).await)
     })
     .map_err(Failure::unmeasured)?;
     open::remember(context, false);
@@ -112,16 +120,11 @@ fn gated(
     args: &RolloutArgs,
     plan: &RolloutPlan,
     name: &str,
+    sha256: &str,
     workspace: &Workspace,
 ) -> Result<(Vouched, String), Failure> {
     let path = args.report.clone().or_else(|| plan.section.report.clone());
     let path = path.unwrap_or_else(|| "mlgate-report/report.json".to_owned());
-    let Some(sha256) = args.report_sha256.as_deref() else {
-        let problem = Problem::new("nothing says which report lets the model out");
-        return Err(Failure::usage(
-            problem.hint("hand over the gate's output: `report-sha256: ${{ needs.gate.outputs.report-sha256 }}`"),
-        ));
-    };
     let real = workspace.resolve(&path)?;
     let bytes = open::bounded(&real).map_err(|error| {
         Failure::usage(
@@ -134,6 +137,19 @@ fn gated(
     let claim = Claim { sha256, name, version, max_age_hours: plan.max_report_age_hours, now: now() };
     let vouched = vouch(&bytes, &found, &claim).map_err(|problems| Failure { exit: Exit::Usage, problems })?;
     Ok((vouched, found))
+}
+
+/// Who only goes on needs no report again: a schedule has none, and the journal says what it vouched for.
+fn under_way(world: &World, name: &str) -> Result<(Vouched, String), Failure> {
+    let known = block_on(world.journal.read()).map_err(Failure::unmeasured)?.map_err(Failure::unmeasured)?;
+    match known.filter(|entry| entry.is_open() && entry.name == name) {
+        Some(entry) => Ok((entry.vouched, entry.report_sha256)),
+        None => {
+            let problem = Problem::new("nothing says which report lets the model out");
+            let hint = "hand over the gate's output: `report-sha256: ${{ needs.gate.outputs.report-sha256 }}`";
+            Err(Failure::usage(problem.hint(hint)))
+        }
+    }
 }
 
 /// A new rollout, or the one that is under way.
@@ -159,9 +175,9 @@ async fn begin(
         return Ok(Entry { by, ..entry.clone() });
     }
     if let Some(entry) = known.filter(Entry::is_open) {
-        let is_same =
-            entry.name == name && entry.version == vouched.version && entry.strategy == plan.policy.strategy.word();
-        if !is_same {
+        let is_same = entry.name == name && entry.version == vouched.version;
+        let is_carried_on = is_same && is_carried_on(plan, world, &entry).await?;
+        if !is_same || is_carried_on {
             let said = format!(
                 "the rollout of {} {} is not over (by {})",
                 code(&entry.name),
@@ -169,6 +185,12 @@ async fn begin(
                 code(&entry.by)
             );
             return Err(Failure::usage(Problem::new(said).hint("wait for it, or end it: `mlgate rollback`")));
+        }
+        if entry.strategy != plan.policy.strategy.word() || entry.stages != stages(plan) {
+            let said = "a rollout of this version is under way, and the config has other stages by now";
+            return Err(Failure::usage(
+                Problem::new(said).hint("go on with the config it began with, or end it: `mlgate rollback`"),
+            ));
         }
         super::note("a rollout of this version is under way: going on with it");
         return Ok(Entry { by, next_look_by: None, ..entry });
@@ -201,7 +223,9 @@ async fn begin(
         name: name.to_owned(),
         version: vouched.version.clone(),
         previous_version,
+        stages: stages(plan),
         report_sha256: sha256.to_owned(),
+        vouched: vouched.clone(),
         started_at: now(),
         heartbeat_at: now(),
         next_look_by: None,
@@ -209,6 +233,26 @@ async fn begin(
         state: State::default(),
         is_settled: false,
     })
+}
+
+fn stages(plan: &RolloutPlan) -> Vec<Traffic> {
+    plan.policy.stages.iter().map(|stage| stage.traffic).collect()
+}
+
+/// Whether another process gives signs of life: two that carry the same rollout on would work against each other.
+async fn is_carried_on(plan: &RolloutPlan, world: &World, entry: &Entry) -> Result<bool, Failure> {
+    if entry.next_look_by.is_some() || entry.state.ended.is_some() {
+        return Ok(false);
+    }
+    let patience = world.journal.patience(plan.heartbeat_seconds);
+    let left = entry.heartbeat_at + patience + 3.0 * plan.policy.interval_seconds - now();
+    if left <= 0.0 {
+        return Ok(false);
+    }
+    super::note("a rollout of this version is under way: waiting whether somebody carries it on");
+    tokio::time::sleep(Duration::from_secs_f64(left.min(120.0))).await;
+    let later = world.journal.read().await.map_err(Failure::unmeasured)?;
+    Ok(later.is_some_and(|later| later.heartbeat_at > entry.heartbeat_at))
 }
 
 /// The plan, and what is seen before anything is moved.

@@ -64,15 +64,28 @@ pub async fn write(place: &Place, text: &str, blob: Option<&str>) -> Result<Stri
     let written = match api.put(&route, &body, ask).await {
         Err(Denied::Missing(_)) if blob.is_none() => {
             let reference = json!({ "ref": format!("refs/heads/{}", place.branch), "sha": place.from });
-            api.post("/git/refs", &reference, ask).await.map_err(Denied::problem)?;
-            api.put(&route, &body, ask).await
+            // Another run may have made it meanwhile: whether it is there is what the second try finds.
+            let made = api.post("/git/refs", &reference, ask).await;
+            match (api.put(&route, &body, ask).await, made) {
+                (Err(Denied::Missing(_)), Err(why)) => Err(why),
+                (written, _) => written,
+            }
         }
         written => written,
     };
-    let written = written.map_err(|denied| match denied {
-        Denied::Missing(said) => Problem::new(said).hint("does another run write the same journal?"),
-        denied => denied.problem(),
-    })?;
-    let blob = written["content"]["sha"].as_str().map(ToOwned::to_owned);
-    blob.ok_or_else(|| Problem::new("GitHub does not say what it wrote"))
+    match written {
+        Ok(answer) => {
+            let blob = answer["content"]["sha"].as_str().map(ToOwned::to_owned);
+            blob.ok_or_else(|| Problem::new("GitHub does not say what it wrote"))
+        }
+        // What was written and not answered is refused when it is sent again, and stands there all the same.
+        Err(denied) => match read(place).await {
+            Ok(Some(found)) if found.text == text => Ok(found.blob),
+            _ => {
+                let problem = denied.problem();
+                let hint = problem.hint.clone();
+                Err(problem.hint(hint.unwrap_or_else(|| "does another run write the same journal?".to_owned())))
+            }
+        },
+    }
 }

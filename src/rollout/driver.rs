@@ -8,7 +8,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
-use super::gated::Vouched;
 use super::journal::{Entry, Journal};
 use super::levers::{Levers, Pulled};
 use super::log::Log;
@@ -131,7 +130,6 @@ impl World {
     pub async fn run(
         &self,
         plan: &RolloutPlan,
-        vouched: &Vouched,
         mut entry: Entry,
         until: Until,
         told: &mut dyn FnMut(&Moment),
@@ -176,14 +174,14 @@ impl World {
                             .take()
                             .filter(|ended| ended.outcome != Outcome::Promoted)
                             .unwrap_or(ended);
-                        return self.finish(entry, ended, &[Effect::Restore], vouched, timeline, problems).await;
+                        return self.finish(entry, ended, &[Effect::Restore], timeline, problems).await;
                     }
                     self.pause(plan).await;
                     continue;
                 }
             }
             if let Some(ended) = entry.state.ended.clone() {
-                return self.finish(entry, ended, &effects, vouched, timeline, problems).await;
+                return self.finish(entry, ended, &effects, timeline, problems).await;
             }
             let moves: Vec<Traffic> = effects
                 .iter()
@@ -228,13 +226,12 @@ impl World {
         mut entry: Entry,
         mut ended: Ended,
         effects: &[Effect],
-        vouched: &Vouched,
         timeline: Vec<Moment>,
         mut problems: Vec<Problem>,
     ) -> Journey {
         let mut levers = Vec::new();
         if effects.contains(&Effect::Promote) {
-            levers = self.levers.promote(&entry, vouched).await;
+            levers = self.levers.promote(&entry).await;
             if let Some(failed) = levers.iter().find(|pulled| !pulled.is_done) {
                 let reason = format!("it could not be promoted: {}", failed.said);
                 problems.push(Problem::new(reason.clone()));

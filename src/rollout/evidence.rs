@@ -5,13 +5,17 @@ use std::collections::BTreeMap;
 use super::policy::Policy;
 use super::seen::{ArmSeen, Reading};
 use super::state::{State, Stratum};
-use crate::inference::arms::{Hits, at_least, cmh_greater, fisher_greater, risk_ratio, wilson_lower};
+use crate::inference::arms::{Hits, at_least, risk_ratio, strata_greater, wilson_lower};
 use crate::words::number;
 
 /// Requests after which an error rate above a half ends it at once.
 const AT_ONCE: u64 = 20;
 /// Looks in a row that breach a limit on a gauge.
 const IN_A_ROW: u32 = 3;
+/// A ratio that is no less likely than this among equal arms, or that so few errors make, is no sign of anything: one error
+/// beside none is infinitely more, and no reason to wait.
+const CHANCE: f64 = 0.1;
+const FEW: u64 = 3;
 
 /// What a look says of one limit, or of all.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -90,17 +94,15 @@ fn beside(policy: &Policy, state: &State, weight: u8) -> Judged {
         return Judged::Within;
     }
     let Some(ratio) = risk_ratio(&strata).filter(|ratio| *ratio > max) else { return Judged::Within };
-    let told = strata.iter().filter(|(own, stable)| own.trials > 0 && stable.trials > 0).count();
-    let p = match strata.iter().find(|(own, stable)| told == 1 && own.trials > 0 && stable.trials > 0) {
-        Some((own, stable)) => fisher_greater(*own, *stable),
-        None => cmh_greater(&strata),
-    };
+    let p = strata_greater(&strata);
     let times = if ratio.is_finite() { format!("{} times", number(ratio, &[max])) } else { "infinitely".to_owned() };
     let said = format!("it fails {times} as often as stable, at most {} times may be", number(max, &[]));
     if p < policy.alpha() && own >= policy.min_requests && stable >= policy.min_requests {
         Judged::Breached(format!("{said} (p {p:.1e})"))
-    } else {
+    } else if p < CHANCE && strata.iter().map(|(own, _)| own.hits).sum::<u64>() >= FEW {
         Judged::Open(format!("{said}, which is not sure yet"))
+    } else {
+        Judged::Within
     }
 }
 

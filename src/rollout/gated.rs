@@ -1,6 +1,7 @@
 //! Only what was gated: the report that lets a model out, held against what is to be carried.
 
 use chrono::{DateTime, Utc};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::problem::Problem;
@@ -18,7 +19,7 @@ pub struct Claim<'a> {
 }
 
 /// What a report vouches for.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Vouched {
     pub version: String,
     /// Of the model's file, where it was judged.

@@ -7,7 +7,8 @@ use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Outcome, State};
+use super::gated::Vouched;
+use super::{Outcome, State, Traffic};
 use crate::github::branch::{self, Place};
 use crate::mlflow::{Mlflow, Server};
 use crate::problem::Problem;
@@ -26,8 +27,13 @@ pub struct Entry {
     pub version: String,
     /// What the alias of production meant before.
     pub previous_version: Option<String>,
+    /// What it goes through: a state counts stages of these, and of no others.
+    pub stages: Vec<Traffic>,
     /// SHA-256 of the gate's report.
     pub report_sha256: String,
+    /// What that report vouches for.
+    #[serde(default)]
+    pub vouched: Vouched,
     /// Seconds since 1970, as all times here.
     pub started_at: f64,
     /// The last sign of life.

@@ -6,7 +6,6 @@ use serde::Serialize;
 
 use super::Traffic;
 use super::flag::Flag;
-use super::gated::Vouched;
 use super::journal::Entry;
 use super::router::Router;
 use crate::mlflow::{Mlflow, Server, Wrong};
@@ -78,9 +77,9 @@ impl Levers {
     }
 
     /// Makes the candidate the version in production.
-    pub async fn promote(&self, entry: &Entry, vouched: &Vouched) -> Vec<Pulled> {
+    pub async fn promote(&self, entry: &Entry) -> Vec<Pulled> {
         let Some(registry) = &self.registry else { return Vec::new() };
-        vec![pull("promotion", async || registry.promote(entry, vouched).await).await]
+        vec![pull("promotion", async || registry.promote(entry).await).await]
     }
 }
 
@@ -130,14 +129,14 @@ impl Registry {
         }
     }
 
-    async fn promote(&self, entry: &Entry, vouched: &Vouched) -> Result<String, Problem> {
+    async fn promote(&self, entry: &Entry) -> Result<String, Problem> {
         let mlflow = Mlflow::connect(&self.server).await?;
         let failed = |wrong: Wrong| wrong.problem("it could not be promoted");
         mlflow.has_version(&self.name, &entry.version).await.map_err(failed)?;
         let tags = [
             ("mlgate.report_sha256", Some(&entry.report_sha256)),
-            ("mlgate.data_fingerprint", vouched.data_fingerprint.as_ref()),
-            ("mlgate.commit", vouched.commit.as_ref()),
+            ("mlgate.data_fingerprint", entry.vouched.data_fingerprint.as_ref()),
+            ("mlgate.commit", entry.vouched.commit.as_ref()),
         ];
         for (key, value) in tags {
             if let Some(value) = value {

@@ -14,6 +14,8 @@ use crate::words::{code, cut, one_line};
 
 const PATIENCE: Patience = Patience { timeout: Duration::from_secs(3), tries: 1 };
 const LARGEST: u64 = 1_000_000;
+/// Seconds after which no scrape is half in.
+const SETTLED: f64 = 1.0;
 
 /// A Prometheus.
 pub struct Prometheus {
@@ -41,7 +43,11 @@ impl Prometheus {
     }
 
     /// What is seen of an arm; one answer that does not come is waited for, and no other.
+    ///
+    /// All queries are of one moment, a little ago: requests of before a scrape and errors of after it would be a rate that
+    /// never was.
     pub async fn arm(&self, queries: &Queries, at: f64) -> ArmSeen {
+        let at = at - SETTLED;
         let requests = self.read(&queries.requests, at).await;
         let mut down = match &requests {
             Reading::Unusable(why) if why.starts_with(NO_ANSWER) => Some(why.clone()),
@@ -76,7 +82,7 @@ impl Prometheus {
     }
 
     async fn read(&self, query: &str, at: f64) -> Reading {
-        let value = match self.query(query).await {
+        let value = match self.query(query, at).await {
             Ok(Some(value)) => value,
             Ok(None) => return Reading::Absent,
             Err(why) => return Reading::Unusable(why),
@@ -86,7 +92,7 @@ impl Prometheus {
         }
         // A rate goes on for its whole window after its target is gone, and an expression always has the time of now.
         for selector in selectors(query) {
-            match self.query(&format!("max(timestamp({selector}))")).await {
+            match self.query(&format!("max(timestamp({selector}))"), at).await {
                 Ok(Some(newest)) if at - newest <= self.stale_seconds => {}
                 Ok(Some(newest)) => {
                     return Reading::Unusable(format!(
@@ -104,11 +110,11 @@ impl Prometheus {
         Reading::Value(value)
     }
 
-    async fn query(&self, query: &str) -> Result<Option<f64>, String> {
+    async fn query(&self, query: &str, at: f64) -> Result<Option<f64>, String> {
         let shown = code(&http::shown(&self.base));
         let no_answer = |why: String| format!("{NO_ANSWER} {shown}: {why}");
         let mut url = self.base.join("api/v1/query").map_err(|error| error.to_string())?;
-        url.query_pairs_mut().append_pair("query", query);
+        url.query_pairs_mut().append_pair("query", query).append_pair("time", &format!("{at:.3}"));
         let request = self.client.get(url);
         let request = match &self.token {
             Some(token) => request.bearer_auth(token),

@@ -73,7 +73,8 @@ pub fn step(policy: &Policy, mut state: State, seen: &Seen) -> (State, Vec<Effec
     let is_served = stage.traffic != Traffic::STABLE;
     let own = state.current.candidate.requests;
     if is_served && own < policy.min_requests {
-        let why = format!("too little traffic: {own} requests, {} are needed", policy.min_requests);
+        let ready = seen.ready.as_ref().err().map(|why| format!("; {why}")).unwrap_or_default();
+        let why = format!("too little traffic: {own} requests, {} are needed{ready}", policy.min_requests);
         return hold(policy, state, seen.at, why);
     }
     if let (true, Err(why)) = (stage.needs_ready, &seen.ready) {

@@ -36,7 +36,11 @@ pub fn next(plan: &RolloutPlan, entry: &mut Entry, seen: &Seen) -> Found {
     if let Ok(traffic) = &seen.traffic
         && traffic.weight != 100
     {
-        return Found::InOrder(format!("the candidate has {} %: what was promoted is stable by now", traffic.weight));
+        return Found::InOrder(format!(
+            "the candidate has {} % of the traffic: what was promoted is `stable` by now, or a router that was restarted gives \
+             users the version before",
+            traffic.weight
+        ));
     }
     let state = &mut entry.state;
     if state.looks >= WINDOW_LOOKS || state.stage_at.is_some() {

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::action::{act, outputs, runner};
+use crate::github::{MERGE, Repository};
 use crate::world::{Ran, World};
 
 /// What the two servers are made of.
@@ -295,7 +296,8 @@ fn one_look_at_a_time_goes_on_where_the_last_one_ended() {
         if came_to(&world)["result"] == "promoted" {
             break;
         }
-        rollout(&world, &["--once"]).exits(0);
+        // A schedule has no report: the journal has what it vouched for.
+        world.run(&["rollout", "--once"]).exits(0);
     }
     assert_eq!((came_to(&world)["result"].clone(), toy.candidate()), (json!("promoted"), 100));
 
@@ -386,6 +388,26 @@ fn killed_at_any_point_it_is_resumed_or_undone() {
         at += 5;
     }
     assert!(kills > 10, "{kills}");
+}
+
+#[test]
+fn two_do_not_carry_on_the_same_rollout_and_none_with_another_config() {
+    let toy = Toy::start([0.005, 0.005]);
+    let world = toy.world("canary\n  steps: [10, 50]");
+    world.write("mlgate.yml", world.read("mlgate.yml").replace("step_seconds: 0.3", "step_seconds: 60"));
+    let mut child = begun(&toy, &world);
+    while toy.candidate() == 0 {
+        thread::sleep(Duration::from_millis(10));
+    }
+    rollout(&world, &[]).exits(2).saying("is not over").saying("wait for it");
+    assert_eq!(toy.candidate(), 10);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    world.write("mlgate.yml", world.read("mlgate.yml").replace("[10, 50]", "[10, 20, 50]"));
+    rollout(&world, &[]).exits(2).saying("the config has other stages by now");
+    assert_eq!(toy.candidate(), 10);
+    world.run(&["rollback"]).exits(0);
+    assert_eq!(toy.candidate(), 0);
 }
 
 #[test]
@@ -535,4 +557,73 @@ fn the_step_after_the_job_undoes_what_it_left() {
     post(&world, "under-way").exits(1).saying("its job ended before it did");
     assert_eq!(toy.candidate(), 0);
     post(&world, "under-way").exits(0);
+}
+
+/// On GitHub, with a journal on a branch; the server is tests/servers/github.py, which holds to GitHub's own description.
+fn on_github(toy: &Toy, more: &str, setup: Value) -> (Repository, World) {
+    let repository = Repository::new(setup);
+    let world = repository.runs(World::new(), "push", &json!({}));
+    toy.furnish(&world, "", "direct");
+    let config = world.read("mlgate.yml").replace("{ path: journal.json }", "{ branch: mlgate-state }");
+    world.write("mlgate.yml", format!("{config}{more}"));
+    (repository, world)
+}
+
+fn main_branch() -> Value {
+    json!({ "refs": { "main": MERGE }, "files": { MERGE: { "mlgate.yml": "" } } })
+}
+
+#[test]
+fn a_journal_on_a_branch_and_a_deployment_with_its_statuses() {
+    let toy = Toy::start([0.005, 0.005]);
+    let (repository, world) = on_github(&toy, "", main_branch());
+    rollout(&world, &[]).exits(0);
+    let state = repository.state();
+    let writes = state["writes"].as_array().unwrap();
+    assert!(writes.len() >= 3, "{writes:#?}");
+    assert!(
+        writes.iter().all(|write| write["path"] == "mlgate/risk.rollout.json" && write["branch"] == "mlgate-state")
+    );
+    let last: Value = serde_json::from_str(writes.last().unwrap()["content"].as_str().unwrap()).unwrap();
+    assert_eq!((&last["is_settled"], &last["state"]["ended"]["outcome"]), (&json!(true), &json!("promoted")));
+    let statuses: Vec<&Value> =
+        state["deployments"][0]["statuses"].as_array().unwrap().iter().map(|status| &status["state"]).collect();
+    assert_eq!(statuses, ["in_progress", "success"]);
+    repository.is_as_described();
+
+    // A job's own `environment:` has made one already.
+    let mut setup = main_branch();
+    let log_url = format!("https://github.example/{}/actions/runs/42/job/1", "o/r");
+    setup["deployments"] = json!([{ "sha": MERGE, "statuses": [{ "state": "in_progress", "log_url": log_url }] }]);
+    let toy = Toy::start([0.005, 0.9]);
+    let dispatch = "  on_rollback: { dispatch: { event: retrain } }\n";
+    let (repository, world) = on_github(&toy, dispatch, setup);
+    rollout(&world, &[]).exits(1).saying("::warning").saying("`on_rollback` was started");
+    let state = repository.state();
+    assert_eq!(state["deployments"].as_array().unwrap().len(), 1);
+    assert!(
+        repository.requests().iter().any(|request| request.starts_with("POST /dispatches")),
+        "{:?}",
+        repository.requests()
+    );
+    repository.is_as_described();
+}
+
+#[test]
+fn a_journal_that_cannot_be_written_moves_nothing() {
+    let toy = Toy::start([0.005, 0.005]);
+    let (repository, world) = on_github(&toy, "", main_branch());
+    repository.setup(
+        json!({ "tokens": { &repository.token: { "permissions": { "contents": "read", "deployments": "write" } } } }),
+    );
+    let ran = rollout(&world, &[]).exits(1).saying("the journal could not be written");
+    assert!(ran.says("contents: write"), "{ran:#?}");
+    assert!(toy.history().iter().all(|weight| *weight == 0), "{:?}", toy.history());
+
+    // An answer that is lost is no conflict with oneself.
+    let toy = Toy::start([0.005, 0.005]);
+    let (repository, world) = on_github(&toy, "", main_branch());
+    repository.faults(json!([{ "method": "PUT", "path_contains": "/contents/", "nth": 2, "action": "close_after" }]));
+    rollout(&world, &[]).exits(0);
+    assert_eq!(toy.candidate(), 100);
 }

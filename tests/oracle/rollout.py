@@ -74,6 +74,19 @@ def cmh(strata):
     return z, float(stats.norm.sf(z))
 
 
+def exact(strata):
+    """The upper tail of the sum of the strata's hypergeometric laws; None where that is too long to add up."""
+    tables = [np.array(table(*four)) for four in strata if four[1] and four[3]]
+    if sum(int(t[:, 0].sum()) for t in tables) > 2000:
+        return None
+    law, seen = np.ones(1), 0
+    for t in tables:
+        hits = int(t[:, 0].sum())
+        law = np.convolve(law, stats.hypergeom(int(t.sum()), hits, int(t[0].sum())).pmf(np.arange(hits + 1)))
+        seen += int(t[0, 0])
+    return float(min(law[seen:].sum(), 1.0))
+
+
 def risk_ratio(strata):
     """Mantel and Haenszel's, of the strata in which both arms have requests; None where neither has errors."""
     tables = [np.array(table(*four), dtype=float) for four in strata if four[1] and four[3]]
@@ -96,7 +109,8 @@ def cmhs(random):
         drawn = [random.binomial(arm, [rate * factor, rate]).tolist() for arm, rate in zip(arms, rates)]
         cases.append([(a, n, b, m) for (a, b), (n, m) in zip(drawn, arms)])
     for strata in cases:
-        yield case("strata z p risk_ratio", [case(FOUR, *four) for four in strata], *cmh(strata), risk_ratio(strata))
+        tables = [case(FOUR, *four) for four in strata]
+        yield case("strata z p exact risk_ratio", tables, *cmh(strata), exact(strata), risk_ratio(strata))
 
 
 def wilson_lowers():

@@ -21,4 +21,4 @@ MLFLOW=$(tests/servers/mlflow.sh) || {
   exit 77
 }
 export MLGATE MLFLOW
-exec python3 tests/rollout/scenarios.py "$@"
+exec python3 -B tests/rollout/scenarios.py "$@"

@@ -1,12 +1,11 @@
 #!/usr/bin/env python3
 """Stories of rollouts, played for real. run.sh starts this, and says how.
 
-Each is held to three witnesses: what mlgate says (exit code, rollout.json), what the router does, asked without mlgate's
-code, and what users saw.
+Each has three witnesses: what mlgate says (exit code, rollout.json), what the router does, asked without any code of
+mlgate's, and what users saw.
 """
 
 import json
-import os
 import shutil
 import signal
 import sys
@@ -16,7 +15,7 @@ import time
 import traceback
 from pathlib import Path
 
-from stage import Failed, Mlflow, Stage, end_on_signals, expect, running, until
+from stage import Failed, Mlflow, Stage, end_on_signals, expect, until
 
 # Stories that are played at once, and worlds that are up: a world takes six seconds to start, most of it by sleeping.
 PLAYING, UP = 4, 7
@@ -47,8 +46,10 @@ def a_good_canary_is_promoted(stage):
     saw = stage.saw()
     expect(ran.weights[-5:] == [5, 10, 25, 50, 100], f"the weights were {ran.weights}")
     expect(ran.json["weight"] == 100, f"rollout.json says {ran.json['weight']} %")
-    least = min(max(moment["candidate"]["requests"] for moment in ran.json["timeline"] if moment["weight"] == weight)
-                for weight in (5, 10, 25, 50, 100))
+    least = min(
+        max(moment["candidate"]["requests"] for moment in ran.json["timeline"] if moment["weight"] == weight)
+        for weight in (5, 10, 25, 50, 100)
+    )
     expect(least >= 60, f"a step passed with {least} requests")
     stage.is_served_by("candidate")
     expect(saw["nobody"]["errors"] == 0, f"users were turned away: {saw}")
@@ -61,7 +62,7 @@ def eight_percent_of_errors_are_rolled_back(stage):
     stage.fault("candidate", errors=0.08)
     stage.config(steps=[5, 10, 25, 50, 100], step_seconds=4)
     stage.users()
-    ran = stage.rollout().came_to("rolled_back", 1, "failed")
+    ran = stage.rollout().came_to("rolled_back", 1, "fail")
     saw = stage.saw()
     stage.is_served_by("stable")
     own = saw["candidate"]
@@ -324,7 +325,7 @@ def blue_green_switches_when_it_is_ready_and_back_on_a_breach(stage):
     stage.fault("candidate", ready=True, errors=0.3)
     time.sleep(1.5)
     stage.saw()
-    bad = stage.rollout().came_to("rolled_back", 1, "failed")
+    bad = stage.rollout().came_to("rolled_back", 1, "fail")
     saw = stage.saw()
     expect(bad.weights[-2:] == [0, 100] and saw["candidate"]["errors"] > 0, f"weights {bad.weights}, users saw {saw}")
     stage.is_served_by("stable")
@@ -341,7 +342,7 @@ def direct_is_warned_about_watched_and_undone(stage):
     stage.config("direct", step_seconds=4)
     stage.fault("candidate", errors=0.3)
     stage.users()
-    bad = stage.rollout().came_to("rolled_back", 1, "failed")
+    bad = stage.rollout().came_to("rolled_back", 1, "fail")
     expect("warning" in bad.said and "direct" in bad.said, f"no warning: {bad.said}")
     stage.is_served_by("stable")
     stage.fault("candidate", errors=0.0)
@@ -376,7 +377,7 @@ def envoy_takes_a_bad_canary_back(stage):
     stage.fault("candidate", errors=0.15)
     stage.config(steps=[10, 50, 100], step_seconds=4)
     stage.users()
-    ran = stage.rollout().came_to("rolled_back", 1, "failed")
+    ran = stage.rollout().came_to("rolled_back", 1, "fail")
     saw = stage.saw()
     stage.is_served_by("stable")
     expect(0.02 < saw["share"] < 0.15, f"the candidate had {saw['share']:.1%} of the traffic")
@@ -399,7 +400,7 @@ def ab_test(stage, candidate):
     time.sleep(2.5)
     halfway = stage.saw()
     expect(0.35 < halfway["share"] < 0.65, f"the candidate had {halfway['share']:.1%} of the users")
-    # A user of many visits moves to the candidate at most once, and back at most once: by a coin it would be each other time.
+    # Who comes often moves to the candidate at most once, and back at most once; by a coin it would be time and again.
     ran.end()
     switches = stage.saw()["most_switches"]
     expect(switches <= 2, f"somebody was moved {switches} times")
@@ -446,13 +447,12 @@ def levers(stage, mlflow):
         return json.loads(flags.read_text())["flags"]["new-model"]["defaultVariant"]
 
     flag("on")
-    settings = dict(
+    stage.config(
         journal={"mlflow": {}},
         registry={"mlflow": {"promote": "champion", "keep": "previous"}},
         flag={"flagd": {"path": "flags.json", "feature": "new-model", "variant": "off"}},
         steps=[50, 100],
     )
-    stage.config(**settings)
     stage.users()
     expect(mlflow.alias("champion") == "1", "the seed is not what it was")
     promoted = stage.rollout().came_to("promoted", 0)
@@ -466,19 +466,21 @@ def levers(stage, mlflow):
     ran = stage.start("watch", "--seconds", "30")
     time.sleep(2)
     stage.fault("candidate", errors=0.2)
-    ran.end().came_to("rolled_back", 1, "failed")
+    ran.end().came_to("rolled_back", 1, "fail")
     stage.is_served_by("stable")
     found = (mlflow.alias("champion"), flag(None))
     expect(found == ("1", "off"), f"champion, flag after the watch: {found}")
-    expect({lever["lever"] for lever in ran.json["levers"] if lever["state"] == "done"} >= {"traffic", "registry", "flag"},
-           f"the levers are {ran.json['levers']}")
+    expect(
+        {lever["lever"] for lever in ran.json["levers"] if lever["state"] == "done"} >= {"traffic", "registry", "flag"},
+        f"the levers are {ran.json['levers']}",
+    )
 
     # Somebody moves the alias in the middle of a rollout that ends badly.
     flag("on")
     ran = stage.start_rollout()
     stage.at_weight(50, ran)
     mlflow.set_alias("champion", "2")
-    ran.end().came_to("rolled_back", 1, "failed")
+    ran.end().came_to("rolled_back", 1, "fail")
     stage.is_served_by("stable")
     found = (mlflow.alias("champion"), flag(None))
     expect(found == ("1", "off"), f"champion, flag after the rollout: {found}")
@@ -553,7 +555,9 @@ def play(name, story, router, up, playing, say):
 
 def main(wanted):
     end_on_signals()
-    stories = [(play.__name__.replace("_", " "), play, router) for _, play, router in sorted(STORIES, key=lambda s: s[0])]
+    stories = [
+        (play.__name__.replace("_", " "), play, router) for _, play, router in sorted(STORIES, key=lambda s: s[0])
+    ]
     if wanted:
         stories = [story for story in stories if any(word.replace("_", " ") in story[0] for word in wanted)]
     if not stories:
@@ -574,7 +578,7 @@ def main(wanted):
     for thread in threads:
         thread.join()
     bad = results.count(False)
-    print(f"{len(results)} stories in {time.monotonic() - start:.0f} s, {bad or 'none'} came out otherwise than they should")
+    print(f"{len(results)} stories in {time.monotonic() - start:.0f} s, {bad or 'none'} came out wrong")
     sys.exit(1 if bad else 0)
 
 

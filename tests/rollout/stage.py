@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -47,13 +48,23 @@ class World:
     """tests/servers/world.py, as a program."""
 
     def __init__(self, folder, router):
-        command = [sys.executable, ROOT / "tests/servers/world.py", "--router", router, "--folder", folder, "--rps", "0"]
+        command = [
+            sys.executable,
+            ROOT / "tests/servers/world.py",
+            "--router",
+            router,
+            "--folder",
+            folder,
+            "--rps",
+            "0",
+        ]
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True
         )
         self.lock = threading.Lock()
         line = self.process.stdout.readline()
-        expect(line, f"the world did not start ({self.process.wait()})")
+        if not line:
+            raise Failed(f"the world did not start ({self.process.wait()})")
         self.said = json.loads(line)
 
     def tell(self, **command):
@@ -124,7 +135,7 @@ class Stage:
     def write_report(self, **changes):
         """A report that lets version 2 out: what the gate of examples/credit-model said, of now."""
         report = json.loads((ROOT / "examples/credit-model/expected/report.json").read_text())
-        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+        now = datetime.now(UTC).isoformat(timespec="seconds")
         model = {"name": "credit-risk", "version": "2", "sha256": None, "artifact": None}
         report |= {"started_at": now, "duration_ms": 12, "commit": "0" * 40, "model": model, **changes}
         text = json.dumps(report, indent=2).encode()
@@ -260,8 +271,6 @@ import uvicorn
 uvicorn.main()"""
 
     def __init__(self, folder):
-        import shutil
-
         shutil.copytree(MLFLOW / "state", folder)
         log = folder / "log"
         environment = {

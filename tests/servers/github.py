@@ -22,7 +22,9 @@ from pathlib import Path
 # Nothing is left in the repository, however this was started.
 sys.dont_write_bytecode = True
 
-import github_routes  # noqa: E402, F401, it fills PLAYS
+import github_branches  # noqa: E402, F401, they fill PLAYS
+import github_deployments  # noqa: E402, F401
+import github_routes  # noqa: E402, F401
 from github_contract import Contract, header_problems  # noqa: E402
 from github_play import PLAYS, Answer, Call, problem, refused, unauthorised  # noqa: E402
 from github_state import Fault, Repository  # noqa: E402
@@ -92,7 +94,8 @@ class World:
         described = {one["name"] for one in map(self.contract.resolved, call.operation.described["parameters"])}
         for name in call.query:
             if name in described - set(play.heeded):
-                note(repository, call, f"query parameter `{name}` is described, but github_routes.py does not heed it")
+                where = f"{play.act.__module__}.py"
+                note(repository, call, f"query parameter `{name}` is described, but {where} does not heed it")
         if answer := unauthorised(repository, call, play):
             return answer
         if call.raw and call.body is None:

@@ -18,7 +18,8 @@ OPERATIONS = {
     "/commits": ["get"],
     "/commits/{ref}": ["get"],
     "/commits/{ref}/check-runs": ["get"],
-    "/contents/{path}": ["get"],
+    "/contents/{path}": ["get", "put"],
+    "/git/refs": ["post"],
     "/pulls": ["get"],
     "/pulls/{pull_number}": ["get"],
     "/pulls/{pull_number}/files": ["get"],
@@ -27,6 +28,8 @@ OPERATIONS = {
     "/actions/artifacts/{artifact_id}/{archive_format}": ["get"],
     "/actions/workflows/{workflow_id}/dispatches": ["post"],
     "/dispatches": ["post"],
+    "/deployments": ["get", "post"],
+    "/deployments/{deployment_id}/statuses": ["get", "post"],
 }
 
 # Words and pictures. What decides whether a request is right stays: an operation's description alone names some of its

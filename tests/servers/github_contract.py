@@ -59,6 +59,13 @@ class Contract:
                 "nullable": True,
                 "allOf": [{"$ref": "#/components/schemas/repository"}],
             }
+        # And that these are addresses always. They are empty where none was given, which is their default.
+        for name in ("environment_url", "log_url", "target_url"):
+            del self.schemas["deployment-status"]["properties"][name]["format"]
+        # And that a conflict is one of two things. One without what sets them apart is both.
+        writing = self.described["paths"]["/repos/{owner}/{repo}/contents/{path}"]["put"]
+        conflict = writing["responses"]["409"]["content"]["application/json"]["schema"]
+        conflict["anyOf"] = conflict.pop("oneOf")
         self.registry = Registry().with_resource(BASE, DRAFT4.create_resource(self.described))
         self.operations = [
             Operation(operation["operationId"], method.upper(), template, operation)
@@ -143,11 +150,12 @@ class Contract:
             return
         media_type = answer.media_type.split(";")[0]
         content = self.resolved(listed).get("content", {}) if listed else None
-        if content == {}:
+        if content == {} and answer.status < 400:
             if answer.body is not None:
                 yield f"the answer {answer.status} has a body, and none is described"
-        elif content is None:
-            schema = ["components", "schemas", ANYWHERE[answer.status]]
+        elif not content:
+            # Who is refused is told why, described or not.
+            schema = ["components", "schemas", ANYWHERE.get(answer.status, "basic-error")]
             yield from (words("answer", error) for error in self.errors(schema, answer.body))
         elif media_type in content:
             schema = self.resolved_pointer([*operation.pointer, "responses", str(answer.status)], listed)

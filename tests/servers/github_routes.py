@@ -171,6 +171,10 @@ def as_file(repository, call, sha, path, data):
     name = path.rpartition("/")[2]
     kind, size, blob = ("dir", 0, sha) if data is None else ("file", len(data), git_blob(data))
     elsewhere = {"git_url": None, "download_url": None}
+    if data is not None:
+        elsewhere["git_url"] = addresses(repository, call, "git/blobs", blob)["url"]
+        elsewhere["download_url"] = f"{call.origin}/{repository.name}/raw/{sha}/{urllib.parse.quote(path)}"
+        links["git"] = elsewhere["git_url"]
     return {"name": name, "path": path, "sha": blob, "size": size, "type": kind, "_links": links, **where, **elsewhere}
 
 

@@ -57,8 +57,10 @@ class Repository:
         self.check_runs = {}
         self.runs = {}
         self.artifacts = {}
+        self.deployments = {}
         self.tokens = {}
         self.faults = []
+        self.writes = []
         self.dispatches = []
         self.workflow_dispatches = []
         self.hooks = []
@@ -84,6 +86,7 @@ class Repository:
             "comments": self.add_comments,
             "check_runs": self.add_check_runs,
             "runs": self.add_runs,
+            "deployments": self.add_deployments,
             "tokens": self.tokens.update,
         }
         unknown = document.keys() - steps.keys()
@@ -132,6 +135,14 @@ class Repository:
                 artifact = {"name": one["name"], "run": int(number), "expired": one.get("expired", False)}
                 artifact |= {"id": self.next_id(), "created_at": self.now(), "zip": zipped(one)}
                 self.artifacts[artifact["id"]] = artifact
+
+    def add_deployments(self, deployments):
+        for said in deployments:
+            login = said.get("login", self.viewer)
+            kept = {name: value for name, value in said.items() if name not in ("login", "statuses")}
+            deployment = self.add_deployment(said["sha"], kept, login)
+            for status in said.get("statuses", []):
+                self.add_status(deployment, status, login)
 
     def next_id(self):
         self.last_id += 1
@@ -186,6 +197,51 @@ class Repository:
     def check_run(self, identity):
         return next((run for runs in self.check_runs.values() for run in runs if run["id"] == identity), None)
 
+    def add_deployment(self, sha, said, login):
+        now, environment = self.now(), said.get("environment", "production")
+        deployment = {"id": self.next_id(), "ref": sha, "task": "deploy", "payload": "", "description": ""}
+        deployment |= {"environment": environment, "original_environment": environment}
+        deployment |= {"transient_environment": False, "production_environment": environment == "production"}
+        deployment |= {**said, "sha": sha, "statuses": []}
+        deployment |= {"creator": user_of(login), "created_at": now, "updated_at": now}
+        self.deployments[deployment["id"]] = deployment
+        return deployment
+
+    def add_status(self, deployment, said, login):
+        now, before = self.now(), (deployment["statuses"] or [deployment])[-1]
+        # The two are one.
+        log = said.get("log_url") or said.get("target_url", "")
+        status = {"id": self.next_id(), "state": said["state"], "log_url": log, "target_url": log}
+        status |= {name: said.get(name, "") for name in ("description", "environment_url")}
+        status |= {"environment": said.get("environment", before["environment"])}
+        status |= {"creator": user_of(login), "created_at": now, "updated_at": now}
+        deployment["statuses"].append(status)
+        deployment["updated_at"] = now
+        return status
+
+    def retire_before(self, deployment, login):
+        """Where something else is deployed now, what was there before is not."""
+        for other in self.deployments.values():
+            lasts = other["transient_environment"] or other["production_environment"]
+            succeeded = other["statuses"] and other["statuses"][-1]["state"] == "success"
+            same = other["environment"] == deployment["environment"]
+            if other["id"] < deployment["id"] and same and succeeded and not lasts:
+                self.add_status(other, {"state": "inactive"}, login)
+
+    def write(self, branch, path, data, message):
+        """The commit that puts the file on the branch."""
+        before = self.head_of(branch)
+        sha = hashlib.sha1(f"{before} {path} {self.next_id()}".encode()).hexdigest()
+        self.commits[sha] = {"parents": [before], "message": message}
+        self.files[sha] = {**self.files.get(before, {}), path: data}
+        self.refs[branch] = sha
+        for pull in self.pulls.values():
+            if (pull["head"]["repo"], pull["head"]["ref"]) == (self.name, branch):
+                pull["head"]["sha"] = sha
+        write = {"branch": branch, "path": path, "message": message, "content": said_of(data)}
+        self.writes.append({**write, "sha": git_blob(data), "commit": sha})
+        return sha
+
     def shas(self):
         """Every commit that is known."""
         parents = (parent for commit in self.commits.values() for parent in commit.get("parents", []))
@@ -205,13 +261,21 @@ class Repository:
         if pull and int(pull[1]) in self.pulls:
             there = self.pulls[int(pull[1])]
             return there["head"]["sha"] if pull[2] == "head" else there.get("merge_commit_sha")
-        for there in self.pulls.values():
-            for end in ("head", "base"):
-                if ref.removeprefix("heads/") == there[end]["ref"] and there[end].get("repo", self.name) == self.name:
-                    return there[end]["sha"]
+        if head := self.head_of(ref.removeprefix("heads/")):
+            return head
         if re.fullmatch(r"[0-9a-f]{7,39}", ref):
             meant = [sha for sha in shas if sha.startswith(ref)]
             return meant[0] if len(meant) == 1 else None
+        return None
+
+    def head_of(self, branch):
+        """The commit that a branch is at, or None."""
+        if branch in self.refs:
+            return self.refs[branch]
+        for there in self.pulls.values():
+            for end in ("head", "base"):
+                if branch == there[end]["ref"] and there[end].get("repo", self.name) == self.name:
+                    return there[end]["sha"]
         return None
 
     def history(self, sha):
@@ -232,6 +296,9 @@ class Repository:
                 for number, comments in self.comments.items()
             },
             "check_runs": self.check_runs,
+            "deployments": list(self.deployments.values()),
+            "refs": self.refs,
+            "writes": self.writes,
             "dispatches": self.dispatches,
             "workflow_dispatches": self.workflow_dispatches,
             "hooks": self.hooks,
@@ -247,6 +314,14 @@ def user_of(login):
 
 def content(said):
     return said.encode() if isinstance(said, str) else base64.b64decode(said["base64"])
+
+
+def said_of(data):
+    """As a setup has it."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return {"base64": base64.b64encode(data).decode()}
 
 
 def zipped(artifact):

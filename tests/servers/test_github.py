@@ -210,6 +210,151 @@ class WhatIsRight(Test):
         self.assertEqual(state["dispatches"], [{"event_type": "retrain", "client_payload": {"a": 1}}])
         self.assertEqual([one["workflow_id"] for one in state["workflow_dispatches"]], ["rollback.yml"] * 2)
 
+    def test_a_deployment_is_made_listed_and_told_of(self):
+        said = {"ref": HEAD, "description": "risk 8", "auto_merge": False, "required_contexts": []}
+        made = self.right(201, "POST", "/deployments", said).json
+        self.assertEqual((made["sha"], made["environment"], made["task"]), (HEAD, "production", "deploy"))
+        self.right(201, "POST", "/deployments", {"ref": "main", "environment": "qa"})
+        for query, refs in [("", ["main", HEAD]), (f"?sha={HEAD}&per_page=1", [HEAD]), ("?environment=qa", ["main"])]:
+            self.assertEqual([one["ref"] for one in self.right(200, "GET", f"/deployments{query}").json], refs)
+        at = f"/deployments/{made['id']}/statuses"
+        self.assertEqual(self.right(201, "POST", at, {"state": "in_progress"}).json["log_url"], "")
+        log = {"log_url": "https://github.com/o/n/actions/runs/42"}
+        said = {"state": "success", "description": "é" * 140, "auto_inactive": True, **log}
+        self.assertEqual(self.right(201, "POST", at, said).json["target_url"], log["log_url"])
+        listed = self.right(200, "GET", f"{at}?per_page=10").json
+        listed = [(one["state"], one["log_url"]) for one in listed]
+        self.assertEqual(listed, [("success", log["log_url"]), ("in_progress", "")])
+        kept = self.state()["deployments"]
+        self.assertEqual([one["state"] for one in kept[0]["statuses"]], ["in_progress", "success"])
+        self.assertEqual((kept[0]["description"], kept[1]["sha"], kept[1]["statuses"]), ("risk 8", BASE, []))
+
+    def test_a_deployment_that_cannot_be_is_refused(self):
+        message = self.right(422, "POST", "/deployments", {"ref": "nowhere"}).json["message"]
+        self.assertEqual(message, "No ref found for: nowhere")
+        self.control("setup", {"check_runs": {HEAD: [{"name": "gate", "conclusion": "failure"}]}})
+        self.control("setup", {"refs": {"old": FORK}, "commits": {BASE: {"parents": [FORK]}}})
+        for said, status in [
+            ({"ref": HEAD}, 409),
+            ({"ref": HEAD, "required_contexts": ["gate"]}, 409),
+            ({"ref": HEAD, "required_contexts": []}, 201),
+            ({"ref": "old"}, 409),
+            ({"ref": "old", "auto_merge": False}, 201),
+        ]:
+            self.right(status, "POST", "/deployments", said)
+        made = self.state()["deployments"]
+        self.assertEqual([one["sha"] for one in made], [HEAD, FORK])
+        at = f"/deployments/{made[0]['id']}/statuses"
+        long = self.right(422, "POST", at, {"state": "failure", "description": "é" * 141}).json
+        self.assertIn("140", long["errors"][0]["message"])
+        self.right(422, "POST", at, {"state": "failure", "log_url": "actions/runs/42"})
+        self.right(404, "POST", "/deployments/1/statuses", {"state": "failure"})
+        self.right(404, "GET", "/deployments/1/statuses")
+        self.assertEqual(self.right(200, "GET", at).json, [])
+
+    def test_a_deployment_of_a_job_is_there_before(self):
+        status = {"state": "in_progress", "log_url": "https://github.com/o/n/actions/runs/42/job/7"}
+        said = {"sha": HEAD, "ref": "feat/x", "environment": "qa", "statuses": [status]}
+        self.control("setup", {"deployments": [said]})
+        one = self.right(200, "GET", f"/deployments?sha={HEAD}").json[0]
+        self.assertEqual((one["ref"], one["creator"]["login"]), ("feat/x", "github-actions[bot]"))
+        at = f"/deployments/{one['id']}/statuses"
+        self.assertEqual(self.right(200, "GET", at).json[0]["log_url"], status["log_url"])
+        self.assertEqual(self.right(201, "POST", at, {"state": "success"}).json["environment"], "qa")
+
+    def test_what_succeeds_retires_what_succeeded_before(self):
+        before = [("qa", "success"), ("qa", "failure"), ("staging", "success")]
+        said = [{"sha": BASE, "environment": place, "statuses": [{"state": state}]} for place, state in before]
+        said.append({**said[0], "production_environment": True})
+        self.control("setup", {"deployments": [*said, {"sha": HEAD, "environment": "qa"}]})
+        at = f"/deployments/{self.state()['deployments'][-1]['id']}/statuses"
+        for body, first in [
+            ({"state": "failure"}, "success"),
+            ({"state": "success", "auto_inactive": False}, "success"),
+            ({"state": "success"}, "inactive"),
+        ]:
+            self.right(201, "POST", at, body)
+            states = [one["statuses"][-1]["state"] for one in self.state()["deployments"]]
+            self.assertEqual(states, [first, "failure", "success", "success", body["state"]])
+
+    def test_a_branch_is_made_and_a_file_written_on_it(self):
+        at, here = "/contents/rollouts/risk.json", {"message": "m", "branch": "j/x"}
+        first, second = ({"content": base64.b64encode(text).decode()} for text in (b"one\n" * 50, b"\xff"))
+        missing = self.right(404, "PUT", at, here | first).json["message"]
+        self.assertEqual(missing, "Branch j/x not found")
+        ref = self.right(201, "POST", "/git/refs", {"ref": "refs/heads/j/x", "sha": BASE}).json
+        self.assertEqual((ref["ref"], ref["object"]["sha"]), ("refs/heads/j/x", BASE))
+        self.right(404, "GET", f"{at}?ref=j%2Fx")
+        made = self.right(201, "PUT", at, here | first).json
+        self.assertEqual((made["commit"]["parents"][0]["sha"], made["content"]["path"]), (BASE, at[10:]))
+        found = self.right(200, "GET", f"{at}?ref=j%2Fx").json
+        self.assertEqual(base64.b64decode(found["content"]), b"one\n" * 50)
+        self.assertEqual(found["sha"], made["content"]["sha"])
+        # A wrong one is a conflict; none at all is not, which is how GitHub has it.
+        self.assertIn("wasn't supplied", self.right(422, "PUT", at, here | second).json["message"])
+        conflict = self.right(409, "PUT", at, here | second | {"sha": BASE}).json["message"]
+        self.assertEqual(conflict, f"rollouts/risk.json does not match {BASE}")
+        again = self.right(200, "PUT", at, here | second | {"sha": found["sha"]}).json
+        self.right(409, "PUT", at, here | second | {"sha": found["sha"]})
+        self.assertEqual(self.right(200, "GET", f"{at}?ref=j/x", headers={"Accept": RAW}).body, b"\xff")
+        old = f"{at}?ref={made['commit']['sha']}"
+        self.assertEqual(self.right(200, "GET", old, headers={"Accept": RAW}).body, b"one\n" * 50)
+        self.right(200, "GET", "/contents/a/b.txt?ref=j/x")
+        self.right(404, "GET", f"{at}?ref=main")
+        state = self.state()
+        self.assertEqual(state["refs"], {"main": BASE, "j/x": again["commit"]["sha"]})
+        self.assertEqual([one["content"] for one in state["writes"]], ["one\n" * 50, {"base64": "/w=="}])
+        listed = self.right(200, "GET", "/commits?sha=j/x").json
+        self.assertEqual([one["sha"] for one in listed], [again["commit"]["sha"], made["commit"]["sha"], BASE])
+
+    def test_a_file_on_the_branch_of_a_pull_request_is_its_head(self):
+        said = {"message": "m", "content": "", "branch": "feat/x"}
+        commit = self.right(201, "PUT", "/contents/n", said).json["commit"]["sha"]
+        self.assertEqual(self.right(200, "GET", "/pulls/7").json["head"]["sha"], commit)
+        commit = self.right(201, "PUT", "/contents/n", {"message": "m", "content": ""}).json["commit"]["sha"]
+        self.assertEqual(self.state()["refs"]["main"], commit)
+
+    def test_a_file_or_a_branch_that_cannot_be_is_refused(self):
+        self.right(422, "PUT", "/contents/a/../n", {"message": "m", "content": ""})
+        self.right(404, "PUT", "/contents/n", {"message": "m", "content": "", "branch": HEAD})
+        for content in ("a", "aGk=\n", "~~~~"):
+            self.right(422, "PUT", "/contents/n", {"message": "m", "content": content})
+        for ref, sha, said in [
+            ("refs/heads/main", BASE, "already exists"),
+            ("refs/heads/feat/x", BASE, "already exists"),
+            ("refs/heads/main/x", BASE, "update failed"),
+            ("heads/x", BASE, "two slashes"),
+            ("refs/heads/a b", BASE, "not a valid ref"),
+            ("refs/heads/x.lock", BASE, "not a valid ref"),
+            ("refs/heads/x", "main", "40 characters"),
+            ("refs/heads/x", "d" * 40, "does not exist"),
+        ]:
+            self.assertIn(said, self.right(422, "POST", "/git/refs", {"ref": ref, "sha": sha}).json["message"])
+        self.assertEqual((self.state()["writes"], self.state()["refs"]), ([], {"main": BASE}))
+        self.name = f"o/empty{next(self.numbers)}"
+        self.right(409, "POST", "/git/refs", {"ref": "refs/heads/x", "sha": BASE})
+
+    def test_what_is_written_needs_its_own_permission(self):
+        deploys, writes = f"deploys-{self.name}", f"writes-{self.name}"
+        self.control("setup", {"tokens": {deploys: {"permissions": {"deployments": "write", "contents": "read"}}}})
+        self.control("setup", {"tokens": {writes: {"permissions": {"deployments": "read", "contents": "write"}}}})
+        self.control("setup", {"deployments": [{"sha": HEAD}], "private": True})
+        at = f"/deployments/{self.state()['deployments'][0]['id']}/statuses"
+        deployment, status = ("/deployments", {"ref": HEAD}), (at, {"state": "success"})
+        ref = ("/git/refs", {"ref": "refs/heads/x", "sha": BASE})
+        file = ("/contents/n", {"message": "m", "content": ""})
+        for method, (target, body), token, other, named in [
+            ("POST", deployment, deploys, writes, "deployments=write"),
+            ("POST", status, deploys, writes, "deployments=write"),
+            ("POST", ref, writes, deploys, "contents=write"),
+            ("PUT", file, writes, deploys, "contents=write"),
+        ]:
+            answer = self.right(403, method, target, body, headers={"Authorization": f"Bearer {other}"})
+            self.assertEqual(answer.headers["X-Accepted-GitHub-Permissions"], named)
+            self.right(201, method, target, body, headers={"Authorization": f"Bearer {token}"})
+        for target in ("/deployments", at, "/contents/n"):
+            self.right(200, "GET", target, headers={"Authorization": f"Bearer {writes}"})
+
     def test_a_webhook_takes_text(self):
         bare = {"Authorization": None}
         answer = self.right(200, "POST", f"/_hook/{self.name}", {"text": "x"}, headers=bare, below=False)
@@ -238,7 +383,8 @@ class WhatIsRight(Test):
 
     def test_everything_that_is_described_is_played(self):
         described = json.loads(Path(__file__).with_name("github-api.json").read_text())["paths"].values()
-        played = Path(__file__).with_name("github_routes.py").read_text()
+        files = Path(__file__).parent.glob("github_*.py")
+        played = "".join(file.read_text() for file in files)
         for operation in (operation for methods in described for operation in methods.values()):
             self.assertIn(f'@plays("{operation["operationId"]}"', played)
 
@@ -305,6 +451,21 @@ class WhatIsWrong(Test):
     def test_an_answer_that_is_not_as_described(self):
         self.control("setup", {"pulls": [{**SETUP["pulls"][0], "title": 3}]})
         self.wrong("answer.title: 3 is not of type", "GET", "/pulls/7")
+
+    def test_what_is_written(self):
+        self.wrong("`enviroment` is not described", "GET", "/deployments?enviroment=qa")
+        self.wrong("101 is not from 1 to 100", "GET", "/deployments?per_page=101")
+        self.wrong("`ref` is not described", "PUT", "/contents/n", {"message": "m", "content": "", "ref": "main"})
+        self.control("setup", {"deployments": [{"sha": HEAD}]})
+        at = f"/deployments/{self.state()['deployments'][0]['id']}/statuses"
+        for said, method, target, body in [
+            ("'done' is not one of", "POST", at, {"state": "done"}),
+            ("'ref' is a required property", "POST", "/deployments", {"environment": "qa"}),
+            ("'sha' is a required property", "POST", "/git/refs", {"ref": "refs/heads/x"}),
+            ("'content' is a required property", "PUT", "/contents/m", {"message": "m"}),
+        ]:
+            self.assertEqual(self.wrong(said, method, target, body).status, 422)
+        self.assertEqual((self.state()["deployments"][0]["statuses"], len(self.state()["writes"])), ([], 1))
 
     def test_a_webhook(self):
         at, bare = f"/_hook/{self.name}", {"Authorization": None}

@@ -79,7 +79,7 @@ async fn undo(world: &World, mut entry: Entry, ended: Ended, timeline: Vec<crate
     if let Err(problem) = world.journal.write(&entry).await {
         problems.push(problem);
     }
-    world.finish(entry, ended, &[Effect::Restore], &Vouched::default(), timeline, problems).await
+    world.finish(entry, ended, &[Effect::Restore], timeline, problems).await
 }
 
 /// A person's hand: stable gets everything back, whatever the journal says.
@@ -145,7 +145,9 @@ fn unknown(plan: &RolloutPlan, name: &str) -> Entry {
         name: name.to_owned(),
         version: String::new(),
         previous_version: None,
+        stages: Vec::new(),
         report_sha256: String::new(),
+        vouched: Vouched::default(),
         started_at: now(),
         heartbeat_at: now(),
         next_look_by: None,

@@ -180,6 +180,21 @@ fn what_fails_more_often_goes_back() {
 }
 
 #[test]
+fn one_error_beside_none_is_no_reason_to_wait() {
+    let mut toy = Toy::new([0.0, 0.0]);
+    let once = |look: u64, toy: &mut Toy, seen: &mut Seen| {
+        if look == 3 {
+            toy.counters[1][1] += 1.0;
+            *seen = toy.seen();
+        }
+    };
+    let state = run(&policy(Strategy::Canary), &mut toy, 7, once);
+    let ended = state.ended.unwrap();
+    assert_eq!(ended.outcome, Outcome::Promoted, "{ended:?}");
+    assert_eq!(toy.at, 1_000.0 + 4.0 * 60.0);
+}
+
+#[test]
 fn a_gauge_beyond_its_limit_three_times_in_a_row_goes_back() {
     let slow = Toy { p99: Reading::Value(250.0), ..Toy::new([0.005, 0.005]) };
     let state =
