@@ -128,7 +128,8 @@ pub fn in_words(error: reqwest::Error) -> String {
     crate::words::one_line(&said)
 }
 
-fn is_link_local(ip: IpAddr) -> bool {
+/// Whether it is of machines' metadata and the like.
+pub fn is_link_local(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => ip.is_link_local(),
         IpAddr::V6(ip) => ip.is_unicast_link_local() || ip.to_ipv4_mapped().is_some_and(|ip| ip.is_link_local()),

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::{Client, Response, StatusCode, Url};
+use reqwest::{Client, Method, Response, StatusCode, Url};
 use serde_json::Value;
 
 use crate::http::{self, Patience};
@@ -185,11 +185,19 @@ impl Mlflow {
 
     /// What is sent can be sent twice: aliases and tags only become what they are.
     async fn post(&self, path: &str, body: &Value) -> Result<Value, Wrong> {
+        self.change(Method::POST, path, body).await
+    }
+
+    async fn delete(&self, path: &str, body: &Value) -> Result<Value, Wrong> {
+        self.change(Method::DELETE, path, body).await
+    }
+
+    async fn change(&self, method: Method, path: &str, body: &Value) -> Result<Value, Wrong> {
         let url = self.base.join(path).map_err(|error| Problem::new(error.to_string()))?;
         let body = body.to_string();
         let response = self
             .send(|| {
-                let request = self.client.post(url.clone());
+                let request = self.client.request(method.clone(), url.clone());
                 request.header("content-type", "application/json").body(body.clone())
             })
             .await?;

@@ -24,8 +24,8 @@ use crate::problem::{Exit, Failure, Problem};
 use crate::rollout::driver::{Journey, Until, World, now};
 use crate::rollout::gated::{Claim, Vouched, vouch};
 use crate::rollout::journal::Entry;
-use crate::rollout::{Outcome, State, Strategy, Traffic, timeline};
-use crate::words::code;
+use crate::rollout::{Ended, Outcome, State, Strategy, Traffic, timeline};
+use crate::words::{code, log_safe};
 use crate::workspace::Workspace;
 
 /// # Errors
@@ -53,18 +53,34 @@ pub fn run(args: &RolloutArgs, context: &Context) -> Result<Exit, Failure> {
     tell::begin(context)?;
     let deployment = announce::begin(&args.common, context, &format!("{name} {}", vouched.version));
     let until = if args.once == Some(true) { Until::OneLook } else { Until::TheEnd };
+    open::remember(context, true);
     let ran: Result<Journey, Failure> = block_on(async {
         let entry = begin(plan, &world, name, &vouched, &sha256, context).await?;
-        open::remember(context, true);
+        if entry.is_settled {
+            return Ok(already(&world, entry).await);
+        }
         let started_at = entry.started_at;
-        let mut told = |moment: &_| say(&format!("{}\n", timeline::line(moment, started_at)));
+        let mut told = |moment: &_| {
+            let line = timeline::line(moment, started_at);
+            say(&format!("{}\n", log_safe(&line)));
+        };
         Ok(world.run(plan, entry, until, &mut told).await)
     })
     .map_err(Failure::unmeasured)?;
-    open::remember(context, false);
     let journey = ran?;
+    // What could not be restored is left to the step after the job, which tries again.
+    if journey.entry.is_settled || journey.ended.outcome == Outcome::Held || journey.levers.is_empty() {
+        open::remember(context, false);
+    }
     announce::end(&args.common, context, plan, deployment.as_ref(), &journey);
     tell::end(&args.common, context, &workspace, &journey)
+}
+
+/// A job that is run again: the model is in production, and nothing is moved.
+async fn already(world: &World, entry: Entry) -> Journey {
+    let weight = world.levers.router.read().await.ok().map(|traffic| traffic.weight);
+    let ended = Ended { outcome: Outcome::Promoted, reason: "it is in production already".to_owned() };
+    Journey { entry, ended, timeline: Vec::new(), levers: Vec::new(), weight, problems: Vec::new() }
 }
 
 /// The name by which the image starts this program after a job, whatever became of it.
@@ -161,8 +177,7 @@ async fn begin(
     sha256: &str,
     context: &Context,
 ) -> Result<Entry, Failure> {
-    let by = context.github.as_ref().and_then(|github| github.url.clone());
-    let by = by.unwrap_or_else(|| format!("process {}", std::process::id()));
+    let by = by(context);
     let known = world.journal.read().await.map_err(Failure::unmeasured)?;
     let found = world.levers.router.read().await;
     if let (Some(entry), Ok(found)) = (&known, &found)
@@ -171,8 +186,7 @@ async fn begin(
         && entry.version == vouched.version
         && *found == Traffic::weight(100)
     {
-        // A job that is run again.
-        return Ok(Entry { by, ..entry.clone() });
+        return Ok(entry.clone());
     }
     if let Some(entry) = known.filter(Entry::is_open) {
         let is_same = entry.name == name && entry.version == vouched.version;
@@ -193,7 +207,12 @@ async fn begin(
             ));
         }
         super::note("a rollout of this version is under way: going on with it");
-        return Ok(Entry { by, next_look_by: None, ..entry });
+        let mut state = entry.state.clone();
+        if entry.next_look_by.is_none() {
+            // Whoever died did not look: the stage is watched for all of its time again.
+            (state.is_set, state.stage_at, state.base) = (false, None, None);
+        }
+        return Ok(Entry { by, next_look_by: None, state, ..entry });
     }
     let found = found.map_err(Failure::unmeasured)?;
     if found != Traffic::STABLE {
@@ -206,8 +225,15 @@ async fn begin(
                 .hint("what is in production is `stable`, with all of the traffic, before a rollout begins"),
         ));
     }
-    if let (Some(registry), Some(sha256)) = (&world.levers.registry, &vouched.model_sha256) {
-        registry.is_model(&vouched.version, sha256).await.map_err(Failure::usage)?;
+    match (&world.levers.registry, &vouched.model_sha256) {
+        (Some(registry), Some(sha256)) => {
+            registry.is_model(&vouched.version, sha256).await.map_err(Failure::usage)?;
+        }
+        (Some(_), None) => super::warn(
+            "the report does not say which file was judged, so that nobody can tell whether the registry's version is it: \
+             set `model.artifact` in the gate",
+        ),
+        (None, _) => {}
     }
     let previous_version = match &world.levers.registry {
         Some(registry) => registry.current().await.map_err(Failure::unmeasured)?,
@@ -235,6 +261,12 @@ async fn begin(
     })
 }
 
+/// Who does it: the page of a workflow run, or this process.
+fn by(context: &Context) -> String {
+    let url = context.github.as_ref().and_then(|github| github.url.clone());
+    url.unwrap_or_else(|| format!("process {}", std::process::id()))
+}
+
 fn stages(plan: &RolloutPlan) -> Vec<Traffic> {
     plan.policy.stages.iter().map(|stage| stage.traffic).collect()
 }
@@ -250,7 +282,13 @@ async fn is_carried_on(plan: &RolloutPlan, world: &World, entry: &Entry) -> Resu
         return Ok(false);
     }
     super::note("a rollout of this version is under way: waiting whether somebody carries it on");
-    tokio::time::sleep(Duration::from_secs_f64(left.min(120.0))).await;
+    let until = now() + left.min(120.0);
+    while now() < until {
+        if is_stopped(&world.stop) {
+            return Ok(true);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
     let later = world.journal.read().await.map_err(Failure::unmeasured)?;
     Ok(later.is_some_and(|later| later.heartbeat_at > entry.heartbeat_at))
 }

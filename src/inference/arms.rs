@@ -193,6 +193,11 @@ impl Moments {
         self.sum / self.count
     }
 
+    /// Whether the values are seen to differ at all, beyond what rounding of the sums can make.
+    pub fn vary(self) -> bool {
+        self.count > 1.0 && self.sum_of_squares - self.sum * self.sum / self.count > 1e-9 * self.sum_of_squares.abs()
+    }
+
     /// With `count − 1` below it.
     fn variance(self) -> f64 {
         ((self.sum_of_squares - self.sum * self.sum / self.count) / (self.count - 1.0)).max(0.0)

@@ -25,6 +25,16 @@ impl Mlflow {
         self.post("api/2.0/mlflow/registered-models/alias", &body).await.map(drop)
     }
 
+    /// Takes an alias away; one that is not there is none.
+    ///
+    /// # Errors
+    /// There is no such model, or no answer.
+    pub async fn delete_alias(&self, name: &str, alias: &str) -> Result<(), Wrong> {
+        // By the body: in the query it is refused.
+        let body = json!({ "name": name, "alias": alias });
+        self.delete("api/2.0/mlflow/registered-models/alias", &body).await.map(drop)
+    }
+
     /// Whether the registry has this version.
     ///
     /// # Errors

@@ -120,6 +120,13 @@ impl RolloutPlan {
             max_hold_seconds: wrong.number("max_hold_seconds", section.max_hold_seconds, 1800.0, 0.0),
             ab_test: test,
         };
+        if policy.min_requests == 0 {
+            wrong.at("min_requests", "at least 1: nothing is promoted that nobody asked");
+        }
+        let is_alone = policy.stages.iter().all(|stage| stage.traffic.weight == 100);
+        if is_alone && policy.limits.max_error_rate.is_none() {
+            wrong.at("limits", "stable has no traffic to compare with: set `error_rate: { max: … }`");
+        }
         let plan = Self {
             policy,
             stable: queries(&arms.stable),
@@ -153,6 +160,15 @@ fn steps(section: &RolloutSection, wrong: &mut Wrong) -> Vec<u8> {
 fn fits(section: &RolloutSection, wrong: &mut Wrong) {
     if section.strategy == Strategy::Shadow && !matches!(section.router, RouterSection::Envoy(_)) {
         wrong.at("strategy", "only Envoy copies requests here: take `router: { envoy: … }`");
+    }
+    if let RouterSection::Haproxy(haproxy) = &section.router {
+        let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');
+        let names = [("backend", &haproxy.backend), ("stable", &haproxy.stable), ("candidate", &haproxy.candidate)];
+        for (key, name) in names {
+            if name.is_empty() || !name.chars().all(is_plain) {
+                wrong.at(&format!("router.haproxy.{key}"), "letters, digits and any of `-_.:`, as HAProxy's names are");
+            }
+        }
     }
     if let (Strategy::AbTest, RouterSection::Envoy(envoy)) = (section.strategy, &section.router)
         && envoy.header.is_none()
@@ -195,13 +211,14 @@ const P99: &str = "latency_p99_ms";
 fn limits(section: &RolloutSection, asker: Asker, wrong: &mut Wrong) -> Limits {
     let number = |value: Option<Finite>| value.map(|Finite(value)| value);
     let mut limits = Limits::default();
-    if section.limits.is_empty() {
+    // Who names other limits keeps these two, each until it is named itself.
+    if !section.limits.iter().any(|limit| matches!(limit, LimitSection::ErrorRate(_))) {
         limits.max_error_rate = Some(if asker == Asker::Rollout { 0.01 } else { 0.02 });
         limits.max_ratio = Some(2.0);
-        if section.signals.gauges.contains_key(P99) {
-            limits.gauges.push(GaugeLimit { name: P99.into(), min: None, max: Some(100.0) });
-        }
-        return limits;
+    }
+    let has_p99 = section.limits.iter().any(|limit| matches!(limit, LimitSection::LatencyP99Ms(_)));
+    if !has_p99 && section.signals.gauges.contains_key(P99) {
+        limits.gauges.push(GaugeLimit { name: P99.into(), min: None, max: Some(100.0) });
     }
     let mut seen = BTreeSet::new();
     for (at, limit) in section.limits.iter().enumerate() {

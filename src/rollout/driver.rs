@@ -8,10 +8,10 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
-use super::journal::{Entry, Journal};
+use super::journal::{Entry, Journal, Unwritten};
 use super::levers::{Levers, Pulled};
 use super::log::Log;
-use super::signal::Prometheus;
+use super::signal::{Prometheus, SETTLED};
 use super::state::Counts;
 use super::{ArmSeen, Effect, Ended, Outcome, Reading, Seen, Stop, Traffic, step};
 use crate::plan::rollout::RolloutPlan;
@@ -102,6 +102,7 @@ impl World {
         );
         Seen {
             at,
+            of: at - SETTLED,
             traffic: traffic.map_err(|problem| problem.message),
             ready: ready.map_err(|problem| problem.message),
             stable,
@@ -141,7 +142,12 @@ impl World {
         let patience = self.journal.patience(plan.heartbeat_seconds);
         loop {
             let seen = self.look_or_stop(plan).await;
-            // An end that was written and not done is done now.
+            // An end that was written and not done is done now; a promotion only where the candidate has it all still.
+            let last = plan.policy.stages.last().map(|stage| stage.traffic);
+            let is_there = seen.stop.is_none() && seen.traffic.as_ref().ok() == last.as_ref();
+            if !is_there {
+                entry.state.ended = entry.state.ended.filter(|ended| ended.outcome != Outcome::Promoted);
+            }
             let (state, effects) = match &entry.state.ended {
                 Some(ended) => (entry.state.clone(), vec![effect_of(ended.outcome)]),
                 None => step(&plan.policy, entry.state.clone(), &seen),
@@ -152,28 +158,29 @@ impl World {
             let moment = moment(&entry, &seen);
             told(&moment);
             timeline.push(moment);
+            // Nobody waits for a journal to get stable back.
+            if let Some(ended) = entry.state.ended.clone().filter(|ended| ended.outcome != Outcome::Promoted) {
+                return self.finish(entry, ended, &effects, timeline, problems).await;
+            }
             let is_news = !effects.is_empty() || entry.heartbeat_at - written_at >= patience;
-            let written = if is_news { self.journal.write(&entry).await } else { Ok(()) };
+            let written = if is_news { Box::pin(self.write_or_stop(&entry)).await } else { Some(Ok(())) };
             match written {
-                Ok(()) => {
+                None => continue,
+                Some(Ok(())) => {
                     unwritten = 0;
                     written_at = if is_news { entry.heartbeat_at } else { written_at };
                 }
-                Err(problem) => {
+                Some(Err(Unwritten::Taken)) => return self.taken(entry, timeline, problems).await,
+                Some(Err(Unwritten::Problem(problem))) => {
                     unwritten += 1;
                     if unwritten == 1 {
                         problems.push(problem);
                     }
                     // What is not written down is not dared; only stable may always come back.
                     if unwritten >= MOST_UNWRITTEN || entry.state.ended.is_some() {
-                        let ended =
-                            Ended { outcome: Outcome::Aborted, reason: "the journal could not be written".into() };
-                        let ended = entry
-                            .state
-                            .ended
-                            .take()
-                            .filter(|ended| ended.outcome != Outcome::Promoted)
-                            .unwrap_or(ended);
+                        let reason = "the journal could not be written".to_owned();
+                        let ended = Ended { outcome: Outcome::Aborted, reason };
+                        entry.state.ended = Some(ended.clone());
                         return self.finish(entry, ended, &[Effect::Restore], timeline, problems).await;
                     }
                     self.pause(plan).await;
@@ -192,8 +199,9 @@ impl World {
                 .collect();
             for traffic in &moves {
                 // Whether it was taken is what the next look sees.
-                if let Err(problem) = self.levers.router.write(*traffic).await {
-                    problems.push(problem);
+                tokio::select! {
+                    () = self.stopped() => {}
+                    written = self.levers.router.write(*traffic) => problems.extend(written.err()),
                 }
             }
             if !moves.is_empty() {
@@ -201,8 +209,8 @@ impl World {
             }
             if until == Until::OneLook {
                 entry.next_look_by = Some(now() + plan.max_gap_seconds);
-                if let Err(problem) = self.journal.write(&entry).await {
-                    problems.push(problem);
+                if let Err(unwritten) = self.journal.write(&entry).await {
+                    problems.push(unwritten.problem());
                 }
                 let weight = seen.traffic.as_ref().ok().map(|traffic| traffic.weight);
                 let reason = if entry.state.said.is_empty() { "in order".to_owned() } else { entry.state.said.clone() };
@@ -211,6 +219,27 @@ impl World {
             }
             self.pause(plan).await;
         }
+    }
+
+    /// A signal does not wait for a journal.
+    async fn write_or_stop(&self, entry: &Entry) -> Option<Result<(), Unwritten>> {
+        tokio::select! {
+            written = self.journal.write(entry) => Some(written),
+            () = self.stopped() => None,
+        }
+    }
+
+    /// Somebody else decides by now: nothing more is moved here.
+    async fn taken(&self, entry: Entry, timeline: Vec<Moment>, mut problems: Vec<Problem>) -> Journey {
+        let by = match self.journal.read().await {
+            Ok(Some(other)) => other.by,
+            _ => "somebody else".to_owned(),
+        };
+        let reason = format!("the rollout was taken over, by {by}: nothing more was moved here");
+        problems.push(Problem::new(reason.clone()));
+        let weight = self.levers.router.read().await.ok().map(|traffic| traffic.weight);
+        let ended = Ended { outcome: Outcome::Aborted, reason };
+        Journey { entry, ended, timeline, levers: Vec::new(), weight, problems }
     }
 
     async fn pause(&self, plan: &RolloutPlan) {
@@ -231,20 +260,26 @@ impl World {
     ) -> Journey {
         let mut levers = Vec::new();
         if effects.contains(&Effect::Promote) {
-            levers = self.levers.promote(&entry).await;
+            levers = Box::pin(self.levers.promote(&entry)).await;
             if let Some(failed) = levers.iter().find(|pulled| !pulled.is_done) {
                 let reason = format!("it could not be promoted: {}", failed.said);
                 problems.push(Problem::new(reason.clone()));
                 ended = Ended { outcome: Outcome::Aborted, reason };
                 entry.state.ended = Some(ended.clone());
-                if let Err(problem) = self.journal.write(&entry).await {
-                    problems.push(problem);
-                }
             }
         }
         entry.is_settled = true;
         if ended.outcome != Outcome::Promoted {
-            let restored = self.levers.restore(&entry, None).await;
+            entry.is_settled = false;
+            // A shadow that did well leaves registry and flag as they are.
+            let restore = async {
+                match ended.outcome {
+                    Outcome::Held => vec![self.levers.restore_traffic().await],
+                    _ => self.levers.restore(&entry).await,
+                }
+            };
+            let (restored, written) = tokio::join!(Box::pin(restore), Box::pin(self.journal.overwrite(&entry)));
+            problems.extend(written.err());
             entry.is_settled = restored.iter().all(|pulled| pulled.is_done);
             let undone = restored.iter().filter(|pulled| !pulled.is_done);
             problems.extend(undone.map(|pulled| {
@@ -254,11 +289,28 @@ impl World {
             levers.extend(restored);
         }
         entry.heartbeat_at = now();
-        if let Err(problem) = self.journal.write(&entry).await {
+        entry.next_look_by = None;
+        if let Err(problem) = Box::pin(self.settle(&entry)).await {
+            entry.is_settled = false;
             problems.push(problem);
         }
         let weight = self.levers.router.read().await.ok().map(|traffic| traffic.weight);
         Journey { entry, ended, timeline, levers, weight, problems }
+    }
+}
+
+impl World {
+    /// Writes the end down, with some patience: what is done and not written looks undone.
+    async fn settle(&self, entry: &Entry) -> Result<(), Problem> {
+        let mut written = self.journal.overwrite(entry).await;
+        for _ in 0..2 {
+            if written.is_ok() || self.stop.load(Ordering::SeqCst) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+            written = self.journal.overwrite(entry).await;
+        }
+        written
     }
 }
 
@@ -276,6 +328,7 @@ fn stopped_seen() -> Seen {
     };
     Seen {
         at: now(),
+        of: now(),
         traffic: Err("nobody asked".into()),
         ready: Ok(()),
         stable: nothing(),

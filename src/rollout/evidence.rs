@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::policy::Policy;
 use super::seen::{ArmSeen, Reading};
-use super::state::{State, Stratum};
+use super::state::{Counts, State, Stratum};
 use crate::inference::arms::{Hits, at_least, risk_ratio, strata_greater, wilson_lower};
 use crate::words::number;
 
@@ -82,16 +82,20 @@ fn beside(policy: &Policy, state: &State, weight: u8) -> Judged {
     let Some(max) = policy.limits.max_ratio else { return Judged::Within };
     let pair = |stratum: &Stratum| (stratum.candidate.hits(), stratum.stable.hits());
     let strata: Vec<(Hits, Hits)> = if weight == 100 {
-        let stable = state.earlier.iter().fold(state.current.stable, |all, earlier| all.plus(earlier.stable));
+        let stable = state.earlier.iter().fold(Counts::default(), |all, earlier| all.plus(earlier.stable));
         vec![(state.current.candidate.hits(), stable.hits())]
     } else {
         state.earlier.iter().chain([&state.current]).map(pair).collect()
     };
     let all = |pick: fn(&(Hits, Hits)) -> Hits| -> u64 { strata.iter().map(|pair| pick(pair).trials).sum() };
     let (own, stable) = (all(|pair| pair.0), all(|pair| pair.1));
-    // Where stable never had traffic there is nothing to compare with, and the limit by itself decides.
-    if weight == 100 && stable < policy.min_requests {
-        return Judged::Within;
+    if stable < policy.min_requests {
+        // Where all of the traffic is the candidate's, no more will come, and the limit by itself decides.
+        return if weight == 100 && policy.limits.max_error_rate.is_some() {
+            Judged::Within
+        } else {
+            Judged::Open(format!("{stable} requests of stable are too few to compare with"))
+        };
     }
     let Some(ratio) = risk_ratio(&strata).filter(|ratio| *ratio > max) else { return Judged::Within };
     let p = strata_greater(&strata);

@@ -59,8 +59,14 @@ impl Entry {
     }
 }
 
-/// Where it is written.
-pub enum Journal {
+/// Where it is written, and what stood there when this process last looked: nobody's word is written over unseen.
+pub struct Journal {
+    place: Kept,
+    mark: Mutex<Option<String>>,
+}
+
+/// Where it is kept.
+pub enum Kept {
     File {
         path: PathBuf,
         shown: String,
@@ -76,34 +82,44 @@ pub enum Journal {
     },
 }
 
+/// Why an entry is not written.
+#[derive(Debug)]
+pub enum Unwritten {
+    /// Somebody else wrote since this process last looked: a person, a watch, another run.
+    Taken,
+    Problem(Problem),
+}
+
+impl From<Problem> for Unwritten {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
+    }
+}
+
+impl Unwritten {
+    pub fn problem(self) -> Problem {
+        match self {
+            Self::Taken => Problem::new("somebody else wrote the journal meanwhile"),
+            Self::Problem(problem) => problem,
+        }
+    }
+}
+
 impl Journal {
+    pub fn new(place: Kept) -> Self {
+        Self { place, mark: Mutex::default() }
+    }
+
     /// What was written last; nothing where nobody wrote.
     ///
     /// # Errors
     /// It cannot be read, or is none.
     pub async fn read(&self) -> Result<Option<Entry>, Problem> {
-        let text = match self {
-            Self::File { path, .. } => match std::fs::read_to_string(path) {
-                Ok(text) => text,
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-                Err(error) => return Err(self.problem(&format!("could not be read: {error}"))),
-            },
-            Self::Branch { place, blob } => match branch::read(place).await? {
-                Some(found) => {
-                    *blob.lock().unwrap_or_else(PoisonError::into_inner) = Some(found.blob);
-                    found.text
-                }
-                None => return Ok(None),
-            },
-            Self::Mlflow { server, name } => {
-                let mlflow = Mlflow::connect(server).await?;
-                let tag = mlflow.model_tag(name, TAG).await;
-                match tag.map_err(|wrong| wrong.problem("the journal could not be read"))? {
-                    Some(text) => text,
-                    None => return Ok(None),
-                }
-            }
-        };
+        let text = self.text().await?;
+        self.remember(&text);
+        if text.is_empty() {
+            return Ok(None);
+        }
         let entry: Entry = serde_json::from_str(&text).map_err(|error| {
             self.problem(&format!("is no journal of mlgate's: {}", one_line(&error.to_string())))
                 .hint("look at what the router does, then remove it")
@@ -114,18 +130,33 @@ impl Journal {
         Ok(Some(entry))
     }
 
-    /// Replaces what was written, and is not done before it is on the disk, or with the server.
+    /// Replaces what this process last saw, and is not done before it is on the disk, or with the server.
     ///
     /// # Errors
-    /// It cannot be written.
-    pub async fn write(&self, entry: &Entry) -> Result<(), Problem> {
+    /// Somebody else wrote meanwhile, or it cannot be written.
+    pub async fn write(&self, entry: &Entry) -> Result<(), Unwritten> {
         let text =
             serde_json::to_string(entry).map_err(|error| self.problem(&format!("cannot be written: {error}")))?;
         if text.len() > LARGEST {
-            return Err(self.problem("would be too large"));
+            return Err(self.problem("would be too large").into());
         }
-        match self {
-            Self::File { path, .. } => {
+        let mark = self.mark.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let is_taken = |now: &str| mark.as_ref().is_some_and(|mark| mark != now);
+        match &self.place {
+            Kept::Branch { place, blob } => {
+                let before = blob.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                match branch::write(place, &text, before.as_deref()).await {
+                    Ok(written) => *blob.lock().unwrap_or_else(PoisonError::into_inner) = Some(written),
+                    Err(problem) => {
+                        return Err(match self.text().await {
+                            Ok(now) if is_taken(&now) => Unwritten::Taken,
+                            _ => problem.into(),
+                        });
+                    }
+                }
+            }
+            Kept::File { .. } | Kept::Mlflow { .. } if is_taken(&self.text().await?) => return Err(Unwritten::Taken),
+            Kept::File { path, .. } => {
                 let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
                 let folder = folder.map_or_else(|| PathBuf::from("."), ToOwned::to_owned);
                 let written = std::fs::create_dir_all(&folder).and_then(|()| {
@@ -134,37 +165,78 @@ impl Journal {
                     file.as_file().sync_all()?;
                     file.persist(path).map_err(|error| error.error)
                 });
-                written.map(drop).map_err(|error| self.problem(&format!("could not be written: {error}")))
+                written.map_err(|error| self.problem(&format!("could not be written: {error}")))?;
             }
-            Self::Branch { place, blob } => {
-                let before = blob.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                let written = branch::write(place, &text, before.as_deref()).await?;
-                *blob.lock().unwrap_or_else(PoisonError::into_inner) = Some(written);
-                Ok(())
-            }
-            Self::Mlflow { server, name } => {
+            Kept::Mlflow { server, name } => {
                 let mlflow = Mlflow::connect(server).await?;
                 let tagged = mlflow.tag_model(name, TAG, &text).await;
-                tagged.map_err(|wrong| wrong.problem("the journal could not be written"))
+                tagged.map_err(|wrong| wrong.problem("the journal could not be written"))?;
             }
         }
+        self.remember(&text);
+        Ok(())
+    }
+
+    /// As [`Journal::write`], over whatever stands there by now: a person's word, or a watch's.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub async fn overwrite(&self, entry: &Entry) -> Result<(), Problem> {
+        for _ in 0..4 {
+            match self.write(entry).await {
+                Ok(()) => return Ok(()),
+                Err(Unwritten::Taken) => {
+                    let now = self.text().await?;
+                    self.remember(&now);
+                }
+                Err(Unwritten::Problem(problem)) => return Err(problem),
+            }
+        }
+        Err(Unwritten::Taken.problem())
+    }
+
+    /// The text that stands there; empty where there is none.
+    async fn text(&self) -> Result<String, Problem> {
+        match &self.place {
+            Kept::File { path, .. } => match std::fs::read_to_string(path) {
+                Ok(text) => Ok(text),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+                Err(error) => Err(self.problem(&format!("could not be read: {error}"))),
+            },
+            Kept::Branch { place, blob } => Ok(match branch::read(place).await? {
+                Some(found) => {
+                    *blob.lock().unwrap_or_else(PoisonError::into_inner) = Some(found.blob);
+                    found.text
+                }
+                None => String::new(),
+            }),
+            Kept::Mlflow { server, name } => {
+                let mlflow = Mlflow::connect(server).await?;
+                let tag = mlflow.model_tag(name, TAG).await;
+                Ok(tag.map_err(|wrong| wrong.problem("the journal could not be read"))?.unwrap_or_default())
+            }
+        }
+    }
+
+    fn remember(&self, text: &str) {
+        *self.mark.lock().unwrap_or_else(PoisonError::into_inner) = Some(text.to_owned());
     }
 
     /// How long a look that moves nothing need not be written: each is a commit there.
     pub fn patience(&self, heartbeat_seconds: f64) -> f64 {
-        match self {
-            Self::Branch { .. } => heartbeat_seconds / 3.0,
-            Self::File { .. } | Self::Mlflow { .. } => 0.0,
+        match &self.place {
+            Kept::Branch { .. } => heartbeat_seconds / 3.0,
+            Kept::File { .. } | Kept::Mlflow { .. } => 0.0,
         }
     }
 
     fn problem(&self, what: &str) -> Problem {
-        match self {
-            Self::Branch { place, .. } => {
+        match &self.place {
+            Kept::Branch { place, .. } => {
                 Problem::new(format!("the journal {} on the branch {} {what}", code(&place.path), code(&place.branch)))
             }
-            Self::File { shown, .. } => Problem::new(format!("the journal {} {what}", code(shown))),
-            Self::Mlflow { name, .. } => {
+            Kept::File { shown, .. } => Problem::new(format!("the journal {} {what}", code(shown))),
+            Kept::Mlflow { name, .. } => {
                 Problem::new(format!("the journal, the tag {} of the model {}, {what}", code(TAG), code(name)))
             }
         }

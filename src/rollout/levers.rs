@@ -44,8 +44,22 @@ pub struct Pulled {
 
 impl Levers {
     /// Gives stable everything back: all levers at once, and none waits for another.
-    pub async fn restore(&self, entry: &Entry, to: Option<&str>) -> Vec<Pulled> {
-        let traffic = pull("traffic", async || {
+    pub async fn restore(&self, entry: &Entry) -> Vec<Pulled> {
+        let registry = async {
+            let registry = self.registry.as_ref()?;
+            Some(pull("registry", async || registry.restore(entry).await).await)
+        };
+        let flag = async {
+            let flag = self.flag.as_ref()?;
+            Some(pull("flag", async || flag.roll_back().await).await)
+        };
+        let (traffic, registry, flag) = tokio::join!(self.restore_traffic(), registry, flag);
+        [Some(traffic), registry, flag].into_iter().flatten().collect()
+    }
+
+    /// Gives stable all of the traffic, and nothing else.
+    pub async fn restore_traffic(&self) -> Pulled {
+        pull("traffic", async || {
             self.router.write(Traffic::STABLE).await?;
             match self.router.read().await? {
                 Traffic::STABLE => Ok("stable has all of it".to_owned()),
@@ -54,26 +68,8 @@ impl Levers {
                     other.weight.max(other.mirror)
                 ))),
             }
-        });
-        let registry = async {
-            let registry = self.registry.as_ref()?;
-            // Never to a version that nobody wrote down.
-            let version = to.or(entry.previous_version.as_deref());
-            Some(match version {
-                Some(version) => pull("registry", async || registry.point_at(version).await).await,
-                None => Pulled {
-                    lever: "registry",
-                    is_done: true,
-                    said: format!("the alias {} meant nothing before", code(&registry.promote)),
-                },
-            })
-        };
-        let flag = async {
-            let flag = self.flag.as_ref()?;
-            Some(pull("flag", async || flag.roll_back().await).await)
-        };
-        let (traffic, registry, flag) = tokio::join!(traffic, registry, flag);
-        [Some(traffic), registry, flag].into_iter().flatten().collect()
+        })
+        .await
     }
 
     /// Makes the candidate the version in production.
@@ -113,6 +109,30 @@ impl Registry {
         let mlflow = Mlflow::connect(&self.server).await?;
         let found = mlflow.has_version(&self.name, version).await;
         found.map(drop).map_err(|wrong| wrong.problem(&format!("the registry has no version {}", code(version))))
+    }
+
+    /// Back to the version that was written down, and to no other; where there was none, the alias goes.
+    async fn restore(&self, entry: &Entry) -> Result<String, Problem> {
+        let alias = code(&self.promote);
+        if let Some(version) = &entry.previous_version {
+            return self.point_at(version).await;
+        }
+        match self.current().await? {
+            None => Ok(format!("{alias} means no version, as before")),
+            Some(now) if entry.version == now => {
+                let mlflow = Mlflow::connect(&self.server).await?;
+                let gone = mlflow.delete_alias(&self.name, &self.promote).await;
+                gone.map_err(|wrong| wrong.problem(&format!("{alias} could not be taken away")))?;
+                match self.current().await? {
+                    None => Ok(format!("{alias} means no version, as before")),
+                    Some(now) => Err(Problem::new(format!("{alias} is version {now} still"))),
+                }
+            }
+            Some(now) if entry.version.is_empty() => Err(Problem::new(format!(
+                "{alias} is version {now}, and nobody knows which it was before: name it by `to-version`"
+            ))),
+            Some(now) => Ok(format!("{alias} is version {now}, which was not rolled out here")),
+        }
     }
 
     async fn point_at(&self, version: &str) -> Result<String, Problem> {

@@ -31,6 +31,8 @@ pub struct ArmSeen {
 pub struct Seen {
     /// Seconds since 1970.
     pub at: f64,
+    /// The moment that the readings are of, which is a little earlier.
+    pub of: f64,
     /// What the router itself says.
     pub traffic: Result<Traffic, String>,
     /// Whether the candidate answers, where the router knows.

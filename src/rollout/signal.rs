@@ -15,7 +15,7 @@ use crate::words::{code, cut, one_line};
 const PATIENCE: Patience = Patience { timeout: Duration::from_secs(3), tries: 1 };
 const LARGEST: u64 = 1_000_000;
 /// Seconds after which no scrape is half in.
-const SETTLED: f64 = 1.0;
+pub const SETTLED: f64 = 1.0;
 
 /// A Prometheus.
 pub struct Prometheus {

@@ -11,7 +11,7 @@ use super::{Effect, Strategy};
 const MOST_SENT: u32 = 5;
 const MOST_LOST: u32 = 3;
 /// Looks in a row without data that end a rollout under `no_data: rollback`.
-const BLIND: u32 = 3;
+pub const BLIND: u32 = 3;
 
 /// Says what to do after a look.
 ///
@@ -42,6 +42,11 @@ pub fn step(policy: &Policy, mut state: State, seen: &Seen) -> (State, Vec<Effec
         state.sent = 0;
         state.stage_at.get_or_insert(seen.at);
         state.base = None;
+    }
+    if state.stage_at.is_some_and(|since| seen.of < since) {
+        // These are still of the weights before.
+        state.said.clear();
+        return (state, Vec::new());
     }
     let weight = stage.traffic.weight;
     if let Err(why) = count(&mut state, seen, weight) {
@@ -158,6 +163,7 @@ fn redirect(mut state: State, found: Traffic, wanted: Traffic) -> (State, Vec<Ef
         return end(state, Outcome::Aborted, reason);
     }
     state.is_set = false;
+    state.stage_at = None;
     state.sent = 1;
     state.base = None;
     state.said = format!("the router had lost its weights: back to {} %", wanted.weight);
@@ -178,7 +184,10 @@ pub fn count(state: &mut State, seen: &Seen, weight: u8) -> Result<(), String> {
     let now = Base { candidate: own?, stable };
     if let Some(before) = before {
         add(&mut state.current.candidate, &before.candidate, &now.candidate);
-        add(&mut state.current.stable, &before.stable, &now.stable);
+        // At 100 % stable is what it was before, and what little still reaches it is no measure.
+        if weight < 100 {
+            add(&mut state.current.stable, &before.stable, &now.stable);
+        }
         ab_test::add(&mut state.trial.candidate, &before.candidate.trial, &now.candidate.trial);
         ab_test::add(&mut state.trial.stable, &before.stable.trial, &now.stable.trial);
     }
@@ -196,20 +205,23 @@ fn raw(seen: &ArmSeen, before: Option<&Raw>) -> Result<Raw, String> {
         Reading::Unusable(why) => Err(format!("{name}: {why}")),
     };
     let was = |pick: fn(&Raw) -> f64| before.map_or(0.0, pick);
+    // Of counters that belong together, all are there or none is.
+    let has_begun = seen.trial.values().any(|reading| matches!(reading, Reading::Value(value) if *value > 0.0));
     let mut trial = std::collections::BTreeMap::new();
     for (name, reading) in &seen.trial {
         let value = match reading {
             // A sum may be anything.
             Reading::Value(value) => *value,
+            Reading::Absent if has_begun => return Err(format!("{name} is not there, and others of the test are")),
             reading => counter(name, reading, before.and_then(|raw| raw.trial.get(name)).copied().unwrap_or_default())?,
         };
         trial.insert(name.clone(), value);
     }
-    Ok(Raw {
-        requests: counter("requests", &seen.requests, was(|raw| raw.requests))?,
-        errors: counter("errors", &seen.errors, was(|raw| raw.errors))?,
-        trial,
-    })
+    let requests = counter("requests", &seen.requests, was(|raw| raw.requests))?;
+    // After a restart nobody has failed yet.
+    let is_new = requests < was(|raw| raw.requests);
+    let errors = counter("errors", &seen.errors, if is_new { 0.0 } else { was(|raw| raw.errors) })?;
+    Ok(Raw { requests, errors, trial })
 }
 
 /// A counter that is smaller than before began anew.

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::Outcome;
 use super::driver::{Arm, Journey, Moment};
 use crate::report::markdown::foreign::plain as escaped;
-use crate::words::number;
+use crate::words::{number, one_line};
 
 /// Rows of the table, and points of the chart, at most.
 const ROWS: usize = 60;
@@ -15,7 +15,7 @@ const POINTS: usize = 80;
 /// A look in one line.
 pub fn line(moment: &Moment, started_at: f64) -> String {
     let arm = |arm: &Arm| format!("{}/{} failed", arm.counts.errors, arm.counts.requests);
-    let said = if moment.said.is_empty() { String::new() } else { format!(" · {}", moment.said) };
+    let said = if moment.said.is_empty() { String::new() } else { format!(" · {}", one_line(&moment.said)) };
     format!(
         "{:>7.1} s  {:>5}  candidate {} · stable {}{said}",
         moment.at - started_at,

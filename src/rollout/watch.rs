@@ -2,9 +2,9 @@
 
 use super::evidence::{self, Judged};
 use super::journal::Entry;
-use super::state::{Ended, Outcome, State};
-use super::step::count;
-use super::{Seen, Stop};
+use super::state::{Counts, Ended, Outcome, State, Stratum};
+use super::step::{BLIND, count};
+use super::{NoData, Seen, Stop, Traffic};
 use crate::plan::rollout::RolloutPlan;
 use crate::words::count as counted;
 
@@ -15,6 +15,10 @@ const WINDOW_LOOKS: u64 = 40;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
     InOrder(String),
+    /// Nothing could be seen.
+    Blind(String),
+    /// A promotion that was done and not written down.
+    Promoted,
     /// Stable must come back.
     Wrong(Ended),
 }
@@ -26,7 +30,7 @@ pub fn next(plan: &RolloutPlan, entry: &mut Entry, seen: &Seen) -> Found {
         return wrong(Outcome::RolledBack, why.clone());
     }
     if entry.is_open() {
-        return abandoned(plan, entry, seen.at);
+        return abandoned(plan, entry, seen);
     }
     if !entry.is_in_production() {
         return Found::InOrder(
@@ -34,7 +38,7 @@ pub fn next(plan: &RolloutPlan, entry: &mut Entry, seen: &Seen) -> Found {
         );
     }
     if let Ok(traffic) = &seen.traffic
-        && traffic.weight != 100
+        && traffic.weight == 0
     {
         return Found::InOrder(format!(
             "the candidate has {} % of the traffic: what was promoted is `stable` by now, or a router that was restarted gives \
@@ -47,6 +51,7 @@ pub fn next(plan: &RolloutPlan, entry: &mut Entry, seen: &Seen) -> Found {
         // From the end of the rollout to the first watch, too.
         *state = State {
             ended: state.ended.clone(),
+            blind: state.blind,
             base: state.base.clone(),
             earlier: vec![stable_before(state)],
             ..State::default()
@@ -56,7 +61,10 @@ pub fn next(plan: &RolloutPlan, entry: &mut Entry, seen: &Seen) -> Found {
     if let Err(why) = count(state, seen, 100) {
         state.blind += 1;
         state.said = format!("no data: {why}");
-        return Found::InOrder(state.said.clone());
+        if plan.policy.no_data == NoData::Rollback && state.blind >= BLIND {
+            return wrong(Outcome::RolledBack, format!("no data in {BLIND} looks in a row: {why}"));
+        }
+        return Found::Blind(state.said.clone());
     }
     state.blind = 0;
     let judged = evidence::errors(&plan.policy, state, 100)
@@ -77,19 +85,21 @@ pub fn next(plan: &RolloutPlan, entry: &mut Entry, seen: &Seen) -> Found {
 }
 
 /// All that stable was seen to do during the rollout.
-fn stable_before(state: &State) -> super::state::Stratum {
-    let stable = state.earlier.iter().fold(state.current.stable, |all, earlier| all.plus(earlier.stable));
-    super::state::Stratum { stable, ..super::state::Stratum::default() }
+fn stable_before(state: &State) -> Stratum {
+    let stable = state.earlier.iter().fold(Counts::default(), |all, earlier| all.plus(earlier.stable));
+    Stratum { stable, ..Stratum::default() }
 }
 
 /// A rollout that nobody carries on any more.
-fn abandoned(plan: &RolloutPlan, entry: &Entry, at: f64) -> Found {
+fn abandoned(plan: &RolloutPlan, entry: &Entry, seen: &Seen) -> Found {
+    let at = seen.at;
     if entry.state.ended.is_some() {
         let reason = "a rollout ended, and nobody did what that asks for".to_owned();
         let outcome = entry.state.ended.as_ref().map_or(Outcome::Aborted, |ended| ended.outcome);
         let is_recent = at - entry.heartbeat_at <= plan.heartbeat_seconds;
         return match (is_recent, outcome) {
             (true, _) => Found::InOrder("a rollout is ending".into()),
+            (false, Outcome::Promoted) if seen.traffic == Ok(Traffic::weight(100)) => Found::Promoted,
             (false, Outcome::Promoted | Outcome::Held) => Found::Wrong(Ended { outcome: Outcome::Aborted, reason }),
             (false, outcome) => Found::Wrong(Ended { outcome, reason }),
         };

@@ -33,6 +33,8 @@ struct Inner {
     kill_at: Option<u64>,
     victim: Option<u32>,
     is_down: bool,
+    /// Whether stable has no series.
+    nobody: bool,
 }
 
 /// A router and a Prometheus.
@@ -58,6 +60,7 @@ impl Toy {
             kill_at: None,
             victim: None,
             is_down: false,
+            nobody: false,
         }));
         let serve = |each: fn(&mut Inner, &mut TcpStream)| {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -203,7 +206,7 @@ fn prometheus(inner: &mut Inner, stream: &mut TcpStream) {
     } else {
         "40".into()
     };
-    let result = json!([{ "metric": {}, "value": [now, value] }]);
+    let result = if inner.nobody && arm == 0 { json!([]) } else { json!([{ "metric": {}, "value": [now, value] }]) };
     let body = json!({ "status": "success", "data": { "resultType": "vector", "result": result } }).to_string();
     let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
     let _ = stream.write_all((head + &body).as_bytes());
@@ -366,7 +369,7 @@ fn killed_at_any_point_it_is_resumed_or_undone() {
             break;
         }
         kills += 1;
-        if at % 2 == 0 {
+        if kills % 2 == 0 {
             let before = toy.candidate();
             rollout(&world, &[]).exits(0);
             assert_eq!(
@@ -379,13 +382,14 @@ fn killed_at_any_point_it_is_resumed_or_undone() {
             assert_eq!(toy.history(), [0_u64; 0], "killed after {at}");
         } else {
             let journal: Value = serde_json::from_str(&world.read("journal.json")).unwrap();
-            let is_over = journal["is_settled"] == true;
+            // A promotion that was decided with all of the traffic there is one.
+            let is_over = journal["is_settled"] == true || journal["state"]["ended"]["outcome"] == "promoted";
             thread::sleep(Duration::from_millis(1_050));
             let ran = world.run(&["watch"]);
             let wanted = if is_over { (0, 100) } else { (1, 0) };
             assert_eq!((ran.exit, toy.candidate()), wanted, "killed after {at}: {ran:#?}");
         }
-        at += 5;
+        at += 19;
     }
     assert!(kills > 10, "{kills}");
 }
@@ -408,6 +412,68 @@ fn two_do_not_carry_on_the_same_rollout_and_none_with_another_config() {
     assert_eq!(toy.candidate(), 10);
     world.run(&["rollback"]).exits(0);
     assert_eq!(toy.candidate(), 0);
+}
+
+#[test]
+fn a_persons_word_is_the_last_one() {
+    let toy = Toy::start([0.005, 0.005]);
+    let world = toy.world("canary\n  steps: [10, 50]");
+    let mut child = begun(&toy, &world);
+    while toy.candidate() == 0 {
+        thread::sleep(Duration::from_millis(10));
+    }
+    // A watch beside it writes nothing.
+    world.run(&["watch"]).exits(0).saying("a rollout is under way");
+    world.run(&["rollback", "--reason", "x\n::stop-commands::abc"]).exits(0);
+    let status = child.wait().unwrap();
+    assert_eq!((status.code(), toy.candidate()), (Some(3), 0), "{:?}", toy.history());
+    let journal: Value = serde_json::from_str(&world.read("journal.json")).unwrap();
+    assert_eq!((&journal["is_settled"], &journal["state"]["ended"]["outcome"]), (&json!(true), &json!("rolled_back")));
+}
+
+#[test]
+fn a_job_that_is_run_again_moves_nothing() {
+    let toy = Toy::start([0.005, 0.005]);
+    let world = toy.world("direct");
+    rollout(&world, &[]).exits(0);
+    toy.set(|inner| inner.errors[1] = 0.9);
+    rollout(&world, &[]).exits(0).saying("it is in production already");
+    assert_eq!(toy.history(), [100]);
+}
+
+#[test]
+fn limits_that_are_not_named_stay_and_nothing_is_compared_with_nobody() {
+    let toy = Toy::start([0.005, 0.4]);
+    let world = toy.world("direct");
+    let config = world.read("mlgate.yml").replace("    - error_rate: { max: 0.02, max_ratio: 2.0 }\n", "");
+    world.write("mlgate.yml", &config);
+    rollout(&world, &[]).exits(1).saying("at most 1 % may");
+    world.write("mlgate.yml", world.read("mlgate.yml").replace("min_requests: 50", "min_requests: 0"));
+    rollout(&world, &[]).exits(2).saying("rollout.min_requests: at least 1");
+    world.write("mlgate.yml", toy.config("direct").replace("max: 0.02, ", ""));
+    rollout(&world, &[]).exits(2).saying("stable has no traffic to compare with");
+    // Stable's series do not exist: there is nothing to compare with, and so no promotion.
+    let toy = Toy::start([0.0, 0.005]);
+    let config = toy
+        .config("canary\n  steps: [50]\n  arms: { stable: nobody, candidate: candidate }")
+        .replace("max: 0.02, ", "");
+    world.write("mlgate.yml", config);
+    std::fs::remove_file(world.path("journal.json")).unwrap();
+    toy.set(|inner| inner.nobody = true);
+    rollout(&world, &[]).exits(1).saying("too few to compare with");
+    assert_eq!(toy.candidate(), 0);
+}
+
+#[test]
+fn a_watch_that_sees_nothing_is_not_green() {
+    let toy = Toy::start([0.005, 0.005]);
+    let world = toy.world("direct");
+    rollout(&world, &[]).exits(0);
+    let config = world.read("mlgate.yml");
+    let dead = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    world.write("mlgate.yml", config.replace(&toy.prometheus.to_string(), &dead.to_string()));
+    world.run(&["watch"]).exits(3).saying("production could not be watched");
+    world.run(&["watch", "--model-name", "other"]).exits(2).saying("the journal is of the model `risk`");
 }
 
 #[test]
@@ -503,6 +569,7 @@ fn action(toy: &Toy, event: &str, more: &[(&str, &str)]) -> World {
         .map(|byte| format!("{byte:02x}"))
         .collect();
     let state = world.path("state");
+    let world = world.variable("GITHUB_REPOSITORY", "octo/risk");
     world.variable("INPUT_REPORT-SHA256", sha256).variable("GITHUB_STATE", state)
 }
 
@@ -616,7 +683,7 @@ fn a_journal_that_cannot_be_written_moves_nothing() {
     repository.setup(
         json!({ "tokens": { &repository.token: { "permissions": { "contents": "read", "deployments": "write" } } } }),
     );
-    let ran = rollout(&world, &[]).exits(1).saying("the journal could not be written");
+    let ran = rollout(&world, &[]).exits(3).saying("the journal could not be written");
     assert!(ran.says("contents: write"), "{ran:#?}");
     assert!(toy.history().iter().all(|weight| *weight == 0), "{:?}", toy.history());
 

@@ -25,7 +25,7 @@ use crate::problem::{Exit, Failure, Problem};
 use crate::rollout::Reading;
 use crate::rollout::driver::World;
 use crate::rollout::flag::{Flag, Flagd, Unleash};
-use crate::rollout::journal::Journal;
+use crate::rollout::journal::{Journal, Kept};
 use crate::rollout::levers::{Levers, Registry};
 use crate::rollout::log::Log;
 use crate::rollout::router::Router;
@@ -215,21 +215,20 @@ impl Opener<'_> {
     }
 
     fn journal(self) -> Result<Journal, Failure> {
-        Ok(match &self.plan.section.journal {
-            JournalSection::Mlflow(_) => Journal::Mlflow { server: self.mlflow()?, name: self.name.to_owned() },
+        Ok(Journal::new(match &self.plan.section.journal {
+            JournalSection::Mlflow(_) => Kept::Mlflow { server: self.mlflow()?, name: self.name.to_owned() },
             JournalSection::Path(path) => {
                 if self.variable("RUNNER_ENVIRONMENT").as_deref() == Some("github-hosted") {
                     let said = "a file is no journal on a runner of GitHub's: it is gone with the runner";
                     let hint = "take `journal: { mlflow: {} }`, or `journal: { branch: mlgate-state }`";
                     return Err(Failure::usage(Problem::new(said).hint(hint)));
                 }
-                Journal::File { path: self.workspace.resolve_for_writing(path)?, shown: path.clone() }
+                Kept::File { path: self.workspace.resolve_for_writing(path)?, shown: path.clone() }
             }
-            JournalSection::Branch(branch) => Journal::Branch {
-                place: on_branch(self.common, branch, self.name, self.context)?,
-                blob: Mutex::default(),
-            },
-        })
+            JournalSection::Branch(branch) => {
+                Kept::Branch { place: on_branch(self.common, branch, self.name, self.context)?, blob: Mutex::default() }
+            }
+        }))
     }
 
     fn mlflow(self) -> Result<Server, Failure> {

@@ -8,6 +8,7 @@ use crate::github::outputs::one_line;
 use crate::problem::{Exit, Failure, Problem};
 use crate::rollout::driver::Journey;
 use crate::rollout::{Outcome, timeline};
+use crate::words::log_safe;
 use crate::workspace::Workspace;
 
 /// A run that is killed must not look like a promotion.
@@ -35,11 +36,12 @@ pub fn end(common: &Common, context: &Context, workspace: &Workspace, journey: &
     }
     for pulled in &journey.levers {
         let state = if pulled.is_done { "done" } else { "FAILED" };
-        say(&format!("{}: {state}, {}\n", pulled.lever, pulled.said));
+        say(&format!("{}: {state}, {}\n", pulled.lever, one_line(&pulled.said)));
     }
     journey.problems.iter().for_each(|problem| warn(&problem.to_string()));
     let summary = format!("{}: {}", journey.ended.outcome.word().replace('_', " "), journey.ended.reason);
-    say(&format!("{summary}\n"));
+    let summary = one_line(&summary);
+    say(&format!("{}\n", log_safe(&summary)));
     if context.github.is_some() && matches!(journey.ended.outcome, Outcome::RolledBack | Outcome::Aborted) {
         say(&format!("{}\n", annotations::warning(&Problem::new(summary))));
     }

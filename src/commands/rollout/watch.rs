@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{admit, is_stopped, open, stop_on_signals, tell};
+use super::{admit, announce, is_stopped, open, stop_on_signals, tell};
 use crate::cli::rollout::{Common, RollbackArgs, WatchArgs};
 use crate::commands::{Context, say};
 use crate::http::block_on;
@@ -11,7 +11,7 @@ use crate::plan::rollout::{Asker, RolloutPlan};
 use crate::problem::{Exit, Failure, Problem};
 use crate::rollout::driver::{Journey, World, now};
 use crate::rollout::gated::Vouched;
-use crate::rollout::journal::Entry;
+use crate::rollout::journal::{Entry, Unwritten};
 use crate::rollout::watch::{Found, next};
 use crate::rollout::{Effect, Ended, Outcome, State, timeline};
 use crate::words::code;
@@ -42,13 +42,32 @@ pub fn watch(args: &WatchArgs, context: &Context) -> Result<Exit, Failure> {
                 ));
             };
             let seen = world.look(plan).await;
+            same_model(&entry, &planned.name)?;
+            let is_production = entry.is_in_production();
             match next(plan, &mut entry, &seen) {
-                Found::InOrder(said) => {
-                    world.journal.write(&entry).await.map_err(Failure::unmeasured)?;
+                Found::Promoted => {
+                    let reason = "it was promoted, and that was not written down".to_owned();
+                    let ended = Ended { outcome: Outcome::Promoted, reason };
+                    return Ok(world.finish(entry, ended, &[Effect::Promote], timeline, Vec::new()).await);
+                }
+                found @ (Found::InOrder(_) | Found::Blind(_)) => {
+                    let (is_blind, said) = match found {
+                        Found::Blind(said) => (true, said),
+                        Found::InOrder(said) => (false, said),
+                        _ => (false, String::new()),
+                    };
+                    // Only what the next watch needs; whoever wrote meanwhile knows better.
+                    if is_production && let Err(Unwritten::Problem(problem)) = world.journal.write(&entry).await {
+                        return Err(Failure::unmeasured(problem));
+                    }
                     let moment = crate::rollout::driver::moment(&entry, &seen);
                     say(&format!("{}\n", timeline::line(&moment, entry.started_at)));
                     timeline.push(moment);
                     if now() + plan.policy.interval_seconds > until || is_stopped(&stop) {
+                        if is_blind {
+                            let said = format!("production could not be watched: {said}");
+                            return Err(Failure::unmeasured(Problem::new(said)));
+                        }
                         let weight = seen.traffic.as_ref().ok().map(|traffic| traffic.weight);
                         let ended = Ended { outcome: Outcome::Held, reason: said };
                         return Ok(Journey {
@@ -67,19 +86,24 @@ pub fn watch(args: &WatchArgs, context: &Context) -> Result<Exit, Failure> {
         }
     })
     .map_err(Failure::unmeasured)??;
+    announce::end(&args.common, context, plan, None, &journey);
     tell::end(&args.common, context, &workspace, &journey)
+}
+
+/// One journal is of one model.
+fn same_model(entry: &Entry, name: &str) -> Result<(), Failure> {
+    if entry.name == name {
+        return Ok(());
+    }
+    let said = format!("the journal is of the model {}, not of {}", code(&entry.name), code(name));
+    Err(Failure::usage(Problem::new(said).hint("every model has a journal of its own")))
 }
 
 async fn undo(world: &World, mut entry: Entry, ended: Ended, timeline: Vec<crate::rollout::driver::Moment>) -> Journey {
     entry.state.ended = Some(ended.clone());
     entry.is_settled = false;
     entry.next_look_by = None;
-    let mut problems = Vec::new();
-    // Stable comes back whether or not that can be written down.
-    if let Err(problem) = world.journal.write(&entry).await {
-        problems.push(problem);
-    }
-    world.finish(entry, ended, &[Effect::Restore], timeline, problems).await
+    world.finish(entry, ended, &[Effect::Restore], timeline, Vec::new()).await
 }
 
 /// A person's hand: stable gets everything back, whatever the journal says.
@@ -95,6 +119,7 @@ pub fn rollback(args: &RollbackArgs, context: &Context) -> Result<Exit, Failure>
     let journey = block_on(async {
         let known = world.journal.read().await.map_err(Failure::unmeasured)?;
         let mut entry = known.unwrap_or_else(|| unknown(plan, name));
+        same_model(&entry, name)?;
         if let Some(version) = &args.to_version {
             if let Some(registry) = &world.levers.registry {
                 registry.knows(version).await.map_err(Failure::usage)?;
@@ -108,6 +133,7 @@ pub fn rollback(args: &RollbackArgs, context: &Context) -> Result<Exit, Failure>
         Ok(undo(&world, entry, ended, Vec::new()).await)
     })
     .map_err(Failure::unmeasured)??;
+    announce::end(&args.common, context, plan, None, &journey);
     let exit = tell::end(&args.common, context, &workspace, &journey)?;
     // What a person wanted and got is no failure.
     Ok(if exit == Exit::Blocked { Exit::Passed } else { exit })
@@ -123,7 +149,10 @@ pub fn abandoned(common: &Common, context: &Context) -> Result<Exit, Failure> {
     let world = planned.world(common, context, &workspace, stop_on_signals())?;
     let journey = block_on(async {
         let entry = world.journal.read().await.map_err(Failure::unmeasured)?;
-        let Some(entry) = entry.filter(|entry| entry.is_open() && entry.next_look_by.is_none()) else {
+        // A rollout that another run carries on is not ours to end.
+        let own = super::by(context);
+        let is_ours = |entry: &Entry| entry.is_open() && entry.next_look_by.is_none() && entry.by == own;
+        let Some(entry) = entry.filter(is_ours) else {
             return Ok(None);
         };
         let reason = "its job ended before it did".to_owned();

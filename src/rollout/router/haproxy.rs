@@ -96,7 +96,11 @@ impl Haproxy {
                 .hint("its config needs `stats socket ipv4@127.0.0.1:9999 level admin`")
         };
         let asked = async {
-            let mut stream = TcpStream::connect(address).await?;
+            let found: Vec<std::net::SocketAddr> = tokio::net::lookup_host(address).await?.collect();
+            if found.iter().any(|address| crate::http::is_link_local(address.ip())) {
+                return Err(std::io::Error::other("it is a link-local address, such as machines' metadata have"));
+            }
+            let mut stream = TcpStream::connect(found.as_slice()).await?;
             stream.write_all(format!("{commands}\n").as_bytes()).await?;
             let mut said = Vec::new();
             stream.take(LARGEST).read_to_end(&mut said).await?;

@@ -74,6 +74,7 @@ impl Toy {
         };
         Seen {
             at: self.at,
+            of: self.at,
             traffic: Ok(self.traffic),
             ready: Ok(()),
             stable: arm(0),

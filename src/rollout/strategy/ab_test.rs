@@ -105,7 +105,9 @@ fn difference(test: &AbTest, state: &State) -> Difference {
         }
         Measure::Means => {
             let moments = |arm| Moments { count: of(arm, COUNT), sum: of(arm, SUM), sum_of_squares: of(arm, SQUARES) };
-            welch(moments(&state.trial.candidate), moments(&state.trial.stable))
+            let (own, stable) = (moments(&state.trial.candidate), moments(&state.trial.stable));
+            // Values that do not vary are no sample: a sum that lost its digits, or counts nothing.
+            if own.vary() && stable.vary() { welch(own, stable) } else { Difference { difference: 0.0, p: 1.0 } }
         }
     }
 }
