@@ -188,11 +188,10 @@ impl Config {
             }
         };
         let checks = section.remove("checks");
-        let entries = entries(document, name, gate, checks, problems);
-        self.entries.extend(entries);
         let read = read_with::<T>(Value::Mapping(section), &["checks"]);
         let read = read.map_err(|wrong| locate(document, name, wrong, problems)).ok();
         self.is_partial |= read.is_none();
+        self.entries.extend(entries(document, name, gate, checks, problems));
         read
     }
 

@@ -35,6 +35,15 @@ pub fn message(report: &Report, about: &About) -> String {
     lines.join("\n")
 }
 
+/// The message of a rollout that ended, in the same form.
+pub fn moved(headline: &str, reason: &str, about: &About) -> String {
+    let place = [&about.repository, &about.branch].map(|part| escaped(part)).join(" ");
+    let mut lines = vec![format!("*{}* · {place}", escaped(headline))];
+    lines.push(format!("• {}", escaped(&cut(&one_line(reason), LONGEST))));
+    lines.extend(about.url.as_ref().map(|url| format!("<{}|the run>", escaped(url).replace('|', "%7C"))));
+    lines.join("\n")
+}
+
 /// Slack's three characters: with them gone nobody is called and nothing is linked
 /// (docs.slack.dev/messaging/formatting-message-text).
 fn escaped(text: &str) -> String {

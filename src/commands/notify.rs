@@ -178,7 +178,8 @@ fn wants(on: &[When], report: &Report, past: Past) -> bool {
     })
 }
 
-fn about(context: &Context) -> About {
+/// The run that speaks.
+pub(super) fn about(context: &Context) -> About {
     let github = context.github.as_ref();
     About {
         repository: context.variables.get("GITHUB_REPOSITORY").cloned().unwrap_or_default(),

@@ -51,8 +51,12 @@ pub fn run(args: &RolloutArgs, context: &Context) -> Result<Exit, Failure> {
         return dry_run(plan, &world, name, &vouched);
     }
     tell::begin(context)?;
-    let deployment = announce::begin(&args.common, context, &format!("{name} {}", vouched.version));
     let until = if args.once == Some(true) { Until::OneLook } else { Until::TheEnd };
+    // One look of many is no deployment of its own.
+    let deployment = match until {
+        Until::TheEnd => announce::begin(&args.common, context, &format!("{name} {}", vouched.version)),
+        Until::OneLook => None,
+    };
     open::remember(context, true);
     let ran: Result<Journey, Failure> = block_on(async {
         let entry = begin(plan, &world, name, &vouched, &sha256, context).await?;
@@ -73,6 +77,7 @@ pub fn run(args: &RolloutArgs, context: &Context) -> Result<Exit, Failure> {
         open::remember(context, false);
     }
     announce::end(&args.common, context, plan, deployment.as_ref(), &journey);
+    announce::message(context, &planned.notify, &journey);
     tell::end(&args.common, context, &workspace, &journey)
 }
 

@@ -184,3 +184,75 @@ fn table(journey: &Journey) -> String {
     out.push_str("\n</details>\n");
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rollout::driver::{Arm, Journey, Moment};
+    use crate::rollout::gated::Vouched;
+    use crate::rollout::journal::Entry;
+    use crate::rollout::levers::Pulled;
+    use crate::rollout::state::{Counts, Ended, State};
+
+    fn journey(reason: &str) -> Journey {
+        let arm =
+            |requests, errors| Arm { counts: Counts { requests, errors }, gauges: [("p99".to_owned(), 40.0)].into() };
+        let moment = |at: f64, weight, said: &str| Moment {
+            at,
+            stage: 0,
+            weight,
+            stable: arm(900, 9),
+            candidate: arm(100, 1),
+            said: said.to_owned(),
+        };
+        Journey {
+            entry: Entry {
+                schema_version: 1,
+                strategy: "canary".into(),
+                name: "a|b".into(),
+                version: "8".into(),
+                previous_version: Some("7".into()),
+                stages: Vec::new(),
+                report_sha256: "0123456789".into(),
+                vouched: Vouched::default(),
+                started_at: 1_000.0,
+                heartbeat_at: 1_000.0,
+                next_look_by: None,
+                by: "me".into(),
+                state: State::default(),
+                is_settled: true,
+            },
+            ended: Ended { outcome: Outcome::RolledBack, reason: reason.to_owned() },
+            timeline: vec![
+                moment(1_000.0, Some(0), "to 10 %"),
+                moment(1_015.0, Some(10), ""),
+                moment(1_030.0, None, "gone"),
+            ],
+            levers: vec![Pulled { lever: "traffic", is_done: false, said: "no answer".into() }],
+            weight: None,
+            problems: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_happened_stands_first_and_weights_as_a_chart() {
+        let said = markdown(&journey("it fails"));
+        assert!(said.starts_with("### ⏪ Rolled back: "), "{said}");
+        assert!(said.contains("| traffic | ❌ failed | no answer |"), "{said}");
+        assert!(
+            said.contains("bar [0, 10, 0]") && said.contains("| 15 | 10 % | 1 of 100 (1 %) | 9 of 900 (1 %) | 40 |"),
+            "{said}"
+        );
+        assert!(said.contains("before: version 7"), "{said}");
+    }
+
+    #[test]
+    fn foreign_words_are_only_words() {
+        let said = markdown(&journey("<img src=x> | [a](http://b) @everyone\n::error::x"));
+        for bad in ["<img", "](http", "\n::error"] {
+            assert!(!said.contains(bad), "{bad}: {said}");
+        }
+        assert_eq!(json(&journey("a"))["levers"][0]["state"], "failed");
+        assert!(!line(&journey("a").timeline[2], 1_000.0).contains('\n'));
+    }
+}

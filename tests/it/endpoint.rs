@@ -90,6 +90,11 @@ impl Served {
         format!("http://127.0.0.1:{}/invocations", self.port)
     }
 
+    /// The bodies that were sent.
+    pub fn bodies(&self) -> Vec<String> {
+        self.requests().into_iter().map(|request| request.body).collect()
+    }
+
     fn requests(&self) -> Vec<Request> {
         self.requests.lock().unwrap().clone()
     }

@@ -677,6 +677,18 @@ fn a_journal_on_a_branch_and_a_deployment_with_its_statuses() {
 }
 
 #[test]
+fn whoever_is_to_be_told_is_told() {
+    let toy = Toy::start([0.005, 0.9]);
+    let heard = crate::endpoint::Served::start(|_| crate::endpoint::Answer::json("ok"));
+    let world = toy.world("direct").variable("MLGATE_SLACK", heard.url());
+    world.write("mlgate.yml", world.read("mlgate.yml") + "notify: { webhook: { url_env: MLGATE_SLACK } }\n");
+    rollout(&world, &[]).exits(1);
+    let said = heard.bodies();
+    assert_eq!(said.len(), 1);
+    assert!(said[0].contains("*rolled back: risk 8*") && said[0].contains("requests failed"), "{said:?}");
+}
+
+#[test]
 fn a_journal_that_cannot_be_written_moves_nothing() {
     let toy = Toy::start([0.005, 0.005]);
     let (repository, world) = on_github(&toy, "", main_branch());

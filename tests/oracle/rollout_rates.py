@@ -5,7 +5,7 @@ stable and for worse ones. No test reads it; what is drawn is seeded.
     python tests/oracle/rollout_rates.py
 
 - naive: in the requests since the last look, the candidate's error rate is more than twice stable's.
-- mlgate, of all requests in the stage, with α = 0.05 / looks: the error rate is more than twice stable's, p of Fisher (of
+- mlgate, but for its exact tests over stages and of the largest rate, which take back less, with α = 0.05 / looks: the error rate is more than twice stable's, p of Fisher (of
   Cochran, Mantel and Haenszel over several stages) is below α, and both arms have 100 requests; or Wilson's lower
   bound of the candidate's rate at α is above 1 %.
 """

@@ -2,10 +2,13 @@
 
 use crate::cli::rollout::Common;
 use crate::commands::{Context, note, warn};
+use crate::config::NotifySection;
+use crate::config::notify::When;
 use crate::github::api::{Api, Denied};
 use crate::github::deployment::{self, Deployment};
 use crate::github::dispatch;
 use crate::http::block_on;
+use crate::notify;
 use crate::plan::rollout::RolloutPlan;
 use crate::problem::Problem;
 use crate::rollout::Outcome;
@@ -21,6 +24,30 @@ pub fn begin(common: &Common, context: &Context, about: &str) -> Option<Deployme
         Ok(Some(made))
     });
     made.flatten()
+}
+
+/// A message to whom `notify.webhook` names, as of a gate: what was taken back is blocked, what could not go on too.
+pub fn message(context: &Context, notify: &NotifySection, journey: &Journey) {
+    let Some(webhook) = &notify.webhook else { return };
+    let when = match journey.ended.outcome {
+        Outcome::Promoted => When::Passed,
+        Outcome::RolledBack | Outcome::Aborted => When::Blocked,
+        Outcome::Held => return,
+    };
+    if !webhook.on.as_deref().unwrap_or(&[When::Blocked, When::Error]).contains(&when) {
+        return;
+    }
+    let Some(address) = context.variables.get(&webhook.url_env).filter(|address| !address.trim().is_empty()) else {
+        warn(&format!("nobody was told: {} is not set", webhook.url_env));
+        return;
+    };
+    let (word, entry) = (journey.ended.outcome.word().replace('_', " "), &journey.entry);
+    let headline = format!("{word}: {} {}", entry.name, entry.version);
+    let text = notify::moved(&headline, &journey.ended.reason, &crate::commands::notify::about(context));
+    let told = block_on(notify::webhook(address.trim(), &text, context.is_proxied()));
+    if let Err(problem) = told.unwrap_or_else(Err) {
+        warn(&problem.to_string());
+    }
 }
 
 /// What became of the deployment, and what a rollback starts.

@@ -15,7 +15,7 @@ use crate::config::document::Document;
 use crate::config::rollout::{
     FlagSection, JournalSection, MlflowRegistry, RegistrySection, RolloutSection, RouterSection,
 };
-use crate::config::{Config, DataSection, Entry};
+use crate::config::{Config, DataSection, Entry, NotifySection};
 use crate::github::branch::Place;
 use crate::http::{self, Patience, block_on};
 use crate::mlflow::Server;
@@ -44,6 +44,7 @@ const LARGEST_REPORT: u64 = 20_000_000;
 /// What the configs say.
 struct Said {
     section: RolloutSection,
+    notify: NotifySection,
     log_entries: Vec<Entry>,
     /// Their names.
     names: Vec<String>,
@@ -73,7 +74,7 @@ fn section(common: &Common, workspace: &Workspace) -> Result<Said, Failure> {
         let problem = Problem::new(format!("there is no section `rollout` in {read}"));
         return Err(Failure::usage(problem.hint("examples/rollout has one to start from")));
     };
-    Ok(Said { section, log_entries: config.log_entries, names })
+    Ok(Said { section, notify: config.notify, log_entries: config.log_entries, names })
 }
 
 /// Problems of the section, with the files that may hold it.
@@ -99,6 +100,7 @@ pub struct Planned {
     pub plan: RolloutPlan,
     /// Of the model.
     pub name: String,
+    pub notify: NotifySection,
     log_entries: Vec<Entry>,
 }
 
@@ -107,7 +109,7 @@ pub fn planned(common: &Common, asker: Asker, workspace: &Workspace) -> Result<P
     let said = section(common, workspace)?;
     let plan = RolloutPlan::new(said.section, asker).map_err(|problems| in_config(problems, &said.names))?;
     let name = name(common, &plan)?;
-    Ok(Planned { plan, name, log_entries: said.log_entries })
+    Ok(Planned { plan, name, notify: said.notify, log_entries: said.log_entries })
 }
 
 impl Planned {

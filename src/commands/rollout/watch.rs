@@ -87,6 +87,7 @@ pub fn watch(args: &WatchArgs, context: &Context) -> Result<Exit, Failure> {
     })
     .map_err(Failure::unmeasured)??;
     announce::end(&args.common, context, plan, None, &journey);
+    announce::message(context, &planned.notify, &journey);
     tell::end(&args.common, context, &workspace, &journey)
 }
 
@@ -134,6 +135,7 @@ pub fn rollback(args: &RollbackArgs, context: &Context) -> Result<Exit, Failure>
     })
     .map_err(Failure::unmeasured)??;
     announce::end(&args.common, context, plan, None, &journey);
+    announce::message(context, &planned.notify, &journey);
     let exit = tell::end(&args.common, context, &workspace, &journey)?;
     // What a person wanted and got is no failure.
     Ok(if exit == Exit::Blocked { Exit::Passed } else { exit })
