@@ -46,6 +46,8 @@ install_docker() {
   [[ -e $policy ]] || { ours=1 && printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy"; }
   apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends docker.io
   [[ -z $ours ]] || rm "$policy"
+  # The shell remembers where it found another one before.
+  hash -r
 }
 
 # Its own folders, socket and containerd; no bridge and no rules in the host's tables.
@@ -77,9 +79,10 @@ fi
 
 mkdir "$work/context"
 container=$("$ENGINE" create --pull=never "$image")
-for file in mlgate libonnxruntime.so; do
-  "$ENGINE" cp "$container:/$file" "$work/context/$file"
-done
+mkdir "$work/context/out"
+"$ENGINE" cp "$container:/libonnxruntime.so" "$work/context/libonnxruntime.so"
+"$ENGINE" cp "$container:/mlgate" "$work/context/out/mlgate"
+ln -s mlgate "$work/context/out/mlgate-post"
 "$ENGINE" rm "$container" >/dev/null
 "$here/final-stage.sh" >"$work/context/Dockerfile"
 base=$(awk '/^FROM /{ base = $2 } END { print base }' "$work/context/Dockerfile")

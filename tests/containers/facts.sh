@@ -50,6 +50,15 @@ P
 
 version() { "$ENGINE" run --rm --pull=never --network none "$image" --version | grep -x 'mlgate [0-9.]*'; }
 
+# By its second name it has nothing to undo where no rollout left a state, and says what it lacks where one did.
+post_step() {
+  local run=("$ENGINE" run --rm --pull=never --network none --entrypoint /mlgate-post -e GITHUB_ACTIONS=true)
+  [[ -z $("${run[@]}" "$image" 2>&1) ]] || return 1
+  local said code=0
+  said=$("${run[@]}" -e STATE_rollout=under-way -e INPUT_COMMAND=rollout "$image" 2>&1) || code=$?
+  [[ $code == 2 && $said == *mlgate.yml* ]] || { echo "exit code $code: $said" && return 1; }
+}
+
 compressed_bytes() {
   mkdir "$work/layers"
   "$ENGINE" save "$image" | tar x -C "$work/layers"
@@ -74,6 +83,7 @@ prove "the entry point is the binary, by root, without a command" config
 prove "the Dockerfile sets neither user nor working folder" dockerfile_knows_no_user_and_no_folder
 prove "the binary is stripped" stripped
 prove "mlgate --version answers" version
+prove "the step after a job undoes a rollout, and nothing else" post_step
 bytes=$(compressed_bytes)
 prove "the image is under $most_mb MB compressed" small
 
