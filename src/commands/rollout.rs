@@ -234,10 +234,12 @@ async fn begin(
         (Some(registry), Some(sha256)) => {
             registry.is_model(&vouched.version, sha256).await.map_err(Failure::usage)?;
         }
-        (Some(_), None) => super::warn(
-            "the report does not say which file was judged, so that nobody can tell whether the registry's version is it: \
-             set `model.artifact` in the gate",
-        ),
+        (Some(_), None) => {
+            let said = "the report does not say which file was judged, so that nobody can tell whether the registry's version is it";
+            return Err(Failure::usage(
+                Problem::new(said).hint("set `model.artifact`, or the input `artifact`, of the gate"),
+            ));
+        }
         (None, _) => {}
     }
     let previous_version = match &world.levers.registry {

@@ -15,7 +15,7 @@ import time
 import traceback
 from pathlib import Path
 
-from stage import Failed, Mlflow, Stage, end_on_signals, expect, until
+from stage import MODEL, Failed, Mlflow, Stage, end_on_signals, expect, until
 
 # Stories that are played at once, and worlds that are up: a world takes six seconds to start, most of it by sleeping.
 PLAYING, UP = 4, 7
@@ -455,6 +455,10 @@ def levers(stage, mlflow):
     )
     stage.users()
     expect(mlflow.alias("champion") == "1", "the seed is not what it was")
+    # What the registry has is not the file that was judged, until it says so.
+    ran = stage.rollout()
+    expect(ran.exit == 2 and "the model that was judged" in ran.said, f"exit {ran.exit}: {ran.said}")
+    mlflow.tag("2", MODEL)
     promoted = stage.rollout().came_to("promoted", 0)
     found = (mlflow.alias("champion"), mlflow.alias("previous"), flag(None), promoted.json["previous_version"])
     expect(found == ("2", "1", "on", "1"), f"champion, previous, flag, previous_version: {found}")

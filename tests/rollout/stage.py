@@ -18,6 +18,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 MLGATE = Path(os.environ["MLGATE"]).resolve()
 MLFLOW = Path(os.environ["MLFLOW"])
+# The file that the gate judged, as its report says.
+MODEL = hashlib.sha256(b"the model").hexdigest()
 # Longer than any story takes, on a busy machine too.
 PATIENCE = 90
 
@@ -136,7 +138,7 @@ class Stage:
         """A report that lets version 2 out: what the gate of examples/credit-model said, of now."""
         report = json.loads((ROOT / "examples/credit-model/expected/report.json").read_text())
         now = datetime.now(UTC).isoformat(timespec="seconds")
-        model = {"name": "credit-risk", "version": "2", "sha256": None, "artifact": None}
+        model = {"name": "credit-risk", "version": "2", "sha256": MODEL, "artifact": None}
         report |= {"started_at": now, "duration_ms": 12, "commit": "0" * 40, "model": model, **changes}
         text = json.dumps(report, indent=2).encode()
         (self.folder / "report.json").write_bytes(text)
@@ -316,6 +318,11 @@ uvicorn.main()"""
 
     def set_alias(self, name, version):
         self.ask("registered-models/alias", name="credit-risk", alias=name, version=version)
+
+    def tag(self, version, value):
+        """Says which file the version is."""
+        body = {"name": "credit-risk", "version": version, "key": "mlgate.model_sha256", "value": value}
+        self.ask("model-versions/set-tag", **body)
 
     def tags(self, version):
         found = self.ask(f"model-versions/get?name=credit-risk&version={version}")["model_version"]
