@@ -1,7 +1,7 @@
 //! A gated model on its way into production and back: what is to be done is decided here, by one pure function.
 //!
 //! [`step`] takes what was decided before and what is seen now, and says what to do; it knows no clock and no network.
-//! The driver looks, asks it, writes the answer into the journal, and only then acts.
+//! The driver looks, asks it, writes the answer into the journal, and only then acts; stable comes back at once.
 
 pub mod policy;
 pub mod strategy;

@@ -1,4 +1,4 @@
-//! Looks, asks [`step`], writes down what it said, and only then does it.
+//! Looks, asks [`step`], writes down what it said, and only then does it; to give stable its traffic back waits for nothing.
 #![expect(clippy::disallowed_methods, reason = "edge: the clock")]
 
 use std::collections::BTreeMap;
