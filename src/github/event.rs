@@ -14,6 +14,11 @@ pub struct Event {
     pub run: Option<WorkflowRun>,
     /// Of `issue_comment`: whether what is commented on is one.
     pub is_on_pull_request: bool,
+    /// The repository that the run belongs to, `owner/name`.
+    pub repository: Option<String>,
+    pub default_branch: Option<String>,
+    /// Further branches whose runs count as merged, named by an input.
+    pub trusted_branches: Vec<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,14 +69,28 @@ impl Event {
             pull_request: PullRequest::of(&payload["pull_request"]),
             run: WorkflowRun::of(&payload["workflow_run"]),
             is_on_pull_request: payload["issue"]["pull_request"].is_object(),
+            repository: text_of(&payload["repository"]["full_name"]),
+            default_branch: text_of(&payload["repository"]["default_branch"]),
+            trusted_branches: Vec::new(),
         })
     }
 
-    /// Whether what runs may be what somebody proposes, and nobody has merged.
+    /// Returns whether the run may execute or judge what somebody only proposes: every event that is not on the
+    /// allow-list of merged and manually started ones.
     pub fn is_proposal(&self) -> bool {
-        let of_proposal =
-            |name: &str| name.starts_with("pull_request") || matches!(name, "merge_group" | "issue_comment");
-        of_proposal(&self.name) || self.run.as_ref().is_some_and(|run| !MERGED.contains(&run.event.as_str()))
+        match (self.name.as_str(), &self.run) {
+            ("workflow_run", Some(run)) => !self.is_merged_run(run),
+            (name, _) => !TRUSTED.contains(&name),
+        }
+    }
+
+    /// Returns whether a run that ended was of this repository's default branch, or of one that an input names.
+    fn is_merged_run(&self, run: &WorkflowRun) -> bool {
+        let branch = run.head.branch.as_str();
+        TRUSTED.contains(&run.event.as_str())
+            && self.repository.as_deref().is_some_and(|own| !run.head.is_foreign(own))
+            && !branch.is_empty()
+            && (self.default_branch.as_deref() == Some(branch) || self.trusted_branches.iter().any(|own| own == branch))
     }
 
     /// Whether this run could have checked out a fork's commit beside a token that may write; whose commit is not
@@ -88,8 +107,8 @@ impl Event {
     }
 }
 
-/// Events of what is merged, or was asked for by somebody who may write.
-const MERGED: [&str; 5] = ["push", "schedule", "workflow_dispatch", "repository_dispatch", "release"];
+/// Events of what is merged, or was started by somebody with write access.
+const TRUSTED: [&str; 6] = ["push", "schedule", "workflow_dispatch", "repository_dispatch", "release", "deployment"];
 
 /// Whether runs of this event have the base branch's secrets, whoever caused them.
 pub fn has_secrets_beside_proposals(name: &str) -> bool {
@@ -184,6 +203,54 @@ mod tests {
         let own = json!({ "full_name": "octo/risk" });
         assert!(!event("pull_request_target", &own).is_foreign_beside_secrets("octo/risk"));
         assert!(Event::parse("workflow_run", "{}").unwrap().is_foreign_beside_secrets("octo/risk"));
+    }
+
+    #[test]
+    fn every_event_off_the_allow_list_is_a_proposal() {
+        let proposals = [
+            "pull_request",
+            "pull_request_target",
+            "pull_request_review",
+            "merge_group",
+            "issues",
+            "issue_comment",
+            "discussion_comment",
+            "check_suite",
+            "gollum",
+            "fork",
+            "watch",
+            "workflow_run",
+            "something_new",
+            "",
+        ];
+        for name in proposals {
+            assert!(Event::parse(name, "{}").unwrap().is_proposal(), "{name}");
+        }
+        for name in TRUSTED {
+            assert!(!Event::parse(name, "{}").unwrap().is_proposal(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_workflow_run_is_merged_only_on_the_own_default_branch() {
+        let run = |event: &str, branch: &str, repository: &str, trusted: &[&str]| {
+            let payload = json!({
+                "repository": { "full_name": "octo/risk", "default_branch": "main" },
+                "workflow_run": {
+                    "id": 1, "event": event, "head_sha": "aa", "head_branch": branch,
+                    "head_repository": { "full_name": repository },
+                },
+            });
+            let mut event = Event::parse("workflow_run", &payload.to_string()).unwrap();
+            event.trusted_branches = trusted.iter().map(|&name| name.to_owned()).collect();
+            event.is_proposal()
+        };
+        assert!(!run("push", "main", "Octo/Risk", &[]));
+        assert!(run("push", "feature", "octo/risk", &[]));
+        assert!(!run("push", "release", "octo/risk", &["release"]));
+        assert!(run("push", "main", "mallory/risk", &[]));
+        assert!(run("pull_request", "main", "octo/risk", &[]));
+        assert!(run("push", "", "octo/risk", &[""]));
     }
 
     #[test]
