@@ -53,12 +53,11 @@ step format cargo fmt --check
 step lints cargo clippy --all-targets --locked -- -D warnings
 step tests cargo test --locked --no-fail-fast
 step workflows tests/workflows/lint.sh
+step release tests/workflows/release.sh
 step rollouts tests/rollout/run.sh
 step kubernetes tests/rollout/kubernetes.sh
 step containers tests/containers/run.sh
-if cargo deny --version >/dev/null 2>&1; then
-  step deny cargo deny check
-fi
+step deny tests/deny.sh
 
 echo
 printf '%s\n' "${results[@]}"

@@ -35,6 +35,8 @@ P
 
 dockerfile_knows_no_user_and_no_folder() { ! "$here/final-stage.sh" | grep -E '^ *(USER|WORKDIR|CMD|SHELL)\b'; }
 
+bases_are_named_by_digest() { ! grep '^FROM' "$here/../../Dockerfile" | grep -vE '@sha256:[0-9a-f]{64}( AS [a-z]+)?$'; }
+
 # An ELF section of type 2 is a symbol table.
 stripped() {
   python3 - "$work/mlgate" <<'P'
@@ -80,6 +82,7 @@ milliseconds() {
 
 prove "the image is distroless: no shell, no interpreter, no package manager" nothing_but_mlgate_runs
 prove "the entry point is the binary, by root, without a command" config
+prove "every base of the Dockerfile is named by digest" bases_are_named_by_digest
 prove "the Dockerfile sets neither user nor working folder" dockerfile_knows_no_user_and_no_folder
 prove "the binary is stripped" stripped
 prove "mlgate --version answers" version

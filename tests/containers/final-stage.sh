@@ -2,5 +2,6 @@
 # Prints the last stage of the Dockerfile, with what it copies taken from the context instead of the stages before it. So
 # other builders can be shown the image's own instructions without half an hour of compiling in each.
 set -euo pipefail
-awk '/^FROM /{ stage = "" } { stage = stage $0 "\n" } END { printf "%s", stage }' "$(dirname "$0")/../../Dockerfile" |
+"$(dirname "$0")/dockerfile.sh" |
+  awk '/^FROM /{ stage = "" } { stage = stage $0 "\n" } END { printf "%s", stage }' |
   sed -E 's|^COPY --from=\S+ \S*/(\S+) |COPY \1 |'

@@ -17,6 +17,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$root"
 cp -a "${inputs[@]}" "$work"
+"$root/tests/containers/dockerfile.sh" >"$work/Dockerfile"
 cd "$work"
 key=$(find "${inputs[@]}" -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum | sha256sum | cut -c 1-12)
 image=localhost/mlgate:$key

@@ -388,3 +388,39 @@ fn every_config_in_the_readme_is_one() {
         world.check(&[]).exits(3).saying("data/training.parquet");
     }
 }
+
+/// `v1` moves to each new version; whoever hands secrets over says which one gets them.
+#[test]
+fn an_example_that_holds_secrets_names_the_whole_version() {
+    let named = |text: &str| {
+        let uses = text.lines().filter_map(|line| line.split_once("uses: mlgate/mlgate@"));
+        uses.map(|(_, version)| {
+            version.split(|c: char| c != '.' && !c.is_ascii_alphanumeric()).next().unwrap().to_owned()
+        })
+        .collect::<Vec<_>>()
+    };
+    let mut seen = 0;
+    for folder in fs::read_dir(root().join("examples")).unwrap() {
+        let folder = folder.unwrap().path();
+        let is_privileged = ["rollout", "rollback", "fork-safe"].iter().any(|name| folder.ends_with(name));
+        for file in fs::read_dir(&folder).into_iter().flatten() {
+            let file = file.unwrap().path();
+            if file.extension().is_none_or(|extension| extension != "yml") {
+                continue;
+            }
+            let text = fs::read_to_string(&file).unwrap();
+            let expected = if is_privileged || text.contains("secrets.") {
+                concat!("v", env!("CARGO_PKG_VERSION")).to_owned()
+            } else {
+                format!("v{}", env!("CARGO_PKG_VERSION_MAJOR"))
+            };
+            for version in named(&text) {
+                assert_eq!(version, expected, "{}", file.display());
+                seen += 1;
+            }
+        }
+    }
+    assert!(seen > 15, "only {seen} uses were found");
+    let readme = fs::read_to_string(root().join("README.md")).unwrap();
+    assert!(named(&readme).iter().all(|version| version == concat!("v", env!("CARGO_PKG_VERSION_MAJOR"))));
+}

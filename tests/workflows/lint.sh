@@ -124,6 +124,7 @@ clean() {
 }
 clean "check-jsonschema, action.yml" schema_of_actions action.yml
 clean "check-jsonschema, workflows" schema_of_workflows "${workflows[@]}"
+clean "check-jsonschema, dependabot" check-jsonschema --builtin-schema vendor.dependabot .github/dependabot.yml
 clean "languageservice" languageservice action.yml "${workflows[@]}"
 clean "actionlint" actionlint_local "${workflows[@]}"
 clean "zizmor" zizmor_offline action.yml "${workflows[@]}"
