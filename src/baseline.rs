@@ -97,7 +97,7 @@ fn from_file(path: &str, world: &World) -> Result<Result<Opened, Wrong>, Failure
         Found { title: path.to_owned(), about: about(&[("source", "file"), ("path", path)]), ..Found::default() };
     let mut predictions = None;
     if holds_metrics(path) {
-        match read_metrics(path, &real) {
+        match read_metrics(path, world.workspace)? {
             Ok(metrics) => found.metrics = Some(metrics),
             Err(problem) => return Ok(Err(problem.into())),
         }
@@ -111,23 +111,25 @@ fn from_file(path: &str, world: &World) -> Result<Result<Opened, Wrong>, Failure
 /// Reads a metrics file; `shown` is its path as the user wrote it.
 ///
 /// # Errors
-/// It cannot be read, or is none.
-pub fn read_metrics(shown: &str, path: &Path) -> Result<Recorded, Problem> {
+/// The outer one ends the run: a path that may not be read. The inner one: it cannot be read, or is none.
+pub fn read_metrics(shown: &str, workspace: &Workspace) -> Result<Result<Recorded, Problem>, Failure> {
     let broken =
         |error: std::io::Error| Problem::new(format!("the metrics file {} could not be read: {error}", code(shown)));
-    let size = path.metadata().map_err(broken)?.len();
-    if size > recorded::LARGEST as u64 {
-        return Err(Problem::new(format!(
-            "the metrics file {} is {size} bytes long, and may have {}",
-            code(shown),
-            recorded::LARGEST
-        ))
-        .hint("is it a table of predictions?"));
-    }
-    let bytes = std::fs::read(path).map_err(broken)?;
-    let text =
-        String::from_utf8(bytes).map_err(|_| Problem::new(format!("the metrics file {} is not UTF-8", code(shown))))?;
-    Recorded::parse(shown, &text)
+    Ok(workspace.open(shown)?.map_err(broken).and_then(|mut file| {
+        let bytes = file.read(recorded::LARGEST as u64).map_err(broken)?;
+        if bytes.len() > recorded::LARGEST {
+            return Err(Problem::new(format!(
+                "the metrics file {} is {} bytes long, and may have {}",
+                code(shown),
+                file.size().max(bytes.len() as u64),
+                recorded::LARGEST
+            ))
+            .hint("is it a table of predictions?"));
+        }
+        let text = String::from_utf8(bytes)
+            .map_err(|_| Problem::new(format!("the metrics file {} is not UTF-8", code(shown))))?;
+        Recorded::parse(shown, &text)
+    }))
 }
 
 fn from_mlflow(section: &MlflowSection, model: Option<&str>, world: &World) -> Result<Result<Opened, Wrong>, Failure> {

@@ -35,7 +35,7 @@ use crate::model::onnx::child;
 use crate::plan::{self, CsvForm};
 use crate::problem::{Exit, Failure, Problem, nearest};
 use crate::report::markdown::Options;
-use crate::table::files;
+use crate::table::files::{self, Files};
 use crate::words::{code, log_safe};
 use crate::workspace::Workspace;
 
@@ -95,12 +95,10 @@ impl Context {
     /// # Errors
     /// A workspace or data root that does not exist; an event that says nothing where it must be known.
     pub fn workspace(&self, data_root: Option<&str>, foreign: Foreign) -> Result<Workspace, Failure> {
-        let workspace = if self.is_action {
-            let root = self.variables.get("GITHUB_WORKSPACE").filter(|root| !root.is_empty());
-            Workspace::action(Path::new(root.map_or(".", String::as_str)), data_root.map(Path::new))?
-        } else {
-            Workspace::command_line()
-        };
+        let root = self.variables.get("GITHUB_WORKSPACE").filter(|root| !root.is_empty());
+        let root = Path::new(root.map_or(".", String::as_str));
+        let workspace =
+            if self.is_action { Workspace::action(root, data_root.map(Path::new))? } else { Workspace::command_line() };
         let Some(github) = self.github.as_ref().filter(|_| foreign == Foreign::Refused) else { return Ok(workspace) };
         let repository = self.variables.get("GITHUB_REPOSITORY").map_or("", String::as_str);
         // What started an event that cannot be read may have been a fork.
@@ -110,7 +108,7 @@ impl Context {
             Err(_) => false,
         };
         let commit = github.commit.as_deref().unwrap_or_default();
-        Ok(if is_foreign { workspace.only_commit(commit) } else { workspace })
+        Ok(if is_foreign { workspace.only_commit(commit, root) } else { workspace })
     }
 
     /// What started the run; nothing outside of GitHub. Of what cannot be read there is the name, and that is said.
@@ -245,6 +243,18 @@ pub fn note(text: &str) {
     say(&format!("{}\n", log_safe(&format!("note: {text}"))));
 }
 
+/// What a folder contains besides the table's files.
+pub fn name_unread(files: &Files) {
+    const SHOWN: usize = 5;
+    if files.unread.is_empty() {
+        return;
+    }
+    let names: Vec<String> = files.unread.iter().take(SHOWN).map(|path| code(&path.to_string_lossy())).collect();
+    let more = files.unread.len() - names.len();
+    let more = if more == 0 { String::new() } else { format!(" and {more} more") };
+    note(&format!("not read in {}: {}{more}", code(&files.shown), names.join(", ")));
+}
+
 /// Writes to the terminal or the log; nobody listening any more is no reason to stop.
 pub fn say(text: &str) {
     let _ = std::io::stdout().write_all(text.as_bytes());
@@ -286,6 +296,7 @@ pub fn run_model(args: &RunModelArgs) -> Exit {
 pub fn suggest(args: &SuggestArgs, context: &Context) -> Result<Exit, Failure> {
     let workspace = context.workspace(None, Foreign::Refused)?;
     let files = files::find(&args.data, &workspace)?;
+    name_unread(&files);
     let delimiter = args.delimiter.map(plan::delimiter).transpose().map_err(Failure::usage)?;
     let csv = CsvForm { delimiter, null_values: Vec::new() }.for_files(&files);
     let source = engine::open(files, csv).map_err(Failure::unmeasured)?;

@@ -173,22 +173,6 @@ impl Github {
     pub fn in_workspace(&self, path: &str) -> PathBuf {
         self.workspace.as_deref().unwrap_or(Path::new(".")).join(path)
     }
-
-    /// Gives what was written as root to the workspace's owner, so that a self-hosted runner can clean up.
-    pub fn give_to_owner<'a>(&self, folder: &Path, names: impl Iterator<Item = &'a str>) {
-        use std::os::unix::fs::{MetadataExt, chown};
-        let Some(workspace) = self.workspace.as_ref().and_then(|workspace| workspace.canonicalize().ok()) else {
-            return;
-        };
-        let Ok(owner) = workspace.metadata() else { return };
-        let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-        let inside = |path: &&Path| path.starts_with(&workspace) && *path != workspace;
-        let folders = folder.ancestors().take_while(inside).map(Path::to_owned);
-        for path in folders.chain(names.map(|name| folder.join(name))) {
-            // Only root may, and only root needs to.
-            let _ = chown(&path, Some(owner.uid()), Some(owner.gid()));
-        }
-    }
 }
 
 /// `octo/risk/.github/workflows/gate.yml@refs/heads/main` → `.github/workflows/gate.yml`.

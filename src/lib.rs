@@ -73,6 +73,7 @@ impl Ending {
 /// Runs one command; never panics.
 pub fn run(arguments: Vec<OsString>, variables: BTreeMap<String, String>) -> Exit {
     commands::quiet_panics();
+    workspace::descriptors::raise_limit();
     let context = Context::new(&arguments, variables);
     if commands::rollout::is_post(&arguments) {
         let undone = catch_unwind(AssertUnwindSafe(|| commands::rollout::post(&context)));
@@ -83,13 +84,18 @@ pub fn run(arguments: Vec<OsString>, variables: BTreeMap<String, String>) -> Exi
 }
 
 fn dispatch(arguments: Vec<OsString>, context: &Context) -> Exit {
-    let ended = context.begin().and_then(|()| {
+    let begun = context.begin().inspect_err(|failure| commands::check::refused(failure, context));
+    let ended = begun.and_then(|()| {
         let arguments =
             context.arguments(arguments).inspect_err(|failure| commands::check::refused(failure, context))?;
         let cli = match Cli::try_parse_from(&arguments) {
             Ok(cli) => cli,
             Err(error) => {
-                return context.usage(&error).inspect_err(|failure| commands::check::refused(failure, context));
+                let ended = context.usage(&error).inspect_err(|failure| commands::check::refused(failure, context));
+                if matches!(ended, Ok(Exit::Usage)) {
+                    commands::check::earlier_report(&arguments, context);
+                }
+                return ended;
             }
         };
         match cli.command {
@@ -100,7 +106,8 @@ fn dispatch(arguments: Vec<OsString>, context: &Context) -> Exit {
             Command::Rollback(args) => commands::rollout::rollback(&args, context),
             Command::Suggest(args) => commands::suggest(&args, context),
             Command::Profile { command: ProfileCommand::Merge { profiles, output } } => {
-                commands::profile::merge(&profiles, output.as_deref()).map(|()| Exit::Passed)
+                let workspace = context.workspace(None, commands::Foreign::Refused)?;
+                commands::profile::merge(&profiles, output.as_deref(), &workspace).map(|()| Exit::Passed)
             }
             Command::Explain { check } => commands::explain(&check),
             Command::Schema => commands::schema(),

@@ -61,7 +61,7 @@ pub struct CsvForm {
 impl CsvForm {
     /// The form of these files: tabs where the name says so and the config does not say otherwise.
     pub fn for_files(self, files: &Files) -> Csv {
-        let tabs = files.paths.first().is_some_and(|path| {
+        let tabs = files.paths().next().is_some_and(|path| {
             let name = path.to_string_lossy().to_lowercase();
             [".tsv", ".tsv.gz"].iter().any(|ending| name.ends_with(ending))
         });

@@ -1,29 +1,50 @@
-//! Which paths a run may touch: on a command line any, in an Action only those inside its workspace.
+//! The one door to the file system: a path goes in, an opened file comes out.
 //!
-//! A config or a table can come from a pull request, so a path is judged by where it leads after
-//! symlinks, never by how it is written.
-#![expect(clippy::disallowed_methods, reason = "edge: asks the file system where paths lead")]
+//! A config or a table can come from a pull request, so a path is judged by where it leads after symlinks, never by how it is
+//! written: on a command line any path may be read, in an Action only what lies in its workspace or `data-root`, and there
+//! nothing that keeps credentials. What was admitted is opened at once, below a handle of the workspace's folder and through
+//! no symlink ([`beneath`]), so that what is read is what was admitted; nobody else opens inputs by their name.
+#![expect(clippy::disallowed_methods, reason = "edge: asks the file system where paths lead, opens and writes files")]
 
+mod beneath;
 mod checkout;
+mod credentials;
+pub mod descriptors;
+mod input;
+mod output;
 
-use std::io::ErrorKind;
+use std::fs::File;
+use std::io::{self, ErrorKind};
 use std::path::{Component, Path, PathBuf};
 
+use rustix::fs::{CWD, Mode, openat};
+
+use self::beneath::Root;
+use self::checkout::Trusted;
+pub use self::input::{Identity, InputFile};
+pub use self::output::{OutputFolder, PendingFile};
 use crate::problem::{Failure, Problem};
 use crate::words::code;
 
 #[derive(Debug, Clone)]
 pub struct Workspace {
-    /// Canonical; none on a command line.
+    /// None on a command line.
     bounds: Option<Bounds>,
-    /// The only commit that may be read, where a fork's could lie beside secrets.
-    only: Option<String>,
+    /// The only checkout that may be read, where a fork's could lie beside secrets.
+    only: Option<Trusted>,
 }
 
 #[derive(Debug, Clone)]
 struct Bounds {
-    root: PathBuf,
-    data_root: Option<PathBuf>,
+    root: Root,
+    data_root: Option<Root>,
+}
+
+/// A file to be written, in a folder that is open.
+#[derive(Debug)]
+pub struct OutputFile {
+    folder: OutputFolder,
+    name: String,
 }
 
 impl Workspace {
@@ -42,21 +63,109 @@ impl Workspace {
         Ok(Self { bounds: Some(Bounds { root, data_root }), only: None })
     }
 
-    /// The same, and what is read must be checked out of this commit.
+    /// The same, and what is read must lie in the checkout of this commit that is the workspace itself.
     #[must_use]
-    pub fn only_commit(mut self, sha: &str) -> Self {
-        self.only = Some(sha.to_ascii_lowercase());
+    pub fn only_commit(mut self, sha: &str, root: &Path) -> Self {
+        self.only = Some(Trusted::new(sha, root));
         self
     }
 
-    /// A path to be read, as it was written. It need not exist.
+    /// Whether a path may be read; returns it as it was written. It need not exist.
     ///
     /// # Errors
-    /// Usage: it is empty, holds a NUL byte, or leads out of the workspace.
+    /// Usage: it is empty, contains a NUL byte, leads out of the workspace, or to credentials.
     pub fn resolve(&self, path: &str) -> Result<PathBuf, Failure> {
         let path = sane(path)?;
         self.admit(&path)?;
         Ok(path)
+    }
+
+    /// Opens a file or folder to be read, as somebody wrote it.
+    ///
+    /// # Errors
+    /// The outer one ends the run, as [`Workspace::resolve`]; the inner one is what the system says of the file.
+    pub fn open(&self, path: &str) -> Result<io::Result<InputFile>, Failure> {
+        self.open_path(&sane(path)?)
+    }
+
+    /// The same of a path that was found, not written by somebody: a symlink in a folder can lead anywhere.
+    ///
+    /// # Errors
+    /// As [`Workspace::open`].
+    pub fn open_path(&self, path: &Path) -> Result<io::Result<InputFile>, Failure> {
+        let Some(real) = self.admitted(path)? else {
+            let open = || {
+                let file = openat(CWD, path, input::READING, Mode::empty())?;
+                let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+                InputFile::new(path, real, File::from(file))
+            };
+            return Ok(open());
+        };
+        Ok(self.open_real(path, real))
+    }
+
+    /// Opens a path that was admitted, and that has no symlinks any more.
+    fn open_real(&self, path: &Path, real: PathBuf) -> io::Result<InputFile> {
+        let root = self.bounds.as_ref().and_then(|bounds| bounds.holding(&real));
+        let is_bounded = root.is_some();
+        let file = match root {
+            Some((root, below)) => root.open_beneath(below, input::READING)?,
+            None => openat(CWD, &real, input::READING, Mode::empty())?,
+        };
+        let file = InputFile::new(path, real, File::from(file))?;
+        if is_bounded && !file.is_regular() && !file.is_folder() {
+            return Err(io::Error::new(ErrorKind::InvalidInput, "it is neither a file nor a folder"));
+        }
+        Ok(file)
+    }
+
+    /// Opens a file again that was opened before.
+    ///
+    /// # Errors
+    /// It is gone, or somebody put something else in its place.
+    pub fn reopen(&self, path: &Path, real: &Path, identity: Identity) -> io::Result<File> {
+        let file = match &self.bounds {
+            // It was admitted, and its path has had no symlinks since: else it is not opened.
+            Some(_) => self.open_real(path, real.to_owned())?,
+            None => {
+                InputFile::new(path, real.to_owned(), File::from(openat(CWD, real, input::READING, Mode::empty())?))?
+            }
+        };
+        if file.identity() == identity {
+            Ok(file.into_file())
+        } else {
+            Err(io::Error::other("it changed while it was read"))
+        }
+    }
+
+    /// Opens, and creates where it is missing, a folder to be written to.
+    ///
+    /// # Errors
+    /// The outer one ends the run, as [`Workspace::resolve`]; also a path that leads out of the workspace itself or through
+    /// a symlink in it. The inner one is what the system says of the folder.
+    pub fn output_folder(&self, path: &str) -> Result<io::Result<OutputFolder>, Failure> {
+        let path = self.resolve_for_writing(path)?;
+        Ok(self.output_folder_at(&path))
+    }
+
+    fn output_folder_at(&self, path: &Path) -> io::Result<OutputFolder> {
+        let Some(bounds) = &self.bounds else { return OutputFolder::anywhere(path) };
+        let real = real(path).map_err(|failure| io::Error::other(failure.to_string()))?;
+        let below = real.strip_prefix(&bounds.root.path).map_err(|_| io::Error::from(ErrorKind::PermissionDenied))?;
+        OutputFolder::beneath(path, &bounds.root, below)
+    }
+
+    /// A file to be written, in its folder, which is created where it is missing.
+    ///
+    /// # Errors
+    /// As [`Workspace::output_folder`].
+    pub fn output_file(&self, path: &str) -> Result<io::Result<OutputFile>, Failure> {
+        let path = self.resolve_for_writing(path)?;
+        let Some(name) = path.file_name().map(|name| name.to_string_lossy().into_owned()) else {
+            return Err(Failure::usage(Problem::new(format!("{} is not the name of a file", shown(&path)))));
+        };
+        let folder = self.output_folder_at(path.parent().unwrap_or(Path::new("")));
+        Ok(folder.map(|folder| OutputFile { folder, name }))
     }
 
     /// A path to be written, as it was written. It need not exist.
@@ -68,8 +177,11 @@ impl Workspace {
         let path = sane(path)?;
         let Some(bounds) = &self.bounds else { return Ok(path) };
         let real = real(&path)?;
-        if !real.starts_with(&bounds.root) {
+        let Ok(below) = real.strip_prefix(&bounds.root.path) else {
             return Err(bounds.refuse(&path, "only the workspace is written to"));
+        };
+        if let Some(part) = credentials::part(below) {
+            return Err(keeps_credentials(&path, below, &part, "is never written to"));
         }
         let absolute = std::path::absolute(&path).map_err(|error| unresolved(&path, &error))?;
         let symlink = absolute.ancestors().find(|part| {
@@ -77,7 +189,7 @@ impl Workspace {
                 && part
                     .parent()
                     .and_then(|parent| parent.canonicalize().ok())
-                    .is_some_and(|parent| parent.starts_with(&bounds.root))
+                    .is_some_and(|parent| parent.starts_with(&bounds.root.path))
         });
         match symlink {
             None => Ok(path),
@@ -94,30 +206,38 @@ impl Workspace {
     /// lead anywhere.
     ///
     /// # Errors
-    /// Usage: it leads out of the workspace.
+    /// Usage: it leads out of the workspace, or to credentials.
     pub fn admit(&self, path: &Path) -> Result<(), Failure> {
-        if self.bounds.is_none() && self.only.is_none() {
-            return Ok(());
-        }
-        let real = real(path)?;
-        if let Some(bounds) = self.bounds.as_ref().filter(|bounds| !real.starts_with(&bounds.root)) {
-            let is_beside = bounds.data_root.as_ref().is_some_and(|root| real.starts_with(root));
-            let refuse = || bounds.refuse(path, "the input `data-root` names one more folder that may be read");
-            return if is_beside { Ok(()) } else { Err(refuse()) };
-        }
-        self.trust(&real)
+        self.admitted(path).map(|_| ())
     }
 
-    /// Whether the file is of the one commit that may be read.
+    /// Where the path leads, if that may be read; `None` where everything may be, and nobody asked.
+    fn admitted(&self, path: &Path) -> Result<Option<PathBuf>, Failure> {
+        if self.bounds.is_none() && self.only.is_none() {
+            return Ok(None);
+        }
+        let real = real(path)?;
+        if let Some(bounds) = &self.bounds {
+            let Some((root, below)) = bounds.holding(&real) else {
+                return Err(bounds.refuse(path, "the input `data-root` names one more folder that may be read"));
+            };
+            if let Some(part) = credentials::part(below) {
+                return Err(keeps_credentials(path, below, &part, "is never read as data"));
+            }
+            if root.path != bounds.root.path {
+                return Ok(Some(real));
+            }
+        }
+        self.trust(&real)?;
+        Ok(Some(real))
+    }
+
+    /// Whether the file is of the one checkout that may be read.
     fn trust(&self, real: &Path) -> Result<(), Failure> {
         let Some(only) = &self.only else { return Ok(()) };
-        let found = checkout::commit_of(real);
-        if found.as_ref() == Some(only) {
-            return Ok(());
-        }
-        let of = found.map_or("no checkout that can be told".to_owned(), |sha| format!("commit {}", code(&sha)));
+        let Err(why) = only.vouches_for(real) else { return Ok(()) };
         let problem = Problem::new(format!(
-            "{} is of {of}, and this run has secrets that a fork's files must not meet",
+            "{} is {why}, and this run has secrets that a fork's files must not meet",
             shown(real)
         ));
         Err(Failure::usage(problem.hint(
@@ -127,19 +247,66 @@ impl Workspace {
     }
 }
 
+impl OutputFile {
+    /// Whether there is an earlier one.
+    pub fn exists(&self) -> bool {
+        self.folder.holds(&self.name)
+    }
+
+    /// Removes an earlier one.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    pub fn remove(&self) -> io::Result<()> {
+        self.folder.remove(&self.name)
+    }
+
+    /// Opens a temporary file beside it.
+    ///
+    /// # Errors
+    /// The folder may not be written.
+    pub fn prepare(&self) -> io::Result<PendingFile> {
+        self.folder.prepare(&self.name)
+    }
+
+    /// Writes all of it, or leaves an earlier one as it was.
+    ///
+    /// # Errors
+    /// The disk is full, or may not be written.
+    pub fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        self.folder.write(&self.name, bytes)
+    }
+}
+
 impl Bounds {
+    /// The root that a canonical path lies below, and the path from there.
+    fn holding<'a>(&self, real: &'a Path) -> Option<(&Root, &'a Path)> {
+        let roots = std::iter::once(&self.root).chain(&self.data_root);
+        roots.into_iter().find_map(|root| Some((root, real.strip_prefix(&root.path).ok()?)))
+    }
+
     fn refuse(&self, path: &Path, hint: &str) -> Failure {
-        let problem = Problem::new(format!("{} leads out of the workspace {}", shown(path), shown(&self.root)))
+        let problem = Problem::new(format!("{} leads out of the workspace {}", shown(path), shown(&self.root.path)))
             .hint(format!("in an Action run every path must lie inside the workspace, also after symlinks; {hint}"));
         Failure::usage(problem)
     }
 }
 
-fn folder(path: &Path, what: &str) -> Result<PathBuf, Failure> {
+fn keeps_credentials(path: &Path, below: &Path, part: &str, rule: &str) -> Failure {
+    let leads = if path.ends_with(below) { ":".to_owned() } else { format!(" leads to {}:", shown(below)) };
+    Failure::usage(
+        Problem::new(format!("{}{leads} {} {rule}", shown(path), code(part)))
+            .hint("tools keep credentials there; name another file of the workspace"),
+    )
+}
+
+fn folder(path: &Path, what: &str) -> Result<Root, Failure> {
+    let failed =
+        |error: &io::Error| Failure::usage(Problem::new(format!("{what} {} could not be found: {error}", shown(path))));
     match path.canonicalize() {
-        Ok(real) if real.is_dir() => Ok(real),
+        Ok(real) if real.is_dir() => Root::open(real).map_err(|error| failed(&error)),
         Ok(_) => Err(Failure::usage(Problem::new(format!("{what} {} is not a folder", shown(path))))),
-        Err(error) => Err(Failure::usage(Problem::new(format!("{what} {} could not be found: {error}", shown(path))))),
+        Err(error) => Err(failed(&error)),
     }
 }
 
@@ -183,7 +350,7 @@ fn real(path: &Path) -> Result<PathBuf, Failure> {
     Ok(absolute)
 }
 
-fn unresolved(path: &Path, error: &std::io::Error) -> Failure {
+fn unresolved(path: &Path, error: &io::Error) -> Failure {
     Failure::unmeasured(Problem::new(format!("{} could not be resolved: {error}", shown(path))))
 }
 

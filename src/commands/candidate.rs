@@ -32,12 +32,10 @@ pub fn open(plan: &Plan, args: &CheckArgs, workspace: &Workspace, context: &Cont
         ..report::Model::default()
     };
     if let Some(path) = &plan.metrics {
-        let real = workspace.resolve(path)?;
-        candidate.recorded = Some(baseline::read_metrics(path, &real));
+        candidate.recorded = Some(baseline::read_metrics(path, workspace)?);
     }
     if let Some(path) = &plan.artifact {
-        let real = workspace.resolve(path)?;
-        let weighed = weigh::weigh(path, &real, workspace)?;
+        let weighed = weigh::weigh(path, workspace)?;
         candidate.size = Some(weighed.map(|(bytes, sha256)| {
             model.sha256 = Some(sha256);
             bytes

@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,7 +11,7 @@ use chrono::{SecondsFormat, Utc};
 use clap::ValueEnum;
 
 use super::kept::{self, Kept};
-use super::tell::{Sinks, sha256};
+use super::tell::{JSON, Sinks, sha256};
 use super::{Context, Foreign, base_gate, candidate, laboratory, progress};
 use crate::baseline::{self, Predictions};
 use crate::check::{Check, Gate};
@@ -34,7 +33,7 @@ use crate::statistic::Measured;
 use crate::table::{Role, TableInfo, files};
 use crate::verdict::Verdict;
 use crate::words::code;
-use crate::workspace::Workspace;
+use crate::workspace::{OutputFolder, Workspace};
 
 const DEFAULT_REPORT_DIR: &str = "mlgate-report";
 
@@ -46,9 +45,9 @@ pub fn run(args: &CheckArgs, command: &[OsString], context: &Context) -> Result<
         return Ok(Exit::Passed);
     }
     let foreign = if args.allow_untrusted_checkout == Some(true) { Foreign::Allowed } else { Foreign::Refused };
-    let workspace = context.workspace(args.data_root.as_deref(), foreign)?;
-    let folder = args.report_dir.as_deref().unwrap_or(DEFAULT_REPORT_DIR);
-    let folder = workspace.resolve_for_writing(folder)?;
+    let workspace = context.workspace(args.data_root.as_deref(), foreign);
+    let workspace = workspace.inspect_err(|failure| refused(failure, context))?;
+    let folder = report_folder(args.report_dir.as_deref(), &workspace)?;
     let event = context.event().unwrap_or_default();
     let sinks = Sinks::open(context, folder, &event, args, command)?;
     let mut run = Run { context, event: &event, started: Utc::now(), clock: Instant::now(), configs: Vec::new() };
@@ -79,12 +78,50 @@ pub fn refused(failure: &Failure, context: &Context) {
     let event = context.event().unwrap_or_default();
     let run = Run { context, event: &event, started: Utc::now(), clock: Instant::now(), configs: Vec::new() };
     let told = context.workspace(None, Foreign::Allowed).and_then(|workspace| {
-        let folder = workspace.resolve_for_writing(input("report-dir").as_deref().unwrap_or(DEFAULT_REPORT_DIR))?;
+        let folder = report_folder(input("report-dir").as_deref(), &workspace)?;
         Sinks::open(context, folder, &event, &args, &[])?.leave_failure(&run.failed(failure), failure);
         Ok(())
     });
     if let Err(failure) = told {
         super::warn(&failure.to_string());
+    }
+}
+
+/// The folder of the reports, which no other run has open.
+fn report_folder(path: Option<&str>, workspace: &Workspace) -> Result<OutputFolder, Failure> {
+    let path = path.unwrap_or(DEFAULT_REPORT_DIR);
+    let folder = workspace.output_folder(path)?.map_err(|error| {
+        let problem = Problem::new(format!("the report folder {} could not be made: {error}", code(path)));
+        Failure::unmeasured(problem.hint("name another folder with `report-dir`"))
+    })?;
+    match folder.lock() {
+        Ok(true) => Ok(folder),
+        Ok(false) => {
+            let problem = Problem::new(format!("another run writes its report to {}", code(path)));
+            Err(Failure::usage(problem.hint("let it finish first, or name another folder with `report-dir`")))
+        }
+        Err(error) => {
+            super::warn(&format!("the report folder {} could not be locked against other runs: {error}", code(path)));
+            Ok(folder)
+        }
+    }
+}
+
+/// Says of a command line that could not be understood whether an earlier run's report stands where it would have written its own.
+pub fn earlier_report(arguments: &[OsString], context: &Context) {
+    let words: Vec<_> = arguments.iter().skip(1).map(|word| word.to_string_lossy()).collect();
+    if context.is_action || words.first().is_none_or(|word| word != "check") {
+        return;
+    }
+    let mut named = words.iter().enumerate().filter_map(|(at, word)| match word.strip_prefix("--report-dir") {
+        Some("") => words.get(at + 1).map(|next| next.clone().into_owned()),
+        Some(rest) => rest.strip_prefix('=').map(ToOwned::to_owned),
+        None => None,
+    });
+    let folder = named.next_back().unwrap_or_else(|| DEFAULT_REPORT_DIR.to_owned());
+    let report = Path::new(&folder).join(JSON);
+    if report.symlink_metadata().is_ok() {
+        super::warn(&format!("{} is from an earlier run: this one wrote no report", code(&report.to_string_lossy())));
     }
 }
 
@@ -172,8 +209,8 @@ impl Run<'_> {
             measured
         });
         drop(shown);
-        if let Some((shown, path)) = &kept.profile {
-            match kept::save_profile(&infos, &beside, shown, path) {
+        if let Some((shown, file)) = &kept.profile {
+            match kept::save_profile(&infos, &beside, shown, file) {
                 Ok(()) => super::note(&format!("the training table's profile is in {}", code(shown))),
                 Err(problem) => verdicts.push((Gate::Data, gate::unkept("save-profile", &problem))),
             }
@@ -210,8 +247,7 @@ impl Run<'_> {
         let mut unread = false;
         let mut config = Config::default();
         for name in named {
-            let path = workspace.resolve(&name)?;
-            let text = match read_config(&name, &path) {
+            let text = match read_config(&name, workspace)? {
                 Ok(text) => text,
                 Err(problem) => {
                     problems.push(problem);
@@ -354,33 +390,42 @@ fn open(role: Role, path: &str, plan: &Plan, workspace: &Workspace) -> Result<Re
             let said = format!("the {role} table {} is a profile, which has no rows", code(path));
             return Ok(Err(Problem::new(said).hint("a profile may be the `reference`, and nothing else")));
         }
-        let real = workspace.resolve(path)?;
-        return Ok(super::profile::read(path, &real).map(|profile| Opened::Profile(Box::new(profile))));
+        return Ok(super::profile::read(path, workspace)?.map(|profile| Opened::Profile(Box::new(profile))));
     }
     let files = match files::find(path, workspace) {
         Ok(files) => files,
         Err(failure) => return baseline::problem_of(failure, path).map(Err),
     };
+    super::name_unread(&files);
     let csv = plan.csv.clone().for_files(&files);
     Ok(engine::open(files, csv).map(|source| Opened::Table(Box::new(source))))
 }
 
-pub(super) fn read_config(name: &str, path: &Path) -> Result<String, Problem> {
-    let broken = |error: std::io::Error| Problem::new(format!("{} could not be read: {error}", code(name)));
-    let size = path.metadata().map_err(|error| {
-        let problem = broken(error);
-        if name == DEFAULT_CONFIG { problem } else { problem.hint("paths start at the working directory") }
-    })?;
-    if size.len() > LARGEST as u64 {
-        return Err(Problem::new(format!("{} is {} bytes long: a config may have {LARGEST}", code(name), size.len()))
-            .hint("is this really a config file, and not data?"));
+/// The outer error ends the run (a path that may not be read), the inner one is the file's own.
+pub(super) fn read_config(name: &str, workspace: &Workspace) -> Result<Result<String, Problem>, Failure> {
+    let mut file = match workspace.open(name)? {
+        Ok(file) => file,
+        Err(error) => {
+            let problem = Problem::new(format!("{} could not be read: {error}", code(name)));
+            let is_usual = name == DEFAULT_CONFIG;
+            return Ok(Err(if is_usual { problem } else { problem.hint("paths start at the working directory") }));
+        }
+    };
+    if file.size() > LARGEST as u64 {
+        return Ok(Err(Problem::new(format!(
+            "{} is {} bytes long: a config may have {LARGEST}",
+            code(name),
+            file.size()
+        ))
+        .hint("is this really a config file, and not data?")));
     }
     // A device has no size of its own.
-    let mut bytes = Vec::new();
-    let file = std::fs::File::open(path).map_err(broken)?;
-    file.take(LARGEST as u64 + 1).read_to_end(&mut bytes).map_err(broken)?;
-    String::from_utf8(bytes).map_err(|error| {
+    let bytes = match file.read(LARGEST as u64) {
+        Ok(bytes) => bytes,
+        Err(error) => return Ok(Err(Problem::new(format!("{} could not be read: {error}", code(name))))),
+    };
+    Ok(String::from_utf8(bytes).map_err(|error| {
         Problem::new(format!("{} is not UTF-8 at byte {}", code(name), error.utf8_error().valid_up_to()))
             .hint("save the file as UTF-8")
-    })
+    }))
 }

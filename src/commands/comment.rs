@@ -1,6 +1,5 @@
 //! `mlgate comment`: the half of the fork-safe flow that may write. The report is what a pull request's own run
 //! says of itself: read, bounded, neutralised, shown with its origin, and never more than a comment.
-#![expect(clippy::disallowed_methods, reason = "edge: reads a report")]
 
 use super::base_gate::{config_at, gate, text_at};
 use super::talk::{Settings, Talk};
@@ -144,9 +143,8 @@ async fn proposed_by(api: &Api, run: &WorkflowRun) -> Result<Vec<PullRequest>, D
 
 fn read_file(path: &str, workspace: &Workspace) -> Result<Vec<u8>, Failure> {
     let broken = |said: String| Failure::unmeasured(Problem::new(format!("the report {} {said}", code(path))));
-    let real = workspace.resolve(path)?;
-    let file = std::fs::File::open(real).map_err(|error| broken(format!("could not be read: {error}")))?;
-    artifact::read(file).map_err(broken)
+    let file = workspace.open(path)?.map_err(|error| broken(format!("could not be read: {error}")))?;
+    artifact::read(file.into_file()).map_err(broken)
 }
 
 /// A report, if it is one and does not contradict itself.

@@ -3,11 +3,8 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Read, Write};
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
-
-use tempfile::NamedTempFile;
+use std::io;
+use std::path::Path;
 
 use crate::check::Asked;
 use crate::cli::CheckArgs;
@@ -18,17 +15,17 @@ use crate::report::history;
 use crate::statistic::{Detail, Key, Measured, Statistic, Value};
 use crate::table::{Kind, Role, TableInfo};
 use crate::words::code;
-use crate::workspace::Workspace;
+use crate::workspace::{OutputFile, PendingFile, Workspace};
 
 /// Where it is kept, and what was there before.
 #[derive(Default)]
 pub struct Kept {
-    /// As the user wrote it, and where that is.
-    pub profile: Option<(String, PathBuf)>,
+    /// As the user wrote it, and what is written.
+    pub profile: Option<(String, OutputFile)>,
     /// The history's runs.
     pub runs: Option<Vec<Digest>>,
-    /// Where the history will be, beside which it can be written: who cannot remember starts nothing.
-    history: Option<(PathBuf, RefCell<Option<NamedTempFile>>)>,
+    /// The path of the history, and the file that will be it, which can be written: who cannot remember starts nothing.
+    history: Option<(String, RefCell<Option<PendingFile>>)>,
 }
 
 impl Kept {
@@ -43,24 +40,27 @@ impl Kept {
                 let said = format!("input save-profile: {} does not end in {}", code(shown), profile::ENDING);
                 return Err(Failure::usage(Problem::new(said).hint("a reference of that ending is read as a profile")));
             }
-            let path = workspace.resolve_for_writing(shown)?;
+            let file = workspace.output_file(shown)?;
+            let file = file.map_err(|error| Failure::unmeasured(unwritten("profile", shown, &error)))?;
             // An old profile must not stand there as if it were this run's, unless this run is compared with it.
+            let path = Path::new(shown);
             let is_reference = reference.is_some_and(|reference| {
                 Path::new(reference).canonicalize().ok().is_some_and(|other| path.canonicalize().ok() == Some(other))
             });
-            if !is_reference && path.symlink_metadata().is_ok() {
-                std::fs::remove_file(&path).map_err(|error| {
+            if !is_reference {
+                file.remove().map_err(|error| {
                     let said = format!("the earlier profile {} could not be removed: {error}", code(shown));
                     Failure::unmeasured(Problem::new(said))
                 })?;
             }
-            kept.profile = Some((shown.clone(), path));
+            kept.profile = Some((shown.clone(), file));
         }
         if let Some(shown) = &args.history {
-            let path = workspace.resolve_for_writing(shown)?;
-            kept.runs = Some(read(shown, &path).map_err(Failure::unmeasured)?);
-            let beside = beside(&path).map_err(|error| Failure::unmeasured(unwritten("history", &path, &error)))?;
-            kept.history = Some((path, RefCell::new(Some(beside))));
+            let unwritten = |error: io::Error| Failure::unmeasured(unwritten("history", shown, &error));
+            let file = workspace.output_file(shown)?.map_err(unwritten)?;
+            let runs = if file.exists() { read(shown, workspace)? } else { Ok(Vec::new()) };
+            kept.runs = Some(runs.map_err(Failure::unmeasured)?);
+            kept.history = Some((shown.clone(), RefCell::new(Some(file.prepare().map_err(unwritten)?))));
         }
         Ok(kept)
     }
@@ -70,44 +70,29 @@ impl Kept {
     /// # Errors
     /// The file cannot be written.
     pub fn remember(&self, run: Digest) -> Result<(), Problem> {
-        let (Some((path, beside)), Some(runs)) = (&self.history, &self.runs) else { return Ok(()) };
-        let Some(beside) = beside.take() else { return Ok(()) };
-        put(beside, path, &history::with(runs.clone(), run)).map_err(|error| unwritten("history", path, &error))
+        let (Some((shown, pending)), Some(runs)) = (&self.history, &self.runs) else { return Ok(()) };
+        let Some(pending) = pending.take() else { return Ok(()) };
+        let text = history::with(runs.clone(), run);
+        pending.commit(text.as_bytes()).map_err(|error| unwritten("history", shown, &error))
     }
 }
 
-/// A file of its own in the same folder: what is written first there leaves the old one whole until the end, and
-/// follows nobody's link.
-fn beside(path: &Path) -> std::io::Result<NamedTempFile> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    let readable = std::fs::Permissions::from_mode(0o644);
-    tempfile::Builder::new().prefix(".mlgate-").permissions(readable).tempfile_in(folder)
+fn unwritten(what: &str, shown: &str, error: &io::Error) -> Problem {
+    Problem::new(format!("the {what} {} could not be written: {error}", code(shown)))
 }
 
-fn put(mut beside: NamedTempFile, path: &Path, text: &str) -> std::io::Result<()> {
-    beside.write_all(text.as_bytes())?;
-    beside.persist(path).map(|_| ()).map_err(|error| error.error)
-}
-
-fn unwritten(what: &str, path: &Path, error: &std::io::Error) -> Problem {
-    Problem::new(format!("the {what} {} could not be written: {error}", code(&path.to_string_lossy())))
-}
-
-fn read(shown: &str, path: &Path) -> Result<Vec<Digest>, Problem> {
-    // A file that is not there is a first run; a link to nothing is not.
-    if path.symlink_metadata().is_err() {
-        return Ok(Vec::new());
-    }
-    let broken =
-        |error: std::io::Error| Problem::new(format!("the history {} could not be read: {error}", code(shown)));
-    let file = std::fs::File::open(path).map_err(broken)?;
-    let mut text = String::new();
-    file.take(history::LARGEST + 1).read_to_string(&mut text).map_err(broken)?;
-    if text.len() as u64 > history::LARGEST {
-        return Err(Problem::new(format!("the history {} is larger than {} bytes", code(shown), history::LARGEST)));
-    }
-    history::parse(&text, shown)
+/// A history that is there; a link to nothing is none.
+fn read(shown: &str, workspace: &Workspace) -> Result<Result<Vec<Digest>, Problem>, Failure> {
+    let broken = |error: io::Error| Problem::new(format!("the history {} could not be read: {error}", code(shown)));
+    let bytes = workspace.open(shown)?.and_then(|mut file| file.read(history::LARGEST));
+    Ok(bytes.map_err(broken).and_then(|bytes| {
+        if bytes.len() as u64 > history::LARGEST {
+            return Err(Problem::new(format!("the history {} is larger than {} bytes", code(shown), history::LARGEST)));
+        }
+        let text =
+            String::from_utf8(bytes).map_err(|error| broken(io::Error::new(io::ErrorKind::InvalidData, error)))?;
+        history::parse(&text, shown)
+    }))
 }
 
 /// What has to be measured of the training table for what is kept.
@@ -133,7 +118,7 @@ pub fn save_profile(
     infos: &BTreeMap<Role, Result<TableInfo, Problem>>,
     measured: &Measured,
     shown: &str,
-    path: &Path,
+    file: &OutputFile,
 ) -> Result<(), Problem> {
     let unread = || Problem::new(format!("no profile was saved to {}: there is no training table", code(shown)));
     let table = infos.get(&Role::Training).ok_or_else(unread)?.as_ref().map_err(Clone::clone)?;
@@ -142,9 +127,7 @@ pub fn save_profile(
         Some(Err(problem)) => Err(problem.clone()),
         _ => Err(Problem::new(format!("{} was not measured: this is a bug in mlgate", code(column)))),
     })?;
-    beside(path)
-        .and_then(|beside| put(beside, path, &profile.to_json()))
-        .map_err(|error| unwritten("profile", path, &error))
+    file.write(profile.to_json().as_bytes()).map_err(|error| unwritten("profile", shown, &error))
 }
 
 /// # Errors

@@ -102,7 +102,8 @@ pub fn set_up<'a>(
     }
     candidate.runs = Some(runs);
     if let (Some((parent, names)), Some(shown)) = (lab.files(), &run.artifact) {
-        candidate.size = Some(weigh::several(shown, &parent, &names).map(|(bytes, sha256)| {
+        let weighed = weigh::several(shown, &parent, &names, setting.workspace)?;
+        candidate.size = Some(weighed.map(|(bytes, sha256)| {
             model.sha256 = Some(sha256);
             bytes
         }));

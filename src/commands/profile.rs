@@ -1,20 +1,20 @@
 //! Profiles as files: read, merged, written.
-#![expect(clippy::disallowed_methods, reason = "edge: reads and writes profiles")]
-
-use std::io::Read;
-use std::path::Path;
 
 use crate::problem::{Failure, Problem};
 use crate::profile::{ENDING, LARGEST, Profile};
 use crate::words::code;
+use crate::workspace::Workspace;
 
 /// # Errors
-/// It cannot be read, or is no profile.
-pub fn read(shown: &str, path: &Path) -> Result<Profile, Problem> {
-    let broken = |error: std::io::Error| Problem::new(format!("{} could not be read: {error}", code(shown)));
-    let file = std::fs::File::open(path).map_err(broken)?;
-    let mut bytes = Vec::new();
-    file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(broken)?;
+/// The outer one ends the run: a path that may not be read. The inner one: it cannot be read, or is no profile.
+pub fn read(shown: &str, workspace: &Workspace) -> Result<Result<Profile, Problem>, Failure> {
+    let bytes = workspace.open(shown)?.and_then(|mut file| file.read(LARGEST));
+    Ok(bytes
+        .map_err(|error| Problem::new(format!("{} could not be read: {error}", code(shown))))
+        .and_then(|bytes| parse(shown, bytes)))
+}
+
+fn parse(shown: &str, bytes: Vec<u8>) -> Result<Profile, Problem> {
     if bytes.len() as u64 > LARGEST {
         return Err(Problem::new(format!("{} is larger than a profile may be, {LARGEST} bytes", code(shown))));
     }
@@ -29,8 +29,9 @@ pub fn read(shown: &str, path: &Path) -> Result<Profile, Problem> {
 ///
 /// # Errors
 /// One cannot be read, they are not of one table, or the output cannot be written.
-pub fn merge(profiles: &[String], output: Option<&str>) -> Result<(), Failure> {
-    let profiles = profiles.iter().map(|shown| read(shown, Path::new(shown))).collect::<Result<Vec<_>, _>>();
+pub fn merge(profiles: &[String], output: Option<&str>, workspace: &Workspace) -> Result<(), Failure> {
+    let profiles = profiles.iter().map(|shown| read(shown, workspace)).collect::<Result<Vec<_>, Failure>>()?;
+    let profiles = profiles.into_iter().collect::<Result<Vec<_>, Problem>>();
     let merged = profiles.and_then(Profile::merged).map_err(Failure::unmeasured)?;
     let text = merged.to_json();
     let Some(shown) = output else {
@@ -41,6 +42,8 @@ pub fn merge(profiles: &[String], output: Option<&str>) -> Result<(), Failure> {
         let said = format!("{} does not end in {ENDING}", code(shown));
         return Err(Failure::usage(Problem::new(said).hint("a reference of that ending is read as a profile")));
     }
-    std::fs::write(shown, text)
+    workspace
+        .output_file(shown)?
+        .and_then(|file| file.write(text.as_bytes()))
         .map_err(|error| Failure::unmeasured(Problem::new(format!("{} could not be written: {error}", code(shown)))))
 }

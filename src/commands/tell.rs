@@ -4,7 +4,7 @@
 
 use std::cell::OnceCell;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use sha2::{Digest as _, Sha256};
 
@@ -22,11 +22,13 @@ use crate::report::digest::Digest;
 use crate::report::markdown::{self, Before, Options};
 use crate::report::{self, Report, RunResult, history};
 use crate::words::code;
+use crate::workspace::OutputFolder;
 
-const JSON: &str = "report.json";
+pub const JSON: &str = "report.json";
 const MARKDOWN: &str = "report.md";
 const JUNIT: &str = "junit.xml";
 const SARIF: &str = "results.sarif";
+const REPORTS: [&str; 4] = [JSON, MARKDOWN, JUNIT, SARIF];
 /// Flags that are of no use to who repeats a run; the first one's value is a secret.
 const OWN: [&str; 7] =
     ["--github-token", "--report-dir", "--comment", "--comment-key", "--check-run", "--policy", ALLOW];
@@ -36,7 +38,7 @@ const ALLOW: &str = "--allow-untrusted-checkout";
 pub struct Sinks<'a> {
     context: &'a Context,
     event: &'a Event,
-    folder: PathBuf,
+    folder: OutputFolder,
     talk: Option<Talk>,
     options: Options,
     /// What was said before, once somebody asked.
@@ -44,34 +46,24 @@ pub struct Sinks<'a> {
 }
 
 impl<'a> Sinks<'a> {
-    /// Makes the folder, and takes an earlier run's report out of it.
+    /// Takes an earlier run's report out of the folder.
     ///
     /// # Errors
-    /// The folder cannot be made or written.
+    /// The folder cannot be written.
     pub fn open(
         context: &'a Context,
-        folder: PathBuf,
+        folder: OutputFolder,
         event: &'a Event,
         args: &CheckArgs,
         command: &[OsString],
     ) -> Result<Self, Failure> {
-        std::fs::create_dir_all(&folder).map_err(|error| {
-            let shown = code(&folder.to_string_lossy());
-            Failure::unmeasured(
-                Problem::new(format!("the report folder {shown} could not be made: {error}"))
-                    .hint("name another folder with `report-dir`"),
-            )
-        })?;
         // Neither a crash nor a full disk may leave an earlier run's report for this one's.
-        for name in [JSON, MARKDOWN, JUNIT, SARIF] {
-            let path = folder.join(name);
-            if path.symlink_metadata().is_ok() {
-                std::fs::remove_file(&path).map_err(|error| {
-                    let shown = code(&path.to_string_lossy());
-                    let said = format!("the earlier report {shown} could not be removed: {error}");
-                    Failure::unmeasured(Problem::new(said))
-                })?;
-            }
+        for name in REPORTS {
+            folder.remove(name).map_err(|error| {
+                let shown = code(&folder.path().join(name).to_string_lossy());
+                let said = format!("the earlier report {shown} could not be removed: {error}");
+                Failure::unmeasured(Problem::new(said))
+            })?;
         }
         let settings = Settings {
             token: args.github_token.as_deref(),
@@ -109,7 +101,7 @@ impl<'a> Sinks<'a> {
                 (SARIF, &report::sarif::render(report)),
             ]);
             if let Some(github) = &self.context.github {
-                let file = written.is_ok().then(|| (github.relative(&self.folder.join(JSON)), sha256(&json)));
+                let file = written.is_ok().then(|| (github.relative(&self.folder.path().join(JSON)), sha256(&json)));
                 self.context.write_outputs(&outputs::of(report, file))?;
             }
             written.map_err(Failure::unmeasured)
@@ -274,18 +266,12 @@ impl<'a> Sinks<'a> {
     }
 
     fn write_files(&self, files: &[(&str, &str)]) -> Result<(), Problem> {
-        let broken = |path: &Path, error: std::io::Error| {
-            Problem::new(format!("the report could not be written to {}: {error}", code(&path.to_string_lossy())))
-                .hint("name another folder with `report-dir`")
-        };
         for (name, text) in files {
-            let path = self.folder.join(name);
-            std::fs::write(&path, text).map_err(|error| broken(&path, error))?;
-        }
-        if self.context.is_action
-            && let Some(github) = &self.context.github
-        {
-            github.give_to_owner(&self.folder, files.iter().map(|(name, _)| *name));
+            self.folder.write(name, text.as_bytes()).map_err(|error| {
+                let shown = code(&self.folder.path().join(name).to_string_lossy());
+                Problem::new(format!("the report could not be written to {shown}: {error}"))
+                    .hint("name another folder with `report-dir`")
+            })?;
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use crate::problem::{Failure, Problem};
 use crate::words::code;
-use crate::workspace::Workspace;
+use crate::workspace::{InputFile, Workspace};
 
 /// Files of a model's folder; more are a mistake, or an attack.
 const MOST_FILES: usize = 100_000;
@@ -24,17 +24,17 @@ type Weighed = Result<(u64, String), Problem>;
 /// Weighs a file, or all files of a folder; `shown` is the path as the user wrote it.
 ///
 /// # Errors
-/// Usage: a folder that leads out of the workspace.
-pub fn weigh(shown: &str, path: &Path, workspace: &Workspace) -> Result<Weighed, Failure> {
-    match path.metadata() {
-        Ok(metadata) if metadata.is_dir() => {
-            let names = match list(shown, path, workspace)? {
+/// Usage: a path that leads out of the workspace, or to credentials.
+pub fn weigh(shown: &str, workspace: &Workspace) -> Result<Weighed, Failure> {
+    match workspace.open(shown)? {
+        Ok(file) if file.is_folder() => {
+            let names = match list(shown, file.path(), workspace)? {
                 Ok(names) => names,
                 Err(problem) => return Ok(Err(problem)),
             };
-            Ok(several(shown, path, &names))
+            several(shown, file.path(), &names, workspace)
         }
-        Ok(_) => Ok(one(shown, path)),
+        Ok(file) => Ok(one(shown, file)),
         Err(error) => Ok(Err(broken(shown, &error).hint("set `model.artifact`, or the input `artifact`"))),
     }
 }
@@ -43,28 +43,36 @@ pub fn weigh(shown: &str, path: &Path, workspace: &Workspace) -> Result<Weighed,
 /// `find . -type f | sed 's|^\./||' | LC_ALL=C sort | xargs sha256sum | sha256sum`.
 ///
 /// # Errors
-/// One of them cannot be read, or is a pointer to what was never fetched.
-pub fn several(shown: &str, folder: &Path, names: &[String]) -> Weighed {
+/// As [`weigh`]; the inner one: a file cannot be read, or is a pointer to what was never fetched.
+pub fn several(shown: &str, folder: &Path, names: &[String], workspace: &Workspace) -> Result<Weighed, Failure> {
     let mut names: Vec<&String> = names.iter().collect();
     names.sort();
     names.dedup();
     let (mut sha, mut bytes) = (Sha256::new(), 0);
     for name in names {
-        let (length, digest) = one(shown, &folder.join(name))?;
+        let weighed = match workspace.open_path(&folder.join(name))? {
+            Ok(file) => one(shown, file),
+            Err(error) => Err(broken(shown, &error)),
+        };
+        let (length, digest) = match weighed {
+            Ok(weighed) => weighed,
+            Err(problem) => return Ok(Err(problem)),
+        };
         bytes += length;
         sha.update(format!("{digest}  {name}\n"));
     }
-    Ok((bytes, super::hex(&sha.finalize())))
+    Ok(Ok((bytes, super::hex(&sha.finalize()))))
 }
 
-fn one(shown: &str, path: &Path) -> Weighed {
+fn one(shown: &str, file: InputFile) -> Weighed {
     // What is no file may never end.
-    if path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+    if !file.is_regular() {
         return Err(Problem::new(format!("the model {} is no file", code(shown))));
     }
-    let (bytes, sha256, head) = digest(path).map_err(|error| broken(shown, &error))?;
+    let path = file.path().to_owned();
+    let (bytes, sha256, head) = digest(file.into_file()).map_err(|error| broken(shown, &error))?;
     if head.starts_with(POINTER) {
-        let file = if path.ends_with(shown) { String::new() } else { format!(", its file {},", code(&name_of(path))) };
+        let file = if path.ends_with(shown) { String::new() } else { format!(", its file {},", code(&name_of(&path))) };
         return Err(Problem::new(format!("the model {}{file} is a Git LFS pointer", code(shown))).hint(PULL));
     }
     Ok((bytes, sha256))
@@ -111,8 +119,7 @@ fn list(shown: &str, root: &Path, workspace: &Workspace) -> Result<Result<Vec<St
 }
 
 /// Length, SHA-256 in lower-case hexadecimal digits, and the first bytes.
-fn digest(path: &Path) -> std::io::Result<(u64, String, Vec<u8>)> {
-    let mut file = File::open(path)?;
+fn digest(mut file: File) -> std::io::Result<(u64, String, Vec<u8>)> {
     let (mut sha, mut bytes, mut head) = (Sha256::new(), 0, Vec::new());
     let mut buffer = vec![0; 1 << 16];
     loop {

@@ -75,30 +75,57 @@ pub fn batches(
     rows: usize,
     mut each: impl FnMut(&Slice) -> Result<(), Problem>,
 ) -> Result<(), Problem> {
+    let (mut found, mut first, mut rest) = (0, 0, None::<DataFrame>);
+    let mut hand_over = |frame: DataFrame| -> Result<(), Problem> {
+        let rows_of_frame = frame.height();
+        let slice = Slice { frame, first };
+        first += rows_of_frame as u64;
+        each(&slice)
+    };
+    for part in source.parts() {
+        let open = source.open_part(part)?;
+        let frame = open.scan().map_err(|error| source.problem(&error))?;
+        of_part(source, &frame, columns, rows, |mut frame| {
+            found += frame.height() as u64;
+            // Batches do not end where the files of a part do.
+            if let Some(mut before) = rest.take() {
+                before.vstack_mut(&frame).map_err(|error| source.problem(&error))?;
+                frame = before;
+            }
+            let mut at = 0;
+            while frame.height() - at >= rows {
+                hand_over(frame.slice(at as i64, rows))?;
+                at += rows;
+            }
+            rest = Some(frame.slice(at as i64, rows)).filter(|rest| rest.height() > 0);
+            Ok(())
+        })?;
+        open.check_unchanged()?;
+        source.check_rows(part.rows.end, found)?;
+    }
+    rest.map_or(Ok(()), hand_over)
+}
+
+/// Hands over the rows of files that are open, as the engine has them.
+fn of_part(
+    source: &Source,
+    frame: &LazyFrame,
+    columns: &[String],
+    rows: usize,
+    mut each: impl FnMut(DataFrame) -> Result<(), Problem>,
+) -> Result<(), Problem> {
     let names: Vec<Expr> = columns.iter().map(|name| col(PlSmallStr::from(name.as_str()))).collect();
     let (send, receive) = sync_channel::<DataFrame>(2);
     // A reader that goes away stops the scan.
     let callback = PlanCallback::new(move |frame: DataFrame| Ok(send.send(frame).is_err()));
-    let plan = source
-        .scan()
-        .and_then(|plan| plan.select(names).sink_batches(callback, true, NonZeroUsize::new(rows)))
+    let plan = frame
+        .clone()
+        .select(names)
+        .sink_batches(callback, true, NonZeroUsize::new(rows))
         .map_err(|error| source.problem(&error))?;
     thread::scope(|scope| {
         let scan = scope.spawn(|| plan.collect_with_engine(Engine::Streaming).map(|_| ()));
-        let mut first = 0;
-        let mut given = Ok(());
-        'frames: for frame in &receive {
-            let mut at = 0;
-            while at < frame.height() {
-                let slice = Slice { frame: frame.slice(at as i64, rows), first };
-                at += slice.rows();
-                first += slice.rows() as u64;
-                given = each(&slice);
-                if given.is_err() {
-                    break 'frames;
-                }
-            }
-        }
+        let given = receive.iter().try_for_each(&mut each);
         drop(receive);
         let scanned = scan.join().unwrap_or_else(|_| Err(polars_err!(ComputeError: "the reader gave up on it")));
         given?;

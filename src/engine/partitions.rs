@@ -1,42 +1,53 @@
-//! Columns that stand in folder names (`year=2026/month=1/…`) of text files; Polars reads those of
-//! Parquet and Arrow files itself.
+//! Columns that stand in folder names (`year=2026/month=1/…`): in those by which the files were found, wherever links lead.
 
 use std::path::Path;
 
 use polars::prelude::*;
 
-use crate::table::csv::date_days;
+use crate::table::csv::{date_days, datetime_micros};
 
 /// What writers put where the value is null.
 const NULL_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
 
-/// The columns of all files with the type that holds all their values.
-pub fn schema<'a>(base: &Path, paths: impl Iterator<Item = &'a Path>) -> Vec<Field> {
+/// A column's name, and the value of one file; none where it is null.
+pub type Value = (String, Option<String>);
+
+/// The columns of all files with the type that holds all their values; of a column that stands in the files too, as `own` has
+/// it, the type that it has there.
+pub fn schema<'a>(base: &Path, paths: impl Iterator<Item = &'a Path>, own: &Schema) -> Vec<Field> {
     let mut fields: Vec<(String, Vec<String>)> = Vec::new();
     for path in paths {
-        for (at, (name, value)) in of(base, path).into_iter().enumerate() {
+        for (at, (name, value)) in values(base, path).into_iter().enumerate() {
             if fields.len() == at {
                 fields.push((name, Vec::new()));
             }
             fields[at].1.extend(value);
         }
     }
-    fields.into_iter().map(|(name, values)| Field::new(name.into(), dtype(&values))).collect()
+    let field = |(name, values): (String, Vec<String>)| {
+        let dtype = own.get(&name).cloned().unwrap_or_else(|| dtype(&values));
+        Field::new(name.into(), dtype)
+    };
+    fields.into_iter().map(field).collect()
 }
 
 /// The values of one file as literals of these columns.
-pub fn literals(base: &Path, path: &Path, fields: &[Field]) -> Vec<Expr> {
+pub fn literals(values: Vec<Value>, fields: &[Field]) -> Vec<Expr> {
     let typed = |(field, (_, value)): (&Field, (String, Option<String>))| {
         let literal = match (field.dtype(), value) {
             (_, None) => lit(NULL),
             (DataType::Int64, Some(text)) => text.parse::<i64>().map_or_else(|_| lit(NULL), lit),
             (DataType::Float64, Some(text)) => text.parse::<f64>().map_or_else(|_| lit(NULL), lit),
+            (DataType::Boolean, Some(text)) => lit(text == "true"),
+            (DataType::Datetime(TimeUnit::Microseconds, None), Some(text)) => {
+                datetime_micros(text.as_bytes()).map_or_else(|| lit(NULL), lit)
+            }
             (DataType::Date, Some(text)) => date_days(text.as_bytes()).map_or_else(|| lit(NULL), lit),
             (_, Some(text)) => lit(text),
         };
-        literal.cast(field.dtype().clone()).alias(field.name().clone())
+        literal.strict_cast(field.dtype().clone()).alias(field.name().clone())
     };
-    fields.iter().zip(of(base, path)).map(typed).collect()
+    fields.iter().zip(values).map(typed).collect()
 }
 
 /// `%20` is a space, as Polars and the writers have it.
@@ -61,7 +72,7 @@ fn decoded(text: &str) -> String {
 
 /// The file's own names and values, in the order of its folders; [`crate::table::files`] has seen to it
 /// that all files of a table have the same names in the same order.
-fn of(base: &Path, path: &Path) -> Vec<(String, Option<String>)> {
+pub fn values(base: &Path, path: &Path) -> Vec<Value> {
     let below = path.strip_prefix(base).unwrap_or(path);
     let folders = below.parent().into_iter().flat_map(Path::components);
     folders
@@ -80,7 +91,17 @@ fn dtype(values: &[String]) -> DataType {
         DataType::Float64
     } else if values.iter().all(|value| date_days(value.as_bytes()).is_some()) {
         DataType::Date
+    } else if values.iter().all(|value| ["true", "false"].contains(&value.as_str())) {
+        DataType::Boolean
+    } else if values.iter().all(|value| is_local_time(value)) {
+        DataType::Datetime(TimeUnit::Microseconds, None)
     } else {
         DataType::String
     }
+}
+
+/// A date and a time without a zone.
+fn is_local_time(value: &str) -> bool {
+    datetime_micros(value.as_bytes()).is_some()
+        && value.get(10..).is_some_and(|time| !time.contains(['Z', 'z', '+', '-']))
 }

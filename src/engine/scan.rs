@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use polars::prelude::*;
@@ -20,6 +21,36 @@ const MOST_RANGES: usize = 64;
 /// The accumulators of one thread, in the order of the statistics.
 pub type Set = Vec<Box<dyn Accumulator>>;
 
+/// Why a scan ended before the table did.
+#[derive(Debug)]
+pub enum ScanError {
+    /// What the engine says, of a value or a condition.
+    Engine(PolarsError),
+    /// What concerns the table as a whole: a file that is gone, or not as it was.
+    Table(Problem),
+}
+
+impl ScanError {
+    pub fn problem(&self, source: &Source) -> Problem {
+        match self {
+            Self::Engine(error) => source.problem(error),
+            Self::Table(problem) => problem.clone(),
+        }
+    }
+}
+
+impl From<PolarsError> for ScanError {
+    fn from(error: PolarsError) -> Self {
+        Self::Engine(error)
+    }
+}
+
+impl From<Problem> for ScanError {
+    fn from(problem: Problem) -> Self {
+        Self::Table(problem)
+    }
+}
+
 /// Measures `statistics`; each gets its value or its own problem.
 pub fn scan(
     source: &Source,
@@ -30,13 +61,16 @@ pub fn scan(
     let mut done = BTreeMap::new();
     match attempt(source, statistics, means, progress) {
         Ok(values) => done.extend(values),
-        Err(error) => {
+        Err(ScanError::Table(problem)) => {
+            done.extend(statistics.iter().map(|statistic| (statistic.clone(), Err(problem.clone()))));
+        }
+        Err(ScanError::Engine(error)) => {
             // What fails on some column or condition must not take the other statistics with it.
             let (alone, together): (Vec<_>, Vec<_>) =
                 statistics.iter().cloned().partition(|one| source.skips_rows() || fallible(one));
             if statistics.len() == 1 || alone.is_empty() {
                 let problem = match statistics {
-                    [Statistic::Violations { sql }] => super::source::cannot_compute(sql, &error),
+                    [Statistic::Violations { sql }] => source.cannot_compute(sql, &error),
                     _ => source.problem(&error),
                 };
                 done.extend(statistics.iter().map(|statistic| (statistic.clone(), Err(problem.clone()))));
@@ -63,7 +97,7 @@ fn attempt(
     statistics: &[Statistic],
     means: Means<'_>,
     progress: &Arc<Progress>,
-) -> PolarsResult<BTreeMap<Statistic, Result<Value, Problem>>> {
+) -> Result<BTreeMap<Statistic, Result<Value, Problem>>, ScanError> {
     let mut done = BTreeMap::new();
     let mut conditions: Vec<String> = Vec::new();
     for statistic in statistics {
@@ -165,7 +199,7 @@ pub struct Pass<'a> {
 }
 
 /// Folds the rows of the table, or of some ranges of it, into the accumulators.
-pub fn pass(source: &Source, pass: Pass, set: Set, progress: &Arc<Progress>) -> PolarsResult<Set> {
+pub fn pass(source: &Source, pass: Pass, set: Set, progress: &Arc<Progress>) -> Result<Set, ScanError> {
     let Pass { mut columns, conditions, ranges } = pass;
     let total = source.info().rows;
     let few = |ranges: &Vec<Range<u64>>| {
@@ -187,20 +221,32 @@ pub fn pass(source: &Source, pass: Pass, set: Set, progress: &Arc<Progress>) -> 
     wanted.push(Expr::Column(ROW.into()));
 
     let pool = Arc::new(Mutex::new(vec![set]));
-    for range in parts {
-        let mut frame = source.scan()?;
-        if range != (0..total) {
-            let length = IdxSize::try_from(range.end - range.start).unwrap_or(IdxSize::MAX);
-            frame = frame.slice(range.start as i64, length);
+    for part in source.parts() {
+        let inside = |range: &Range<u64>| range.start.max(part.rows.start)..range.end.min(part.rows.end);
+        let mut ranges = parts.iter().map(inside).filter(|range| range.start < range.end).peekable();
+        if ranges.peek().is_none() {
+            continue;
         }
-        let start = IdxSize::try_from(range.start).map_err(|_| polars_err!(ComputeError: "too many rows"))?;
-        frame = frame.with_row_index(ROW, Some(start));
-        if conditions.iter().any(Option::is_some) {
-            let filled = source.float_columns().into_iter().map(|name| Expr::Column(name.into()).fill_nan(lit(NULL)));
-            frame = frame.with_columns(filled.collect::<Vec<_>>());
+        let open = source.open_part(part)?;
+        for range in ranges {
+            let mut frame = open.scan()?;
+            if range != part.rows {
+                let length = IdxSize::try_from(range.end - range.start).unwrap_or(IdxSize::MAX);
+                frame = frame.slice((range.start - part.rows.start) as i64, length);
+            }
+            let start = IdxSize::try_from(range.start).map_err(|_| Problem::new("the table has too many rows"))?;
+            frame = frame.with_row_index(ROW, Some(start));
+            if conditions.iter().any(Option::is_some) {
+                let filled =
+                    source.float_columns().into_iter().map(|name| Expr::Column(name.into()).fill_nan(lit(NULL)));
+                frame = frame.with_columns(filled.collect::<Vec<_>>());
+            }
+            frame = frame.select(&wanted);
+            let rows = Arc::new(AtomicU64::new(0));
+            fold(frame, &pool, progress, &rows)?;
+            open.check_unchanged()?;
+            source.check_rows(range.end - range.start, rows.load(Ordering::Relaxed))?;
         }
-        frame = frame.select(&wanted);
-        fold(frame, &pool, progress)?;
     }
     let mut sets = std::mem::take(&mut *pool.lock().unwrap_or_else(PoisonError::into_inner));
     let mut all = sets.swap_remove(0);
@@ -212,10 +258,14 @@ pub fn pass(source: &Source, pass: Pass, set: Set, progress: &Arc<Progress>) -> 
     Ok(all)
 }
 
-/// Runs the plan on the streaming engine; every thread folds its batches where they were decoded.
-fn fold(frame: LazyFrame, pool: &Arc<Mutex<Vec<Set>>>, progress: &Arc<Progress>) -> PolarsResult<()> {
-    let pool = Arc::clone(pool);
-    let progress = Arc::clone(progress);
+/// Runs the plan on the streaming engine; every thread folds its batches where they were decoded, and counts their `rows`.
+fn fold(
+    frame: LazyFrame,
+    pool: &Arc<Mutex<Vec<Set>>>,
+    progress: &Arc<Progress>,
+    rows: &Arc<AtomicU64>,
+) -> PolarsResult<()> {
+    let (pool, progress, folded_rows) = (Arc::clone(pool), Arc::clone(progress), Arc::clone(rows));
     let twins: Set = pool
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
@@ -237,6 +287,7 @@ fn fold(frame: LazyFrame, pool: &Arc<Mutex<Vec<Set>>>, progress: &Arc<Progress>)
         let batch = Batch { frame: batch, first_row };
         let folded = set.iter_mut().try_for_each(|accumulator| accumulator.fold(&batch));
         progress.add(rows);
+        folded_rows.fetch_add(rows, Ordering::Relaxed);
         pool.lock().unwrap_or_else(PoisonError::into_inner).push(set);
         folded.map(|()| nothing)
     };

@@ -1,10 +1,10 @@
 //! A table that has been opened: its files, its schema, and how Polars scans it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::UNIX_EPOCH;
 
 use polars::io::HiveOptions;
 use polars::prelude::*;
@@ -19,6 +19,7 @@ use crate::table::files::{Files, Format};
 use crate::table::ndjson;
 use crate::table::{Column, TableInfo};
 use crate::words::{self, code};
+use crate::workspace::descriptors;
 
 /// An opened table.
 pub struct Source {
@@ -31,10 +32,28 @@ pub struct Source {
     turned: BTreeMap<String, String>,
     padded: Vec<String>,
     /// Columns that stand in the folders' names.
-    in_folders: BTreeSet<String>,
+    in_folders: Vec<Field>,
     /// Of Parquet, one a file.
     footers: Vec<Arc<FileMetadata>>,
+    /// The files that are scanned together, in order.
+    parts: Vec<Part>,
     info: TableInfo,
+}
+
+/// Files of a table that are opened and scanned together: as many as a process may have open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    files: Range<usize>,
+    /// Of the table, counted from 0.
+    pub rows: Range<u64>,
+}
+
+/// A part that is open. Its files are read by these handles, and never by their names: a name can lead elsewhere by now, and
+/// to an engine `file:`, `s3:` and `\\?\` are no names at all.
+pub struct OpenPart<'a> {
+    source: &'a Source,
+    first: usize,
+    files: Vec<File>,
 }
 
 impl Source {
@@ -50,46 +69,54 @@ impl Source {
             text_schema: SchemaRef::default(),
             turned: BTreeMap::new(),
             padded: Vec::new(),
-            in_folders: BTreeSet::new(),
+            in_folders: Vec::new(),
             footers: Vec::new(),
+            parts: Vec::new(),
             info: TableInfo { columns: Vec::new(), rows: 0, files: Vec::new() },
         };
-        match source.files.format {
+        let rows = match source.files.format {
             Format::Parquet => source.open_parquet()?,
             Format::Ipc => source.open_ipc()?,
             Format::Csv => {
                 let (mut turned, mut padded) = (BTreeMap::new(), Vec::new());
-                let inspected = |path: &Path| {
-                    let found = csv::inspect(path, &source.csv)?;
+                let inspected = |path: &Path, file: File| {
+                    let found = csv::inspect(path, file, &source.csv)?;
                     turned.extend(found.turned);
                     padded.extend(found.padded);
                     Ok((found.columns.into_iter().map(|(name, kind)| (name, text_dtype(kind))).collect(), found.rows))
                 };
-                (source.text_schema, source.info.rows) = source.open_text(inspected)?;
+                let rows;
+                (source.text_schema, rows) = source.open_text(inspected)?;
                 (source.turned, source.padded) = (turned, padded);
+                rows
             }
             Format::Ndjson => {
-                let inspected = |path: &Path| {
-                    let found = ndjson::inspect(path)?;
+                let inspected = |path: &Path, file: File| {
+                    let found = ndjson::inspect(path, file)?;
                     Ok((
                         found.columns.iter().map(|(name, kind)| (name.clone(), json_dtype(kind))).collect(),
                         found.rows,
                     ))
                 };
-                (source.text_schema, source.info.rows) = source.open_text(inspected)?;
+                let rows;
+                (source.text_schema, rows) = source.open_text(inspected)?;
+                rows
             }
-        }
+        };
+        source.parts = parts(rows.as_deref(), source.files.count(), descriptors::at_once());
         if let Some(base) = &source.files.hive {
-            let fields = partitions::schema(base, source.files.paths.iter().map(PathBuf::as_path));
-            source.in_folders = fields.iter().map(|field| field.name().to_string()).collect();
+            source.in_folders = partitions::schema(base, source.files.paths(), &source.schema);
         }
-        let mut frame = source.scan().map_err(|error| source.problem(&error))?;
-        source.schema = frame.collect_schema().map_err(|error| source.problem(&error))?;
-        if source.files.format == Format::Ipc {
-            source.info.rows = source.count().map_err(|error| source.problem(&error))?;
+        source.schema = {
+            let part = source.open_part(&Part { files: 0..1, rows: 0..0 })?;
+            let mut frame = part.scan().map_err(|error| source.problem(&error))?;
+            frame.collect_schema().map_err(|error| source.problem(&error))?
+        };
+        if rows.is_none() {
+            source.count()?;
         }
-        let real = |path: &PathBuf| path.canonicalize().unwrap_or_else(|_| path.clone());
-        source.info.files = source.files.paths.iter().map(real).collect();
+        source.info.rows = source.parts.last().map_or(0, |part| part.rows.end);
+        source.info.files = source.files.real_paths().map(Path::to_owned).collect();
         source.info.columns = source
             .schema
             .iter()
@@ -119,7 +146,7 @@ impl Source {
             Statistic::Modified => Some(self.modified().map(|at| Value::Instant(Some(at)))),
             _ if self.footers.is_empty() => None,
             // A column of the folders' names may stand in the files too, with other values.
-            _ if accumulate::columns(statistic).iter().any(|column| self.in_folders.contains(column)) => None,
+            _ if accumulate::columns(statistic).iter().any(|column| self.is_in_folders(column)) => None,
             _ => footer::answer(&self.footers, &self.schema, statistic).map(Ok),
         }
     }
@@ -132,7 +159,7 @@ impl Source {
     pub fn bytes_of_numbers(&self, column: &str) -> usize {
         let counted = match self.schema.get(column) {
             Some(DataType::Int8 | DataType::UInt8 | DataType::Int16 | DataType::UInt16) => true,
-            Some(dtype) if dtype.is_integer() && !self.in_folders.contains(column) && !self.footers.is_empty() => {
+            Some(dtype) if dtype.is_integer() && !self.is_in_folders(column) && !self.footers.is_empty() => {
                 footer::spread(&self.footers, column).is_some_and(|spread| spread < super::distribution::WINDOW as u64)
             }
             Some(DataType::Boolean | DataType::String | DataType::Categorical(..) | DataType::Enum(..)) => true,
@@ -146,68 +173,52 @@ impl Source {
         self.files.format == Format::Parquet
     }
 
-    /// The plan that reads the whole table.
+    fn is_in_folders(&self, column: &str) -> bool {
+        self.in_folders.iter().any(|field| field.name() == column)
+    }
+
+    /// What is scanned one after the other; together the whole table.
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// Opens the files of a part.
     ///
     /// # Errors
-    /// What Polars says of the files.
-    pub fn scan(&self) -> PolarsResult<LazyFrame> {
-        let paths = self.files.paths.iter().map(|path| PlRefPath::new(path.to_string_lossy().as_ref()));
-        let hive = match &self.files.hive {
-            Some(folder) => HiveOptions {
-                enabled: Some(true),
-                hive_start_idx: folder.to_string_lossy().len(),
-                schema: None,
-                try_parse_dates: true,
-            },
-            None => HiveOptions::new_disabled(),
-        };
-        match self.files.format {
-            Format::Parquet => {
-                let args = ScanArgsParquet { glob: false, hive_options: hive, cache: false, ..Default::default() };
-                LazyFrame::scan_parquet_files(paths.collect(), args)
-            }
-            Format::Ipc => {
-                let args = UnifiedScanArgs { glob: false, hive_options: hive, cache: false, ..Default::default() };
-                LazyFrame::scan_ipc_sources(ScanSources::Paths(paths.collect()), IpcScanOptions::default(), args)
-            }
-            Format::Csv | Format::Ndjson => match &self.files.hive {
-                None => self.scan_text(&self.files.paths),
-                Some(base) => {
-                    let fields = partitions::schema(base, self.files.paths.iter().map(PathBuf::as_path));
-                    let part = |path: &PathBuf| {
-                        let literals = partitions::literals(base, path, &fields);
-                        Ok(self.scan_text(std::slice::from_ref(path))?.with_columns(literals))
-                    };
-                    let parts: Vec<LazyFrame> = self.files.paths.iter().map(part).collect::<PolarsResult<_>>()?;
-                    concat(parts, UnionArgs::default())
-                }
-            },
-        }
+    /// One of them is gone, or is not as it was when the table was opened.
+    pub fn open_part(&self, part: &Part) -> Result<OpenPart<'_>, Problem> {
+        let files = part.files.clone().map(|at| self.files.open(at)).collect::<Result<_, _>>()?;
+        Ok(OpenPart { source: self, first: part.files.start, files })
     }
 
-    /// The plan of some text files, with the types that were found in all of them.
-    fn scan_text(&self, files: &[PathBuf]) -> PolarsResult<LazyFrame> {
-        if self.files.format == Format::Ndjson {
-            // Polars' reader of lines takes every path for a glob, and has no setting against it.
-            let paths = files.iter().map(|path| PlRefPath::new(glob::Pattern::escape(&path.to_string_lossy())));
-            let paths = paths.collect();
-            return LazyJsonLineReader::new_paths(paths).with_schema(Some(Arc::clone(&self.text_schema))).finish();
-        }
-        let paths = files.iter().map(|path| PlRefPath::new(path.to_string_lossy().as_ref())).collect();
-        let nulls: Vec<PlSmallStr> = self.csv.null_values.iter().map(Into::into).collect();
-        LazyCsvReader::new_paths(paths)
-            .with_glob(false)
-            .with_cache(false)
-            .with_separator(self.csv.delimiter)
-            .with_schema(Some(Arc::clone(&self.text_schema)))
-            .with_null_values((!nulls.is_empty()).then_some(NullValues::AllColumns(nulls)))
-            .with_missing_is_null(true)
-            .finish()
-    }
-
-    /// What Polars said, as a person would be told.
+    /// What Polars said, as a person would be told; of a file that changed meanwhile, only that.
     pub fn problem(&self, error: &PolarsError) -> Problem {
+        if let Err(problem) = self.files.check_all_unchanged() {
+            return problem;
+        }
         Problem::new(format!("{} could not be read: {}", code(&self.files.shown), first_line(error)))
+    }
+
+    /// The problem of a condition that the columns' values do not allow.
+    pub fn cannot_compute(&self, sql: &str, error: &PolarsError) -> Problem {
+        if let Err(problem) = self.files.check_all_unchanged() {
+            return problem;
+        }
+        Problem::new(format!("{} cannot be computed: {}", code(sql), first_line(error)))
+    }
+
+    /// Whether a scan gave the rows that the first look at the table found.
+    ///
+    /// # Errors
+    /// It did not: no number of this scan can be believed.
+    pub fn check_rows(&self, expected: u64, scanned: u64) -> Result<(), Problem> {
+        if expected == scanned {
+            return Ok(());
+        }
+        self.files.check_all_unchanged()?;
+        let said =
+            format!("{} has {expected} rows by its first reading and {scanned} by its second", code(&self.files.shown));
+        Err(Problem::new(said).hint("is the file whole? If it is, please report this as a bug of mlgate"))
     }
 
     /// Whether Polars can compute the condition, and gets true or false from it.
@@ -216,8 +227,10 @@ impl Source {
     /// What is wrong with it.
     pub fn check_condition(&self, sql: &str) -> Result<(), Problem> {
         let schema = polars::sql::sql_expr(sql)
-            .and_then(|condition| self.scan()?.select([condition]).collect_schema())
-            .map_err(|error| cannot_compute(sql, &error))?;
+            .and_then(|condition| {
+                DataFrame::empty_with_schema(&self.schema).lazy().select([condition]).collect_schema()
+            })
+            .map_err(|error| self.cannot_compute(sql, &error))?;
         match schema.iter_values().next() {
             Some(DataType::Boolean) => Ok(()),
             Some(other) => Err(Problem::new(format!("{} is no condition: it gives {}", code(sql), kind(other)))
@@ -232,63 +245,76 @@ impl Source {
         floats.map(|(name, _)| name.to_string()).collect()
     }
 
-    fn count(&self) -> PolarsResult<u64> {
-        let counted = self.scan()?.select([len()]).collect_with_engine(Engine::Streaming)?.unwrap_single();
-        Ok(counted.columns()[0].as_materialized_series().idx()?.first().map_or(0, u64::from))
+    /// Counts the rows of each part, where neither footers nor a look at the text has.
+    fn count(&mut self) -> Result<(), Problem> {
+        let mut first = 0;
+        for at in 0..self.parts.len() {
+            let part = self.open_part(&self.parts[at])?;
+            let counted = part.scan().and_then(|frame| frame.select([len()]).collect_with_engine(Engine::Streaming));
+            let counted = counted.and_then(|counted| {
+                let counted = counted.unwrap_single();
+                Ok(counted.columns()[0].as_materialized_series().idx()?.first().map_or(0, u64::from))
+            });
+            let rows = counted.map_err(|error| self.problem(&error))?;
+            part.check_unchanged()?;
+            self.parts[at].rows = first..first + rows;
+            first += rows;
+        }
+        Ok(())
     }
 
-    fn open_parquet(&mut self) -> Result<(), Problem> {
+    /// Rows of each file.
+    fn open_parquet(&mut self) -> Result<Option<Vec<u64>>, Problem> {
+        let mut rows = Vec::with_capacity(self.files.count());
         let mut first: Option<(PathBuf, Schema)> = None;
-        for path in &self.files.paths {
+        for (at, path) in self.files.paths().enumerate() {
             let wrong = |error: PolarsError| {
                 Problem::new(format!("{} could not be read as Parquet: {}", shown(path), first_line(&error)))
                     .hint("is the file whole? write or download it again")
             };
-            let file = File::open(path)
-                .map_err(|error| Problem::new(format!("{} could not be opened: {error}", shown(path))))?;
-            let mut reader = ParquetReader::new(file);
+            let mut reader = ParquetReader::new(self.files.open(at)?);
             let schema = Schema::from_arrow_schema(reader.schema().map_err(wrong)?.as_ref());
             match &first {
-                None => first = Some((path.clone(), schema)),
+                None => first = Some((path.to_owned(), schema)),
                 Some((other, wanted)) => same_schema(other, wanted, path, &schema)?,
             }
             let footer = Arc::clone(reader.get_metadata().map_err(wrong)?);
-            self.info.rows += footer.num_rows as u64;
+            rows.push(footer.num_rows as u64);
             self.footers.push(footer);
         }
-        Ok(())
+        self.schema = Arc::new(first.map(|(_, schema)| schema).unwrap_or_default());
+        Ok(Some(rows))
     }
 
-    fn open_ipc(&mut self) -> Result<(), Problem> {
+    fn open_ipc(&mut self) -> Result<Option<Vec<u64>>, Problem> {
         let mut first: Option<(PathBuf, Schema)> = None;
-        for path in &self.files.paths {
-            let file = File::open(path)
-                .map_err(|error| Problem::new(format!("{} could not be opened: {error}", shown(path))))?;
-            let schema = IpcReader::new(file)
+        for (at, path) in self.files.paths().enumerate() {
+            let schema = IpcReader::new(self.files.open(at)?)
                 .schema()
                 .map_err(|error| Problem::new(format!("{} could not be read as Arrow IPC: {error}", shown(path))))?;
             let schema = Schema::from_arrow_schema(schema.as_ref());
             match &first {
-                None => first = Some((path.clone(), schema)),
+                None => first = Some((path.to_owned(), schema)),
                 Some((other, wanted)) => same_schema(other, wanted, path, &schema)?,
             }
         }
-        Ok(())
+        self.schema = Arc::new(first.map(|(_, schema)| schema).unwrap_or_default());
+        Ok(None)
     }
 
     /// The types of text files, joined over all of them.
     fn open_text(
         &self,
-        mut inspect: impl FnMut(&Path) -> Result<(Vec<(String, DataType)>, u64), Problem>,
-    ) -> Result<(SchemaRef, u64), Problem> {
+        mut inspect: impl FnMut(&Path, File) -> Result<(Vec<(String, DataType)>, u64), Problem>,
+    ) -> Result<(SchemaRef, Option<Vec<u64>>), Problem> {
         let mut all: Option<(PathBuf, Schema)> = None;
-        let mut rows = 0;
-        for path in &self.files.paths {
-            let (columns, found) = inspect(path)?;
-            rows += found;
+        let mut rows = Vec::with_capacity(self.files.count());
+        for (at, path) in self.files.paths().enumerate() {
+            let (columns, found) = inspect(path, self.files.open(at)?)?;
+            rows.push(found);
             let schema: Schema = columns.into_iter().map(|(name, dtype)| Field::new(name.into(), dtype)).collect();
             match &mut all {
-                None => all = Some((path.clone(), schema)),
+                None => all = Some((path.to_owned(), schema)),
                 Some((other, joined)) => {
                     let mut widened = schema.clone();
                     for (name, dtype) in joined.iter_mut() {
@@ -319,38 +345,102 @@ impl Source {
                 *dtype = DataType::String;
             }
         }
-        Ok((Arc::new(schema), rows))
+        Ok((Arc::new(schema), Some(rows)))
     }
 
     /// When the newest file was last changed, in microseconds since 1970.
     fn modified(&self) -> Result<i64, Problem> {
-        let mut newest = i64::MIN;
-        for path in &self.files.paths {
-            let real = path.canonicalize().unwrap_or_else(|_| path.clone());
-            if real.ancestors().skip(1).any(|folder| folder.join(".git").exists()) {
-                return Err(Problem::new(format!(
-                    "{} lies in a git work tree, where its time is that of the checkout",
-                    code(&self.files.shown)
-                ))
-                .hint("name a time column: `freshness: { column: … }`, or `data.timestamp`"));
-            }
-            let time = real
-                .metadata()
-                .and_then(|metadata| metadata.modified())
-                .map_err(|error| Problem::new(format!("{} does not say when it was changed: {error}", shown(path))))?;
-            let micros = match time.duration_since(UNIX_EPOCH) {
-                Ok(after) => i64::try_from(after.as_micros()).unwrap_or(i64::MAX),
-                Err(before) => -i64::try_from(before.duration().as_micros()).unwrap_or(i64::MAX),
-            };
-            newest = newest.max(micros);
+        let is_checked_out = |real: &Path| real.ancestors().skip(1).any(|folder| folder.join(".git").exists());
+        if self.files.real_paths().any(is_checked_out) {
+            return Err(Problem::new(format!(
+                "{} lies in a git work tree, where its time is that of the checkout",
+                code(&self.files.shown)
+            ))
+            .hint("name a time column: `freshness: { column: … }`, or `data.timestamp`"));
         }
-        Ok(newest)
+        let lost = || Problem::new(format!("{} does not say when it was changed", code(&self.files.shown)));
+        self.files.modified().ok_or_else(lost)
     }
 }
 
-/// The problem of a condition that the columns' values do not allow.
-pub fn cannot_compute(sql: &str, error: &PolarsError) -> Problem {
-    Problem::new(format!("{} cannot be computed: {}", code(sql), first_line(error)))
+impl OpenPart<'_> {
+    /// The plan that reads the part.
+    ///
+    /// # Errors
+    /// What Polars says of the files.
+    pub fn scan(&self) -> PolarsResult<LazyFrame> {
+        let Some(base) = &self.source.files.hive else { return self.scan_files(0..self.files.len()) };
+        let fields = &self.source.in_folders;
+        let values = |at: usize| partitions::values(base, self.source.files.path(self.first + at));
+        let mut frames = Vec::new();
+        let mut start = 0;
+        while start < self.files.len() {
+            // Files of one folder are read together.
+            let own = values(start);
+            let end = (start..self.files.len()).find(|at| values(*at) != own).unwrap_or(self.files.len());
+            frames.push(self.scan_files(start..end)?.with_columns(partitions::literals(own, fields)));
+            start = end;
+        }
+        match frames.len() {
+            1 => Ok(frames.swap_remove(0)),
+            _ => concat(frames, UnionArgs::default()),
+        }
+    }
+
+    fn scan_files(&self, files: Range<usize>) -> PolarsResult<LazyFrame> {
+        let files: Vec<File> = self.files[files].iter().map(File::try_clone).collect::<std::io::Result<_>>()?;
+        let sources = ScanSources::Files(files.into());
+        let hive_options = HiveOptions::new_disabled();
+        let Source { files, text_schema, csv, .. } = self.source;
+        match files.format {
+            Format::Parquet => {
+                let args = ScanArgsParquet { glob: false, hive_options, cache: false, ..Default::default() };
+                LazyFrame::scan_parquet_sources(sources, args)
+            }
+            Format::Ipc => {
+                let args = UnifiedScanArgs { glob: false, hive_options, cache: false, ..Default::default() };
+                LazyFrame::scan_ipc_sources(sources, IpcScanOptions::default(), args)
+            }
+            // With the types that were found in all files.
+            Format::Ndjson => {
+                LazyJsonLineReader::new_with_sources(sources).with_schema(Some(Arc::clone(text_schema))).finish()
+            }
+            Format::Csv => {
+                let nulls: Vec<PlSmallStr> = csv.null_values.iter().map(Into::into).collect();
+                LazyCsvReader::new_with_sources(sources)
+                    .with_glob(false)
+                    .with_cache(false)
+                    .with_separator(csv.delimiter)
+                    .with_schema(Some(Arc::clone(text_schema)))
+                    .with_null_values((!nulls.is_empty()).then_some(NullValues::AllColumns(nulls)))
+                    .with_missing_is_null(true)
+                    .finish()
+            }
+        }
+    }
+
+    /// Whether the files are still as they were when the table was opened: to be asked after a scan.
+    ///
+    /// # Errors
+    /// One of them is not.
+    pub fn check_unchanged(&self) -> Result<(), Problem> {
+        let mut files = self.files.iter().enumerate();
+        files.try_for_each(|(at, file)| self.source.files.check_unchanged(self.first + at, file))
+    }
+}
+
+/// Divides a table into parts of so many files; where nobody counted them yet, without their rows.
+fn parts(rows: Option<&[u64]>, files: usize, at_once: usize) -> Vec<Part> {
+    let mut first = 0;
+    let starts = (0..files).step_by(at_once.max(1));
+    let part = |start: usize| {
+        let files = start..(start + at_once).min(files);
+        let own: u64 = rows.and_then(|rows| rows.get(files.clone())).map_or(0, |rows| rows.iter().sum());
+        let part = Part { files, rows: first..first + own };
+        first += own;
+        part
+    };
+    starts.map(part).collect()
 }
 
 /// What Polars says first; the rest is about its plans.

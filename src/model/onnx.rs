@@ -18,7 +18,7 @@ use wire::{Ask, Frame, Told};
 use super::{Output, Port, Tensor};
 use crate::problem::{Failure, Problem};
 use crate::words::{self, code};
-use crate::workspace::Workspace;
+use crate::workspace::{InputFile, Workspace};
 
 /// How a file is named that is taken for an ONNX model.
 pub const ENDING: &str = ".onnx";
@@ -84,7 +84,15 @@ impl Artifact {
     /// # Errors
     /// The outer one ends the run: values outside of the workspace. The inner one is the model's own.
     pub fn load(&self, threads: usize, workspace: &Workspace) -> Result<Result<Onnx, Problem>, Failure> {
-        let mut process = match self.start() {
+        let unread = |error: std::io::Error| {
+            Problem::new(format!("the model {} could not be read: {error}", code(&self.shown)))
+                .hint("set `model.artifact`, or the input `artifact`")
+        };
+        let file = match workspace.open_path(&self.path)? {
+            Ok(file) => file,
+            Err(error) => return Ok(Err(unread(error))),
+        };
+        let mut process = match self.start(&file) {
             Ok(process) => process,
             Err(problem) => return Ok(Err(problem)),
         };
@@ -93,42 +101,48 @@ impl Artifact {
             Ok(_) => return Ok(Err(process.confused())),
             Err(problem) => return Ok(Err(problem)),
         };
+        let mut files = vec![file];
         for location in &inspected.external {
-            if let Err(problem) = self.admit(location, workspace)? {
-                return Ok(Err(problem));
+            match self.admit(location, workspace)? {
+                Ok(file) => files.push(file),
+                Err(problem) => return Ok(Err(problem)),
             }
         }
-        Ok(match process.ask(Ask::Load { threads }, Vec::new(), 0) {
+        let loaded = match process.ask(Ask::Load { threads }, Vec::new(), 0) {
             Ok(Frame { head: Told::Loaded { inputs, .. }, .. }) => {
-                Ok(Onnx { process, inputs, classes: inspected.classes, external: inspected.external })
+                Onnx { process, inputs, classes: inspected.classes, external: inspected.external }
             }
-            Ok(_) => Err(process.confused()),
-            Err(problem) => Err(problem),
+            Ok(_) => return Ok(Err(process.confused())),
+            Err(problem) => return Ok(Err(problem)),
+        };
+        // The library opens files by their names.
+        Ok(match files.iter().find(|file| !file.is_in_place()) {
+            None => Ok(loaded),
+            Some(file) => {
+                let path = code(&file.path().to_string_lossy());
+                Err(Problem::new(format!("{path} changed while the model {} was loaded", code(&self.shown)))
+                    .hint("let the step that writes it finish first"))
+            }
         })
     }
 
-    fn start(&self) -> Result<Process, Problem> {
+    fn start(&self, file: &InputFile) -> Result<Process, Problem> {
         let model = code(&self.shown);
-        let size = self.path.metadata().map_err(|error| {
-            Problem::new(format!("the model {model} could not be read: {error}"))
-                .hint("set `model.artifact`, or the input `artifact`")
-        })?;
-        if !size.is_file() {
+        if !file.is_regular() {
             return Err(Problem::new(format!("the model {model} is no file")));
         }
-        if size.len() > LARGEST {
+        if file.size() > LARGEST {
             return Err(Problem::new(format!(
                 "the model {model} has {} bytes, and an ONNX file may have 2 GB",
-                size.len()
+                file.size()
             ))
             .hint("export it with its weights in files beside it (external data)"));
         }
-        let path = self.path.canonicalize().map_err(|error| Problem::new(format!("the model {model}: {error}")))?;
-        Process::start(&self.shown, &path, &self.means)
+        Process::start(&self.shown, file.real(), &self.means)
     }
 
-    /// Whether the model may keep values in this file: one of its own folder, that may be read.
-    fn admit(&self, location: &str, workspace: &Workspace) -> Result<Result<(), Problem>, Failure> {
+    /// A file that the model keeps values in: one of its own folder, that may be read.
+    fn admit(&self, location: &str, workspace: &Workspace) -> Result<Result<InputFile, Problem>, Failure> {
         let refuse = |why: &str| {
             let said = format!("the model {} keeps values in {}, {why}", code(&self.shown), code(location));
             Ok(Err(Problem::new(said).hint("keep a model's files in one folder, and export it with plain names")))
@@ -140,10 +154,8 @@ impl Artifact {
         }
         let folder = self.path.canonicalize().ok().and_then(|path| path.parent().map(Path::to_owned));
         let Some(folder) = folder else { return refuse("which is not there") };
-        let file = folder.join(location);
-        workspace.admit(&file)?;
-        match file.canonicalize() {
-            Ok(real) if real.starts_with(&folder) && real.is_file() => Ok(Ok(())),
+        match workspace.open_path(&folder.join(location))? {
+            Ok(file) if file.real().starts_with(&folder) && file.is_regular() => Ok(Ok(file)),
             Ok(_) => refuse("which leads out of its folder"),
             Err(_) => refuse("which is not there"),
         }
@@ -370,7 +382,7 @@ mod tests {
             program: PathBuf::new(),
         };
         let artifact = Artifact { shown: "model.onnx".into(), path: folder.path().join("model.onnx"), means };
-        artifact.admit(location, &Workspace::command_line()).unwrap().map_err(|problem| problem.message)
+        artifact.admit(location, &Workspace::command_line()).unwrap().map(drop).map_err(|problem| problem.message)
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod kind;
 mod records;
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::path::Path;
 
 use self::kind::Seen;
@@ -34,21 +35,21 @@ pub struct Inspected {
     pub padded: Vec<String>,
 }
 
-/// Reads a CSV file, plain or gzip, from its first to its last byte.
+/// Reads a CSV file, plain or gzip, from its first to its last byte; `path` is for messages.
 ///
 /// An unquoted empty field is null; a quoted one is the empty text, unless `null_values` has it too. A
 /// blank line is a null where there is one column, as in Polars, else a wrong number of fields.
 ///
 /// # Errors
 /// What is wrong, with the line: see the tests.
-pub fn inspect(path: &Path, csv: &Csv) -> Result<Inspected, Problem> {
+pub fn inspect(path: &Path, file: File, csv: &Csv) -> Result<Inspected, Problem> {
     let shown = code(&path.to_string_lossy());
     if !csv.delimiter.is_ascii() || matches!(csv.delimiter, b'"' | b'\n' | b'\r' | 0) {
         let delimiter = code(&char::from(csv.delimiter).to_string());
         let problem = Problem::new(format!("{delimiter} cannot be the delimiter of {shown}"));
         return Err(problem.hint("`data.csv.delimiter` is one ASCII character, as `,` `;` `|` or a tab"));
     }
-    let mut records = Records::new(files::open_text(path)?, shown, csv.delimiter);
+    let mut records = Records::new(files::text(path, file)?, shown, csv.delimiter);
     let names = header(&mut records, csv.delimiter)?;
     let mut seen = vec![Seen::Null; names.len()];
     let mut rows = 0;
@@ -177,7 +178,7 @@ mod tests {
     fn read(bytes: &[u8], csv: &Csv) -> Result<Inspected, Problem> {
         let mut file = NamedTempFile::new().unwrap();
         file.write_all(bytes).unwrap();
-        inspect(file.path(), csv)
+        inspect(file.path(), file.reopen().unwrap(), csv)
     }
 
     fn comma() -> Csv {

@@ -1,31 +1,52 @@
 //! Where a table lies on disk: a file, a glob or a folder, and which format its files have.
+//!
+//! Every file is opened once, by [`crate::workspace`], and whoever reads it reads that handle: what is scanned is what was looked
+//! at, or an error. Files of a table that has too many of them are opened again, and must be the same ones in the same state.
 #![expect(clippy::disallowed_methods, reason = "edge: finds and opens tables' files")]
 
 mod magic;
+mod pattern;
+mod unread;
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{BufReader, ErrorKind, Read};
+use std::io::{BufReader, ErrorKind, Read, Seek};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use flate2::bufread::MultiGzDecoder;
-use glob::MatchOptions;
 
 use crate::problem::{Failure, Problem, nearest};
 use crate::words::code;
-use crate::workspace::Workspace;
+use crate::workspace::{Identity, InputFile, Workspace, descriptors};
 
 /// The files of one table.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Files {
     /// The path as the user wrote it.
     pub shown: String,
-    /// Sorted, at least one.
-    pub paths: Vec<PathBuf>,
+    /// Sorted by name, at least one.
+    files: Vec<TableFile>,
     pub format: Format,
     /// The folder below which `key=value` folders begin, if all files lie in such.
     pub hive: Option<PathBuf>,
+    /// What the folder contains besides, which is no table by its name.
+    pub unread: Vec<PathBuf>,
+    workspace: Workspace,
+}
+
+/// One of them.
+#[derive(Debug, Clone)]
+struct TableFile {
+    /// As it was found.
+    path: PathBuf,
+    /// After symlinks.
+    real: PathBuf,
+    /// When it was opened first.
+    identity: Identity,
+    /// Where there are not too many.
+    open: Option<Arc<File>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +75,8 @@ const KNOWN: &str = "Parquet (.parquet, .pq), CSV (.csv, .tsv, also .gz), NDJSON
 
 /// More files than this in one table are a mistake, or an attack.
 const MOST_FILES: usize = 100_000;
+/// Tables of more files than this do not keep them open.
+const MOST_OPEN: usize = 64;
 
 /// Finds the files of a table and looks at the first and last bytes of each.
 ///
@@ -63,36 +86,132 @@ const MOST_FILES: usize = 100_000;
 pub fn find(path: &str, workspace: &Workspace) -> Result<Files, Failure> {
     refuse_remote(path)?;
     let plain = workspace.resolve(path)?;
-    let (paths, base) = match plain.metadata() {
-        Ok(metadata) if metadata.is_dir() => (in_folder(&plain, workspace)?, Some(plain)),
-        Ok(_) => (vec![plain], None),
+    let (mut alone, mut unread) = (None, Vec::new());
+    let (paths, base) = match workspace.open(path)? {
+        Ok(input) if input.is_folder() => {
+            let found = in_folder(&plain, workspace)?;
+            unread = found.unread;
+            (found.data, Some(plain))
+        }
+        Ok(input) => {
+            alone = Some(input);
+            (vec![plain], None)
+        }
         Err(_) if path.contains(['*', '?', '[']) => (matching(path, workspace)?, Some(fixed_part(path))),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             return Err(missing(&plain));
         }
-        Err(error) => return Err(unreadable(&plain, &error)),
+        Err(error) => return Err(Failure::unmeasured(magic::unopened(&plain, &error))),
     };
-    let mut first: Option<(&Path, Format)> = None;
-    for file in &paths {
-        let format = magic::format(file, by_ending(file)).map_err(Failure::unmeasured)?;
-        match first {
-            None => first = Some((file, format)),
-            Some((other, wanted)) if wanted != format => return Err(mixed(path, (other, wanted), (file, format))),
+    let keeps_open = paths.len() <= MOST_OPEN.min(descriptors::at_once() / 4).max(1);
+    let mut first: Option<(PathBuf, Format)> = None;
+    let mut files = Vec::with_capacity(paths.len());
+    for path_of_one in &paths {
+        let mut input = match alone.take() {
+            Some(input) => input,
+            None => workspace
+                .open_path(path_of_one)?
+                .map_err(|error| Failure::unmeasured(magic::unopened(path_of_one, &error)))?,
+        };
+        let format = magic::format(&mut input, by_ending(path_of_one)).map_err(Failure::unmeasured)?;
+        match &first {
+            None => first = Some((path_of_one.clone(), format)),
+            Some((other, wanted)) if *wanted != format => {
+                return Err(mixed(path, (other, *wanted), (path_of_one, format)));
+            }
             Some(_) => {}
         }
+        files.push(TableFile::new(input, keeps_open));
     }
     let hive = base.map(|base| hive(&base, &paths)).transpose()?.flatten();
     let format = first.map_or(Format::Parquet, |(_, format)| format);
-    Ok(Files { shown: path.to_owned(), paths, format, hive })
+    Ok(Files { shown: path.to_owned(), files, format, hive, unread, workspace: workspace.clone() })
 }
 
-/// Opens a text file; gzip is told by its bytes and unpacked.
+impl TableFile {
+    fn new(input: InputFile, keeps_open: bool) -> Self {
+        let (path, real, identity) = (input.path().to_owned(), input.real().to_owned(), input.identity());
+        Self { path, real, identity, open: keeps_open.then(|| Arc::new(input.into_file())) }
+    }
+}
+
+impl Files {
+    /// As they were found.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(|file| &*file.path)
+    }
+
+    /// Where they really are, after symlinks.
+    pub fn real_paths(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(|file| &*file.real)
+    }
+
+    pub fn path(&self, at: usize) -> &Path {
+        self.files.get(at).map_or(Path::new(""), |file| &file.path)
+    }
+
+    pub fn count(&self) -> usize {
+        self.files.len()
+    }
+
+    /// When the newest of them was last written, in microseconds since 1970.
+    pub fn modified(&self) -> Option<i64> {
+        self.files.iter().map(|file| file.identity.modified_micros()).max()
+    }
+
+    /// A handle of one of them, at its start; the same file in the same state as when it was found.
+    ///
+    /// # Errors
+    /// It is gone, or it changed.
+    pub fn open(&self, at: usize) -> Result<File, Problem> {
+        let Some(file) = self.files.get(at) else { return Err(Problem::new("the table has no such file")) };
+        let broken =
+            |error: std::io::Error| Problem::new(format!("{} could not be opened: {error}", shown(&file.path)));
+        let mut open = match &file.open {
+            Some(open) => open.try_clone().map_err(broken)?,
+            None => self
+                .workspace
+                .reopen(&file.path, &file.real, file.identity)
+                .map_err(|error| if error.kind() == ErrorKind::Other { changed(&file.path) } else { broken(error) })?,
+        };
+        open.rewind().map_err(broken)?;
+        self.check_unchanged(at, &open)?;
+        Ok(open)
+    }
+
+    /// Whether an opened file is still as it was when it was found: its size, its times, its inode.
+    ///
+    /// # Errors
+    /// It is not.
+    pub fn check_unchanged(&self, at: usize, open: &File) -> Result<(), Problem> {
+        let Some(file) = self.files.get(at) else { return Ok(()) };
+        match Identity::of(open) {
+            Ok(identity) if identity == file.identity => Ok(()),
+            Ok(_) => Err(changed(&file.path)),
+            Err(error) => Err(Problem::new(format!("{} could not be read: {error}", shown(&file.path)))),
+        }
+    }
+
+    /// Which of the files is not as it was when it was found.
+    ///
+    /// # Errors
+    /// The first of them.
+    pub fn check_all_unchanged(&self) -> Result<(), Problem> {
+        (0..self.files.len()).try_for_each(|at| self.open(at).map(drop))
+    }
+}
+
+fn changed(path: &Path) -> Problem {
+    Problem::new(format!("{} changed while it was read", shown(path)))
+        .hint("a table must not be written to while it is judged: let the step that writes it finish first")
+}
+
+/// Reads a text file from its start; gzip is told by its bytes and unpacked.
 ///
 /// # Errors
-/// A file that cannot be opened.
-pub fn open_text(path: &Path) -> Result<Box<dyn Read>, Problem> {
+/// A file that cannot be read; `path` is for the message.
+pub fn text(path: &Path, mut file: File) -> Result<Box<dyn Read>, Problem> {
     let broken = |error: &std::io::Error| Problem::new(format!("{} could not be opened: {error}", shown(path)));
-    let mut file = File::open(path).map_err(|error| broken(&error))?;
     let head = magic::head(&mut file).map_err(|error| broken(&error))?;
     if head.starts_with(&[0x1f, 0x8b]) {
         Ok(Box::new(MultiGzDecoder::new(BufReader::new(file))))
@@ -127,9 +246,17 @@ fn refuse_remote(path: &str) -> Result<(), Failure> {
     Err(Failure::usage(problem))
 }
 
-/// The data files of a folder and the folders in it, sorted.
-fn in_folder(folder: &Path, workspace: &Workspace) -> Result<Vec<PathBuf>, Failure> {
-    let mut found = Vec::new();
+/// What a folder contains.
+struct InFolder {
+    /// Files that are read, sorted.
+    data: Vec<PathBuf>,
+    /// Files that are not.
+    unread: Vec<PathBuf>,
+}
+
+/// The files of a folder and the folders in it.
+fn in_folder(folder: &Path, workspace: &Workspace) -> Result<InFolder, Failure> {
+    let mut found = InFolder { data: Vec::new(), unread: Vec::new() };
     let mut entered = HashSet::new();
     let mut open = vec![folder.to_owned()];
     while let Some(folder) = open.pop() {
@@ -142,55 +269,49 @@ fn in_folder(folder: &Path, workspace: &Workspace) -> Result<Vec<PathBuf>, Failu
             if is_hidden(path.file_name()) {
                 continue;
             }
-            workspace.admit(&path)?;
             if path.is_dir() {
+                workspace.admit(&path)?;
                 open.push(path);
             } else if by_ending(&path).is_some() {
-                found.push(path);
+                // Also one that no longer is there must not lead out.
+                workspace.admit(&path)?;
+                found.data.push(path);
+            } else {
+                found.unread.push(path);
             }
         }
-        limited(&found, &folder)?;
+        limited(found.data.len() + found.unread.len(), &folder)?;
     }
-    if found.is_empty() {
+    found.unread.sort();
+    unread::refuse(folder, &found.unread)?;
+    if found.data.is_empty() {
         let problem = Problem::new(format!("{} holds no data file", shown(folder)))
             .hint(format!("looked for {KNOWN}, in its folders too"));
         return Err(Failure::unmeasured(problem));
     }
-    found.sort();
+    found.data.sort();
     Ok(found)
 }
 
 /// The files that a glob matches, sorted.
 fn matching(pattern: &str, workspace: &Workspace) -> Result<Vec<PathBuf>, Failure> {
-    let options =
-        MatchOptions { case_sensitive: true, require_literal_separator: true, require_literal_leading_dot: true };
-    let all = glob::glob_with(pattern, options).map_err(|error| {
-        Failure::usage(
-            Problem::new(format!("{} is not a glob: {error}", code(pattern)))
-                .hint("`*`, `?`, `[a-z]`, and `**` as a whole folder"),
-        )
-    })?;
     let wants_hidden = is_hidden(Path::new(pattern).file_name());
-    let mut found = Vec::new();
-    for path in all {
-        let path = path.map_err(|error| unreadable(error.path(), error.error()))?;
-        workspace.admit(&path)?;
-        if !path.is_dir() && (wants_hidden || !is_hidden(path.file_name())) {
-            found.push(path);
-        }
-        limited(&found, Path::new(pattern))?;
+    let mut found = pattern::expand(pattern, workspace)?;
+    // A folder is no file of a table; whether a link leads to one is asked only where it may be followed.
+    found.retain(|path| wants_hidden || !is_hidden(path.file_name()));
+    for path in &found {
+        workspace.admit(path)?;
     }
+    found.retain(|path| !path.is_dir());
     if found.is_empty() {
         let problem = Problem::new(format!("no file matches {}", code(pattern)));
         return Err(Failure::unmeasured(problem.hint(format!("paths start at {}", here()))));
     }
-    found.sort();
-    found.dedup();
     Ok(found)
 }
 
-fn limited(found: &[PathBuf], place: &Path) -> Result<(), Failure> {
-    if found.len() <= MOST_FILES {
+fn limited(found: usize, place: &Path) -> Result<(), Failure> {
+    if found <= MOST_FILES {
         return Ok(());
     }
     let problem = Problem::new(format!("{} holds more than {MOST_FILES} data files", shown(place)));

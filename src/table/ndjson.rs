@@ -3,6 +3,7 @@
 mod kind;
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
@@ -23,16 +24,16 @@ pub struct Inspected {
 /// The longest line, in bytes.
 const LONGEST: u64 = 64 << 20;
 
-/// Reads an NDJSON file, plain or gzip, from its first to its last byte.
+/// Reads an NDJSON file, plain or gzip, from its first to its last byte; `path` is for messages.
 ///
 /// A key that a row lacks is null there. Integers and floats are floats together; other types of one
 /// key do not mix, at any depth.
 ///
 /// # Errors
 /// What is wrong, with the line: see the tests.
-pub fn inspect(path: &Path) -> Result<Inspected, Problem> {
+pub fn inspect(path: &Path, file: File) -> Result<Inspected, Problem> {
     let shown = code(&path.to_string_lossy());
-    let mut source = BufReader::with_capacity(1 << 18, files::open_text(path)?);
+    let mut source = BufReader::with_capacity(1 << 18, files::text(path, file)?);
     let mut columns = Columns::default();
     let mut text = Vec::new();
     let (mut line, mut rows) = (0, 0);
@@ -171,7 +172,7 @@ mod tests {
     fn read(text: impl AsRef<[u8]>) -> Result<Inspected, Problem> {
         let mut file = NamedTempFile::new().unwrap();
         file.write_all(text.as_ref()).unwrap();
-        inspect(file.path())
+        inspect(file.path(), file.reopen().unwrap())
     }
 
     fn check(text: impl AsRef<[u8]>, columns: &[(&str, JsonKind)], rows: u64) {

@@ -3,9 +3,56 @@
 
 use std::path::{Path, PathBuf};
 
-/// The commit of the work tree that the path lies in: of none there is none.
-pub fn commit_of(path: &Path) -> Option<String> {
-    let tree = path.ancestors().find(|folder| folder.join(".git").exists())?;
+use crate::words::code;
+
+/// The one checkout whose files may be read: the workspace itself, of one commit.
+///
+/// A folder inside of it is never believed to be a checkout of that commit: whoever fills it, be it by an artifact that a later
+/// step unpacks, writes its `.git` too.
+#[derive(Debug, Clone)]
+pub struct Trusted {
+    sha: String,
+    root: PathBuf,
+}
+
+impl Trusted {
+    pub fn new(sha: &str, root: &Path) -> Self {
+        let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+        Self { sha: sha.to_ascii_lowercase(), root }
+    }
+
+    /// Whether a canonical path lies in the checkout.
+    ///
+    /// # Errors
+    /// What it is instead, to be said after "is".
+    pub fn vouches_for(&self, real: &Path) -> Result<(), String> {
+        if !real.starts_with(&self.root) {
+            return Err("outside of the workspace's checkout".to_owned());
+        }
+        let own = head_of(&self.root);
+        match &own {
+            Some(sha) if *sha == self.sha => {}
+            Some(sha) => return Err(format!("of commit {}", code(sha))),
+            None => return Err("of no checkout that can be told".to_owned()),
+        }
+        let inner = real.ancestors().take_while(|folder| *folder != self.root).find(|folder| has_git(folder));
+        match inner {
+            None => Ok(()),
+            Some(folder) => {
+                let name = folder.strip_prefix(&self.root).unwrap_or(folder);
+                Err(format!("of another checkout, in {}", code(&name.to_string_lossy())))
+            }
+        }
+    }
+}
+
+/// A link to nothing counts too: it can be filled later.
+fn has_git(folder: &Path) -> bool {
+    folder.join(".git").symlink_metadata().is_ok()
+}
+
+/// The commit that a work tree has checked out.
+fn head_of(tree: &Path) -> Option<String> {
     head(&git_folder(&tree.join(".git"))?)
 }
 
@@ -46,8 +93,11 @@ mod tests {
 
     const SHA: &str = "6dcb09b5b57875f334f61aebed695e2e4193db5e";
 
+    const OTHER: &str = "0000000000000000000000000000000000000001";
+
+    /// Whether the workspace, whose run is of `SHA`, vouches for the path.
     #[track_caller]
-    fn check(files: &[(&str, &str)], path: &str, expected: Option<&str>) {
+    fn check(files: &[(&str, &str)], path: &str, expected: Result<(), &str>) {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in files {
             let file = folder.path().join(name);
@@ -55,33 +105,37 @@ mod tests {
             fs::write(file, text).unwrap();
         }
         let root = folder.path().canonicalize().unwrap();
-        assert_eq!(commit_of(&root.join(path)).as_deref(), expected, "{files:?}");
+        let found = Trusted::new(SHA, folder.path()).vouches_for(&root.join(path));
+        assert_eq!(found, expected.map_err(ToOwned::to_owned), "{files:?}");
     }
 
     #[test]
     fn the_commit_is_found_wherever_git_keeps_it() {
         let line = format!("{SHA}\n");
         let packed = format!("# pack-refs with: peeled\n{SHA} refs/heads/main\n");
-        check(&[(".git/HEAD", &line)], "data/a.csv", Some(SHA));
-        check(&[(".git/HEAD", "ref: refs/heads/main\n"), (".git/refs/heads/main", &line)], "a.csv", Some(SHA));
-        check(&[(".git/HEAD", "ref: refs/heads/main\n"), (".git/packed-refs", &packed)], "a.csv", Some(SHA));
-        check(
-            &[("sub/.git", "gitdir: ../.git/modules/sub\n"), (".git/modules/sub/HEAD", &line)],
-            "sub/a.csv",
-            Some(SHA),
-        );
+        check(&[(".git/HEAD", &line)], "data/a.csv", Ok(()));
+        check(&[(".git/HEAD", "ref: refs/heads/main\n"), (".git/refs/heads/main", &line)], "a.csv", Ok(()));
+        check(&[(".git/HEAD", "ref: refs/heads/main\n"), (".git/packed-refs", &packed)], "a.csv", Ok(()));
+        check(&[(".git", "gitdir: elsewhere/.real\n"), ("elsewhere/.real/HEAD", &line)], "a.csv", Ok(()));
+        check(&[(".git/HEAD", OTHER)], "a.csv", Err("of commit `0000000000000000000000000000000000000001`"));
     }
 
     #[test]
-    fn the_nearest_work_tree_counts() {
-        let other = "0000000000000000000000000000000000000001";
-        check(&[(".git/HEAD", SHA), ("pr/.git/HEAD", other)], "pr/data/a.csv", Some(other));
+    fn what_a_folder_says_of_itself_is_not_believed() {
+        let inner = Err("of another checkout, in `pr`");
+        for head in [SHA, OTHER, "nonsense"] {
+            check(&[(".git/HEAD", SHA), ("pr/.git/HEAD", head)], "pr/data/a.csv", inner);
+        }
+        check(&[(".git/HEAD", SHA), ("pr/.git", "gitdir: ../.git\n")], "pr/a.csv", inner);
+        check(&[("pr/.git/HEAD", SHA)], "pr/data/a.csv", Err("of no checkout that can be told"));
+        check(&[(".git/HEAD", SHA), ("pr/.git/HEAD", OTHER)], "data/a.csv", Ok(()));
     }
 
     #[test]
     fn where_there_is_no_work_tree_there_is_no_commit() {
-        check(&[("a.csv", "")], "a.csv", None);
-        check(&[(".git/HEAD", "ref: refs/heads/gone\n")], "a.csv", None);
-        check(&[(".git/HEAD", "nonsense")], "a.csv", None);
+        let none = Err("of no checkout that can be told");
+        check(&[("a.csv", "")], "a.csv", none);
+        check(&[(".git/HEAD", "ref: refs/heads/gone\n")], "a.csv", none);
+        check(&[(".git/HEAD", "nonsense")], "a.csv", none);
     }
 }

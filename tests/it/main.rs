@@ -10,6 +10,7 @@ mod documents;
 mod drift;
 mod endpoint;
 mod examples;
+mod files;
 mod git;
 mod github;
 mod history;

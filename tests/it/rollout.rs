@@ -706,3 +706,18 @@ fn a_journal_that_cannot_be_written_moves_nothing() {
     rollout(&world, &[]).exits(0);
     assert_eq!(toy.candidate(), 100);
 }
+
+#[test]
+fn a_rollouts_report_replaces_a_link_and_leaves_its_target() {
+    let toy = Toy::start([0.0, 0.0]);
+    let world = toy.world("canary");
+    world.write("victim", "untouched").write("mlgate-report/earlier", "");
+    for name in ["rollout.md", "rollout.json"] {
+        std::os::unix::fs::symlink(world.path("victim"), world.path("mlgate-report").join(name)).unwrap();
+    }
+    rollout(&world, &[]).exits(0);
+    assert_eq!(world.read("victim"), "untouched");
+    assert!(
+        came_to(&world).is_object() && world.path("mlgate-report/rollout.md").symlink_metadata().unwrap().is_file()
+    );
+}

@@ -168,6 +168,13 @@ fn a_foreign_checkout_beside_secrets_is_refused() {
     act(&target(Some(("", HEAD))), &[]).exits(2).saying(refused);
     act(&target(None), &[]).exits(2).saying(refused);
     act(&target(Some(("pr/", HEAD))), &[("config", "pr/mlgate.yml")]).exits(2).saying(refused);
+    // What an artifact unpacks to says of itself what it likes.
+    act(&target(Some(("pr/", BASE))), &[("config", "pr/mlgate.yml")]).exits(2).saying(refused);
+    let beside = target(Some(("", BASE)));
+    beside.write("pr/mlgate.yml", LAX.replace("data.csv", "pr/data.csv")).write("pr/data.csv", DATA);
+    checked_out(&beside, "pr/", BASE);
+    act(&beside, &[("config", "pr/mlgate.yml")]).exits(2).saying(refused).saying("another checkout");
+    act(&beside, &[]).exits(0);
     // Also where it is a command in a step, and not the Action.
     target(Some(("", HEAD))).check(&[]).exits(2).saying(refused);
     act(&target(Some(("", BASE))), &[]).exits(0);

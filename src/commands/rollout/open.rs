@@ -1,8 +1,6 @@
 //! What a rollout needs, opened: its section of the config, and everything that the section names.
 #![expect(clippy::disallowed_methods, reason = "edge: reads files and the surroundings")]
 
-use std::io::Read;
-use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -39,7 +37,7 @@ use crate::workspace::Workspace;
 
 /// What the job leaves for the step after it.
 pub const UNDER_WAY: &str = "under-way";
-const LARGEST_REPORT: u64 = 20_000_000;
+pub const LARGEST_REPORT: u64 = 20_000_000;
 
 /// What the configs say.
 struct Said {
@@ -57,8 +55,7 @@ fn section(common: &Common, workspace: &Workspace) -> Result<Said, Failure> {
         .map_err(|message| Failure::usage(Problem::new(format!("input config: {message}"))))?;
     let (mut config, mut problems) = (Config::default(), Vec::new());
     for name in &names {
-        let path = workspace.resolve(name)?;
-        match read_config(name, &path) {
+        match read_config(name, workspace)? {
             Ok(text) => match Document::parse(name, &text) {
                 Ok(document) => config.merge(Config::read(&document, &mut problems)),
                 Err(found) => problems.extend(found),
@@ -286,13 +283,6 @@ pub fn shown(reading: &Reading) -> String {
         Reading::Absent => "nothing".to_owned(),
         Reading::Unusable(why) => why.clone(),
     }
-}
-
-/// A file of no more than a report's size.
-pub fn bounded(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    std::fs::File::open(path)?.take(LARGEST_REPORT).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 /// Tells the post step whether there is something to undo: later lines win.

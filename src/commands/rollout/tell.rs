@@ -1,5 +1,4 @@
 //! What came of a rollout, to where people and later jobs look.
-#![expect(clippy::disallowed_methods, reason = "edge: writes reports")]
 
 use crate::cli::rollout::Common;
 use crate::commands::{Context, say, warn};
@@ -8,7 +7,7 @@ use crate::github::outputs::one_line;
 use crate::problem::{Exit, Failure, Problem};
 use crate::rollout::driver::Journey;
 use crate::rollout::{Outcome, timeline};
-use crate::words::log_safe;
+use crate::words::{code, log_safe};
 use crate::workspace::Workspace;
 
 /// A run that is killed must not look like a promotion.
@@ -19,20 +18,20 @@ pub fn begin(context: &Context) -> Result<(), Failure> {
 
 /// Files, summary, outputs, annotation; the exit code.
 pub fn end(common: &Common, context: &Context, workspace: &Workspace, journey: &Journey) -> Result<Exit, Failure> {
-    let folder = workspace.resolve_for_writing(common.report_dir.as_deref().unwrap_or("mlgate-report"))?;
+    let shown = common.report_dir.as_deref().unwrap_or("mlgate-report");
     let markdown = timeline::markdown(journey);
     let json = format!("{:#}\n", timeline::json(journey));
-    let written = std::fs::create_dir_all(&folder)
-        .and_then(|()| std::fs::write(folder.join("rollout.md"), &markdown))
-        .and_then(|()| std::fs::write(folder.join("rollout.json"), &json));
+    let written = workspace.output_folder(shown)?.and_then(|folder| {
+        folder.write("rollout.md", markdown.as_bytes())?;
+        folder.write("rollout.json", json.as_bytes())
+    });
     if let Err(error) = written {
-        warn(&format!("the rollout's report could not be written: {error}"));
+        warn(&format!("the rollout's report could not be written to {}: {error}", code(shown)));
     }
-    if let Some(github) = &context.github {
-        github.give_to_owner(&folder, ["rollout.md", "rollout.json"].into_iter());
-        if let Err(problem) = github.write_summary(&markdown) {
-            warn(&problem.message);
-        }
+    if let Some(github) = &context.github
+        && let Err(problem) = github.write_summary(&markdown)
+    {
+        warn(&problem.message);
     }
     for pulled in &journey.levers {
         let state = if pulled.is_done { "done" } else { "FAILED" };

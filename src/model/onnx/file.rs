@@ -118,15 +118,24 @@ const EXTERNAL: i32 = 1;
 /// More classes than a classifier has.
 const MOST_CLASSES: usize = 100_000;
 
+/// What a model says of itself.
+#[derive(Default)]
+struct Found {
+    external: Vec<String>,
+    classes: Vec<Vec<String>>,
+    /// A tensor with two entries of one key: of two locations each reader takes the one that it likes.
+    ambiguous: Option<String>,
+}
+
 /// # Errors
-/// It is no ONNX model.
+/// It is no ONNX model, or one that two readers would read differently.
 pub fn inspect(bytes: Vec<u8>) -> Result<Inspected, String> {
     if bytes.is_empty() {
         return Err("it is empty".into());
     }
     let model = Model::decode(Bytes::from(bytes)).map_err(|error| format!("it is no ONNX model: {error}"))?;
     let Some(graph) = &model.graph else { return Err("it is no ONNX model: it has no graph".into()) };
-    let mut found = Inspected::default();
+    let mut found = Found::default();
     look(graph, &mut found);
     for graph in model.training.iter().flat_map(|part| part.initialization.iter().chain(&part.algorithm)) {
         look(graph, &mut found);
@@ -135,13 +144,18 @@ pub fn inspect(bytes: Vec<u8>) -> Result<Inspected, String> {
         function.attributes.iter().for_each(|attribute| look_at(attribute, &mut found));
         function.nodes.iter().flat_map(|node| &node.attributes).for_each(|attribute| look_at(attribute, &mut found));
     }
+    if let Some(tensor) = found.ambiguous {
+        return Err(format!(
+            "its tensor {tensor:?} says twice where its values lie, and readers would differ about that"
+        ));
+    }
     found.external.sort();
     found.external.dedup();
-    Ok(found)
+    Ok(Inspected { external: found.external, classes: found.classes })
 }
 
 /// Decoding has bounded how deep graphs nest.
-fn look(graph: &Graph, found: &mut Inspected) {
+fn look(graph: &Graph, found: &mut Found) {
     for values in &graph.initializers {
         outside(values, found);
     }
@@ -163,22 +177,28 @@ fn look(graph: &Graph, found: &mut Inspected) {
     }
 }
 
-fn look_at(attribute: &Attribute, found: &mut Inspected) {
+fn look_at(attribute: &Attribute, found: &mut Found) {
     attribute.value.iter().chain(&attribute.values).for_each(|values| outside(values, found));
     let sparse = attribute.sparse.iter().chain(&attribute.sparses);
     sparse.flat_map(|sparse| sparse.values.iter().chain(&sparse.indices)).for_each(|values| outside(values, found));
     attribute.graph.iter().chain(&attribute.graphs).for_each(|graph| look(graph, found));
 }
 
-fn outside(values: &Values, found: &mut Inspected) {
+fn outside(values: &Values, found: &mut Found) {
     if values.place == Some(EXTERNAL) || !values.external.is_empty() {
+        let mut keys: Vec<&str> =
+            values.external.iter().map(|entry| entry.key.as_deref().unwrap_or_default()).collect();
+        keys.sort_unstable();
+        if keys.windows(2).any(|pair| pair[0] == pair[1]) {
+            found.ambiguous.get_or_insert_with(|| values.name.clone().unwrap_or_default());
+        }
         let is_location = |entry: &&Entry| entry.key.as_deref() == Some("location");
         let location = values.external.iter().find(is_location).and_then(|entry| entry.value.clone());
         found.external.push(location.unwrap_or_default());
     }
 }
 
-fn classes_in(attribute: &Attribute, found: &mut Inspected) {
+fn classes_in(attribute: &Attribute, found: &mut Found) {
     match attribute.name.as_deref() {
         Some("classlabels_int64s" | "classlabels_ints") => {
             add(attribute.integers.iter().map(ToString::to_string).collect(), found);
@@ -201,7 +221,7 @@ fn named(values: &Values) -> Vec<String> {
     }
 }
 
-fn add(classes: Vec<String>, found: &mut Inspected) {
+fn add(classes: Vec<String>, found: &mut Found) {
     if (1..=MOST_CLASSES).contains(&classes.len()) && !found.classes.contains(&classes) {
         found.classes.push(classes);
     }
@@ -236,6 +256,21 @@ mod tests {
         let function = Function { attributes: vec![attribute], ..Function::default() };
         let model = Model { graph: Some(Graph::default()), functions: vec![function], ..Model::default() };
         assert_eq!(inspect(model.encode_to_vec()).unwrap().external, ["../w.bin"]);
+    }
+
+    #[test]
+    fn a_tensor_that_names_two_places_is_refused() {
+        let entry = |key: &str, value: &str| Entry { key: Some(key.into()), value: Some(value.into()) };
+        let model = |external: Vec<Entry>| {
+            let values = Values { name: Some("w".into()), place: Some(EXTERNAL), external, ..Values::default() };
+            let graph = Graph { initializers: vec![values], ..Graph::default() };
+            inspect(Model { graph: Some(graph), ..Model::default() }.encode_to_vec())
+        };
+        for key in ["location", "offset"] {
+            let twice = vec![entry(key, "a"), entry("length", "4"), entry(key, "b")];
+            assert!(model(twice).unwrap_err().starts_with("its tensor \"w\" says twice"), "{key}");
+        }
+        assert_eq!(model(vec![entry("location", "a"), entry("offset", "0")]).unwrap().external, ["a"]);
     }
 
     #[test]

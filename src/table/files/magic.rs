@@ -7,27 +7,28 @@ use std::path::Path;
 use super::{Format, KNOWN};
 use crate::problem::Problem;
 use crate::words::code;
+use crate::workspace::InputFile;
 
 const HEAD: u64 = 512;
 
 /// The format of a file that is there: the one its name promises, held against its bytes; or, without
 /// a promise, the one its bytes have.
-pub fn format(path: &Path, promised: Option<Format>) -> Result<Format, Problem> {
+pub fn format(input: &mut InputFile, promised: Option<Format>) -> Result<Format, Problem> {
+    let path = input.path().to_owned();
     let shown = code(&path.to_string_lossy());
     if path.to_str().is_none() {
         return Err(Problem::new(format!("the name of {shown} is not UTF-8")).hint("rename the file"));
     }
-    let broken =
-        |error: io::Error| Problem::new(format!("{shown} could not be opened: {error}")).hint(may_read(&error));
-    let metadata = path.metadata().map_err(broken)?;
-    if !metadata.is_file() {
+    let broken = |error: io::Error| unopened(&path, &error);
+    if !input.is_regular() {
         return Err(Problem::new(format!("{shown} is neither a file nor a folder")));
     }
-    if metadata.len() == 0 {
+    let length = input.size();
+    if length == 0 {
         return Err(Problem::new(format!("{shown} is empty: 0 bytes")).hint("did the step that writes it finish?"));
     }
-    let mut file = File::open(path).map_err(broken)?;
-    let head = head(&mut file).map_err(broken)?;
+    let file = input.file();
+    let head = head(file).map_err(broken)?;
     if head.starts_with(b"version https://git-lfs.github.com/spec/v1") {
         let problem = Problem::new(format!("{shown} is a Git LFS pointer, not the data itself"));
         return Err(problem.hint("set `lfs: true` on actions/checkout, or run `git lfs pull`"));
@@ -38,11 +39,16 @@ pub fn format(path: &Path, promised: Option<Format>) -> Result<Format, Problem> 
                 .hint(format!("rename it to what it is: {KNOWN}"))
         }),
         Some(format) => {
-            let tail = tail(&mut file, metadata.len()).map_err(broken)?;
-            kept(format, &head, &tail, metadata.len()).map_err(|what| what.problem(&shown, format, &head))?;
+            let tail = tail(file, length).map_err(broken)?;
+            kept(format, &head, &tail, length).map_err(|what| what.problem(&shown, format, &head))?;
             Ok(format)
         }
     }
+}
+
+/// The problem of a file that is there and cannot be opened.
+pub fn unopened(path: &Path, error: &io::Error) -> Problem {
+    Problem::new(format!("{} could not be opened: {error}", code(&path.to_string_lossy()))).hint(may_read(error))
 }
 
 /// The first bytes of a file, which is then at its start again.

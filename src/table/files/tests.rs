@@ -27,7 +27,7 @@ fn check(files: &[(&str, &[u8])], path: &str, format: Format, names: &[&str]) {
     let folder = world(files);
     let found = find_in(&folder, path).unwrap();
     let found_names: Vec<_> =
-        found.paths.iter().map(|path| path.strip_prefix(folder.path()).unwrap().to_str().unwrap()).collect();
+        found.paths().map(|path| path.strip_prefix(folder.path()).unwrap().to_str().unwrap()).collect();
     assert_eq!(found_names, names, "{path}");
     assert_eq!(found.format, format, "{path}");
 }
@@ -190,7 +190,7 @@ fn symlinks_may_circle_and_not_lead_out() {
     symlink(".", at("work/d/again")).unwrap();
     let workspace = Workspace::action(&at("work"), None).unwrap();
     let found = |path: &str| find(&at(path).to_string_lossy(), &workspace);
-    assert_eq!(found("work/d").unwrap().paths.len(), 1);
+    assert_eq!(found("work/d").unwrap().count(), 1);
     symlink("../../secret/b.csv", at("work/d/b.csv")).unwrap();
     for path in ["work/d", "work/d/*.csv", "work/d/b.csv", "work/*/*.csv", "work/../secret/*.csv", "secret"] {
         assert_eq!(found(path).unwrap_err().exit, Exit::Usage, "{path}");
