@@ -111,6 +111,8 @@ pub enum Looser {
     Higher,
     /// As `Higher`, and without it there is a limit too: that of another setting, or of the method.
     HigherThanUsual,
+    /// As `Lower`, and without it there is a limit too.
+    LowerThanUsual,
     /// A list with fewer items.
     Fewer,
     /// A list with more.

@@ -4,8 +4,10 @@ pub mod action;
 pub mod rollout;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use serde::{Deserialize, Serialize};
 
 use crate::edits::Policy;
+use crate::problem::{Failure, Problem};
 
 /// The quality gate of machine-learning delivery.
 #[derive(Parser)]
@@ -54,7 +56,8 @@ pub enum Command {
 }
 
 /// Inputs of `check`; the fields' names are the inputs' names, with hyphens.
-#[derive(Clone, Default, Args)]
+#[derive(Clone, Default, Args, Serialize, Deserialize)]
+#[serde(default, rename_all = "kebab-case")]
 pub struct CheckArgs {
     /// Config files, one a line; later ones win. Without it mlgate.yml, if there is one.
     #[arg(long, value_name = "FILE", help_heading = "Where things are")]
@@ -185,9 +188,24 @@ pub struct CheckArgs {
     /// The name of the check run, or `off`; `mlgate: ` and the comment's key without it.
     #[arg(long, value_name = "NAME", help_heading = "Talking")]
     pub check_run: Option<String>,
+    /// The id of the GitHub App whose check runs are believed about earlier runs; GitHub Actions without it.
+    ///
+    /// A check run of this gate's name on the base branch's commit holds the numbers of earlier runs, which `anomaly` and
+    /// the comment compare with. Any workflow with `checks: write` can make one as GitHub Actions, and is trusted with it.
+    #[arg(long, value_name = "ID", help_heading = "Talking")]
+    pub check_app_id: Option<u64>,
     /// Whose limits count where a pull request changes them; `head` without it.
+    ///
+    /// With `base` or `stricter` a base branch without a gate is exit code 3: merge the first gate under `head`.
     #[arg(long, value_name = "WHOSE", help_heading = "Talking")]
     pub policy: Option<Policy>,
+    /// Branches beside the default one whose runs count as merged on `workflow_run`, one a line.
+    ///
+    /// Runs of `push`, `schedule`, `workflow_dispatch`, `repository_dispatch`, `release` and `deployment` are trusted, and so
+    /// is `workflow_run` after one of these on the default branch of this repository. Everything else is a proposal, for
+    /// which nothing is notified, started or written. A release branch must be named here, never one that anyone may push to.
+    #[arg(long, value_name = "BRANCH", help_heading = "Talking")]
+    pub trusted_branches: Vec<String>,
     /// Judge what a fork proposes beside a token that may write (`pull_request_target`).
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true,
           value_parser = parse_bool, help_heading = "Talking")]
@@ -266,7 +284,8 @@ pub struct CommentArgs {
 }
 
 /// When a pull request gets a comment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum CommentWhen {
     #[default]
     Always,
@@ -277,13 +296,15 @@ pub enum CommentWhen {
     Off,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum GateChoice {
     Data,
     Model,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum FailOn {
     #[default]
     Fail,
@@ -298,6 +319,19 @@ fn parse_bool(text: &str) -> Result<bool, String> {
         "false" | "False" | "FALSE" => Ok(false),
         _ => Err("expected true or false".into()),
     }
+}
+
+/// The items of an input that may be given several times, each a list.
+///
+/// # Errors
+/// What is wrong, with the input's name.
+pub fn lists(input: &str, texts: &[String]) -> Result<Vec<String>, Failure> {
+    let mut items = Vec::new();
+    for text in texts {
+        let listed = list(text).map_err(|wrong| Failure::usage(Problem::new(format!("input {input}: {wrong}"))))?;
+        items.extend(listed);
+    }
+    Ok(items)
 }
 
 /// What is wrong, without usage and help.

@@ -118,7 +118,7 @@ impl Context {
             warn(&problem.to_string());
             github.nameless_event()
         });
-        if event.name.starts_with("pull_request") && event.pull_request.is_none() {
+        if event.is_of_pull_request() && event.pull_request.is_none() {
             warn("the event names no pull request with its commits: there is nothing to comment on or to compare with");
         }
         Some(event)

@@ -14,8 +14,8 @@ pub mod threshold;
 use std::collections::BTreeSet;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_yaml::{Mapping, Value};
 
 use crate::check::Gate;
@@ -47,7 +47,7 @@ pub struct Config {
 }
 
 /// `data:` but for its checks.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct DataSection {
     /// The training table: a file, a glob or a folder of Parquet, CSV (also gzip), NDJSON or Arrow IPC.
@@ -65,7 +65,7 @@ pub struct DataSection {
 }
 
 /// How CSV files are written.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct CsvSection {
     /// The character between fields; `,`, and for .tsv files the tab, without it.

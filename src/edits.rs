@@ -5,18 +5,23 @@
 //! changed so that it cannot be ordered is listed.
 
 mod between;
+pub mod goalposts;
+pub mod inputs;
 mod said;
+mod sections;
+
+use std::collections::BTreeMap;
 
 use clap::ValueEnum;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_yaml::Value;
 
-use self::between::{between, sections};
+use self::between::between;
 use self::said::{rule, settings};
-use crate::check;
+use self::sections::{held, sections};
 use crate::cli::FailOn;
-use crate::config::model::PredictionsSection;
-use crate::config::{Config, DataSection, Entry, ModelSection};
+use crate::config::{Config, Entry};
 use crate::problem::Place;
 use crate::verdict::Severity;
 use crate::words::code;
@@ -83,8 +88,8 @@ pub struct Gate {
     pub config: Config,
     pub fail_on: FailOn,
     pub policy: Policy,
-    /// Inputs that say by what and against what is judged: their names, and what they are.
-    pub inputs: Vec<(&'static str, Option<String>)>,
+    /// Inputs that decide something and have no part of the config.
+    pub inputs: BTreeMap<String, Value>,
 }
 
 /// Everything that `head` relaxes, removes or changes of `base`, in the base's order.
@@ -96,15 +101,7 @@ pub fn compare(base: &Gate, head: &Gate) -> Vec<Edit> {
     if stricter(base.fail_on, head.fail_on) != head.fail_on {
         edits.push(input("fail-on", word(base.fail_on), word(head.fail_on)));
     }
-    for ((name, from), (_, to)) in base.inputs.iter().zip(&head.inputs).filter(|(from, to)| from != to) {
-        let said = |text: &Option<String>| text.as_ref().map(|text| code(text));
-        edits.push(Edit {
-            kind: Kind::Changed,
-            from: said(from),
-            to: said(to),
-            ..input(name, String::new(), String::new())
-        });
-    }
+    edits.extend(inputs::compare(&base.inputs, &head.inputs));
     for (old, twin) in pairs(&base.config.entries, &head.config.entries) {
         match twin {
             Some(new) => edits.extend(between(old, &head.config.entries[new])),
@@ -130,38 +127,17 @@ pub fn stricter(a: FailOn, b: FailOn) -> FailOn {
 
 /// The config that counts.
 pub fn under(policy: Policy, base: Gate, head: Config) -> Config {
-    let mut counts = head;
     if policy == Policy::Head {
-        return counts;
+        return head;
     }
-    // What is measured, and against what, is part of a limit; where the tables are is the pull request's own.
-    let judges = |gate: check::Gate| base.config.entries.iter().any(|entry| entry.check.gate == gate);
-    // A model that is run is judged by the target too.
-    if judges(check::Gate::Data) || judges(check::Gate::Model) {
-        let DataSection { target, timestamp, csv, .. } = base.config.data;
-        (counts.data.target, counts.data.timestamp, counts.data.csv) = (target, timestamp, csv);
-    }
-    if judges(check::Gate::Model) {
-        let ModelSection { name, predictions, baseline, features, classes, outputs, .. } = base.config.model;
-        let own = &mut counts.model;
-        (own.features, own.classes) = (features.or(own.features.take()), classes.or(own.classes.take()));
-        own.outputs = outputs.or(own.outputs.take());
-        let path = counts.model.predictions.and_then(|predictions| predictions.path);
-        counts.model.predictions = match (predictions, path) {
-            (Some(columns), path) => Some(PredictionsSection { path, ..columns }),
-            (None, Some(path)) => Some(PredictionsSection { path: Some(path), ..PredictionsSection::default() }),
-            (None, None) => None,
-        };
-        if baseline.is_some() {
-            (counts.model.baseline, counts.model.name) = (baseline, name);
-        }
-    }
+    let entries = base.config.entries.clone();
+    let mut counts = held(base.config, head);
     if policy == Policy::Base {
-        counts.entries = base.config.entries;
+        counts.entries = entries;
         return counts;
     }
     let mut added = Vec::new();
-    for (old, twin) in pairs(&base.config.entries, &counts.entries) {
+    for (old, twin) in pairs(&entries, &counts.entries) {
         let Some(new) = twin else {
             added.push(old.clone());
             continue;
@@ -180,7 +156,7 @@ pub fn under(policy: Policy, base: Gate, head: Config) -> Config {
             }
         }
         // Limits of both sides may contradict each other: then both entries judge.
-        let merged = (old.check.read)(serde_yaml::Value::Mapping(settings.clone()));
+        let merged = (old.check.read)(Value::Mapping(settings.clone()));
         if !merged.is_ok_and(|check| check.validate().is_ok()) {
             added.push(old.clone());
             continue;

@@ -7,6 +7,7 @@ pub mod artifact;
 pub mod branch;
 pub mod check_run;
 pub mod comment;
+pub mod compare;
 pub mod contents;
 pub mod deployment;
 pub mod dispatch;
@@ -67,7 +68,10 @@ impl Github {
             workflow: get("GITHUB_WORKFLOW").unwrap_or_default(),
             branch: get("GITHUB_REF_NAME").unwrap_or_default(),
             step: Step {
-                file: get("GITHUB_WORKFLOW_REF").as_deref().and_then(workflow_file).unwrap_or_default(),
+                file: get("GITHUB_WORKFLOW_REF")
+                    .as_deref()
+                    .and_then(|reference| workflow_file(reference, &get("GITHUB_REPOSITORY")?))
+                    .unwrap_or_default(),
                 job: get("GITHUB_JOB").unwrap_or_default(),
                 action: get("GITHUB_ACTION").unwrap_or_default(),
                 repository: get("GITHUB_ACTION_REPOSITORY").unwrap_or_default(),
@@ -110,9 +114,9 @@ impl Github {
 
     /// Whether the token can be expected to write nothing, and why.
     pub fn reads_only(&self, event: &Event) -> Option<&'static str> {
-        let is_proposal = event.name == "pull_request";
+        let is_restricted = event.is_of_pull_request() && event.runs_proposed_workflow();
         let is_from_fork = event.pull_request.as_ref().is_some_and(event::PullRequest::is_from_fork);
-        match (is_proposal, is_from_fork, self.actor.as_str()) {
+        match (is_restricted, is_from_fork, self.actor.as_str()) {
             (true, true, _) => Some("a fork"),
             (true, _, "dependabot[bot]") => Some("Dependabot"),
             _ => None,
@@ -175,10 +179,12 @@ impl Github {
     }
 }
 
-/// `octo/risk/.github/workflows/gate.yml@refs/heads/main` → `.github/workflows/gate.yml`.
-fn workflow_file(reference: &str) -> Option<String> {
+/// `octo/risk/.github/workflows/gate.yml@refs/heads/main` → `.github/workflows/gate.yml`; of a workflow that a ruleset
+/// brings from another repository, nothing.
+fn workflow_file(reference: &str, repository: &str) -> Option<String> {
     let (path, _) = reference.split_once('@')?;
-    path.splitn(3, '/').nth(2).map(ToOwned::to_owned)
+    let (own, file) = path.split_at_checked(repository.len())?;
+    file.strip_prefix('/').filter(|_| own.eq_ignore_ascii_case(repository)).map(ToOwned::to_owned)
 }
 
 fn run_url(get: &impl Fn(&str) -> Option<String>) -> Option<String> {

@@ -31,7 +31,7 @@ pub enum Bound {
 pub struct Total(pub f64);
 
 /// A value as text, however it was written: `1`, `true` and `"1"` are `1`, `true` and `1`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Plain(pub String);
 
 impl Percent {

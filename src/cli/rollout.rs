@@ -20,6 +20,13 @@ pub struct Common {
     /// The token to speak to GitHub with; `GITHUB_TOKEN` without it.
     #[arg(long, value_name = "TOKEN")]
     pub github_token: Option<String>,
+    /// Branches beside the default one whose runs count as merged on `workflow_run`, one a line.
+    ///
+    /// These commands run on `push`, `schedule`, `workflow_dispatch`, `repository_dispatch`, `release` and `deployment`, and on
+    /// `workflow_run` after one of these on the default branch of this repository. A release branch must be named here,
+    /// never one that anyone may push to.
+    #[arg(long, value_name = "BRANCH")]
+    pub trusted_branches: Vec<String>,
 }
 
 /// Inputs of `rollout`.

@@ -1,65 +1,117 @@
-//! The gate as it is at the base of a pull request: the config files and the workflow's inputs there.
+//! The gate as it is at the base of a proposal: the config files and the workflow's inputs there.
 
+mod files;
 mod inputs;
 
 use self::inputs::Inputs;
-use super::{Context, note};
+use super::Context;
 use crate::cli::CheckArgs;
 use crate::config::document::{Document, LARGEST};
 use crate::config::{self, Config};
 use crate::edits::{self, Edit, Gate, GateEdits, Kind, Policy};
 use crate::github::Github;
 use crate::github::api::{Api, Ask, Denied};
+use crate::github::compare::{self, Changes};
 use crate::github::contents;
-use crate::github::event::{Event, PullRequest};
+use crate::github::event::Event;
 use crate::http::block_on;
 use crate::plan;
 use crate::problem::{Failure, Problem};
 use crate::words::code;
 
-/// Inputs and config that count, and what the pull request edits of them.
-pub type Held = (CheckArgs, Config, Option<GateEdits>);
+pub use self::files::{touched, workflow};
+
+/// What counts where a proposal is judged, and what it changes of the gate.
+pub struct Held {
+    pub args: CheckArgs,
+    pub config: Config,
+    pub edits: Option<GateEdits>,
+    /// The inputs at the base, where the base has its say.
+    pub base: Option<CheckArgs>,
+}
+
+/// The commits that a proposal lies between.
+struct Ends {
+    base: String,
+    /// The branch of the base.
+    branch: String,
+    /// Of an event that names no base there is none.
+    head: Option<String>,
+    pull_request: Option<u64>,
+}
 
 /// The gate at the base, as the step of the workflow there would be.
 struct BaseGate {
-    args: CheckArgs,
+    inputs: Inputs,
     gate: Gate,
-    /// Inputs that are expressions there, and are not given here.
-    gone: Vec<(String, String)>,
-    /// Inputs whose values there are not known.
-    unknown: Vec<String>,
+    changes: Changes,
 }
 
-/// Reads it by the contents API; files that are not there have no rules.
+impl Held {
+    fn own(args: &CheckArgs, config: Config, edits: Option<GateEdits>) -> Self {
+        Self { args: args.clone(), config, edits, base: None }
+    }
+}
+
+impl Ends {
+    /// Returns those of the payload; an event without a base is compared with the default branch.
+    ///
+    /// # Errors
+    /// The payload names no default branch, or GitHub does not know it.
+    async fn of(event: &Event, api: &Api) -> Result<Self, Problem> {
+        if let Some((base, head)) = event.ends() {
+            return Ok(Self {
+                base: base.sha.clone(),
+                branch: base.branch.clone(),
+                head: Some(head.sha.clone()),
+                pull_request: event.pull_request.as_ref().map(|one| one.number),
+            });
+        }
+        let unnamed = || Problem::new("the event names neither a base commit nor the default branch");
+        let branch = event.default_branch.clone().ok_or_else(unnamed)?;
+        let base = contents::commit_of(api, &branch).await.map_err(Denied::problem)?;
+        Ok(Self { base, branch, head: None, pull_request: None })
+    }
+}
+
+/// Reads the gate by the contents API; files that are not there have no rules.
 ///
 /// # Errors
 /// Something that is there could not be read or understood.
 async fn read(
     api: &Api,
-    context: &Context,
-    github: &Github,
-    pull_request: &PullRequest,
+    (context, github): (&Context, &Github),
+    ends: &Ends,
+    is_proposed: bool,
     args: &CheckArgs,
 ) -> Result<BaseGate, Problem> {
-    let sha = &pull_request.base.sha;
-    let Inputs { args, gone, unknown } = inputs::at(api, context, github, sha, args).await?;
-    let names = plan::config_names(&args).map_err(|message| Problem::new(format!("input config: {message}")))?;
+    let changes = match &ends.head {
+        Some(head) => compare::changes(api, (&ends.base, head), ends.pull_request).await,
+        None => Changes::unknown("the event names no head commit"),
+    };
+    let place = inputs::Place { api, context, github, ends, changes: &changes, is_proposed };
+    let inputs = inputs::at(&place, args).await?;
+    let names = plan::config_names(&inputs.args).map_err(|message| Problem::new(format!("input config: {message}")))?;
     let names = names.iter().map(|name| github.written(name)).collect();
-    let config = config_at(api, sha, &pull_request.base.branch, names, &args).await?;
+    let config = config_at(api, &ends.base, &ends.branch, names, &inputs.args).await?;
     if config.entries.is_empty() {
         // What is not there and what may not be seen are one answer; the commit itself is there.
         let ask = Ask { to: "read the base commit", permission: "contents: read" };
-        let route = format!("/commits/{sha}");
+        let route = format!("/commits/{}", ends.base);
         api.get(&route, "application/vnd.github.sha", 100, ask).await.map_err(Denied::problem)?;
     }
-    Ok(BaseGate { gate: gate(config, &args), args, gone, unknown })
+    Ok(BaseGate { gate: gate(config, &inputs.args), inputs, changes })
 }
 
 /// A config with its entries that are asked for, and what else decides.
 pub fn gate(mut config: Config, args: &CheckArgs) -> Gate {
     config.entries.retain(|entry| plan::is_asked_for(entry, args));
-    let inputs = vec![("now", args.now.clone()), ("mlflow-tracking-uri", args.mlflow_tracking_uri.clone())];
-    Gate { config, fail_on: args.fail_on.unwrap_or_default(), policy: args.policy.unwrap_or_default(), inputs }
+    Gate {
+        config,
+        fail_on: args.fail_on.unwrap_or_default(),
+        policy: args.policy.unwrap_or_default(),
+        inputs: edits::inputs::deciding(args),
+    }
 }
 
 /// The config that these files are at the commit, with the inputs over it.
@@ -109,70 +161,83 @@ pub async fn text_at(api: &Api, sha: &str, path: &str, most: usize) -> Result<Op
     }
 }
 
-/// Lays what the base branch says over the pull request's gate, as the policy wants it, and lists what is edited.
+/// Lays what the base branch says over the proposal's gate, as the policy wants it, and lists what is edited.
 ///
 /// # Errors
-/// The base's limits are to count, and cannot be read.
+/// The base's limits are to count, and cannot be read or are not there.
 pub fn hold(context: &Context, event: &Event, args: &CheckArgs, config: Config) -> Result<Held, Failure> {
-    let untouched = |config| (args.clone(), config, None);
     let asked = args.policy.unwrap_or_default();
-    let Some(github) = context.github.as_ref().filter(|_| event.name.starts_with("pull_request")) else {
-        return Ok(untouched(config));
+    let github = match &context.github {
+        Some(github) if event.is_proposal() => github,
+        _ => return Ok(Held::own(args, config, None)),
     };
-    let repository = context.repository(args.github_token.as_deref()).filter(|it| it.token.is_some());
-    let (Some(pull_request), Some(repository)) = (&event.pull_request, repository) else {
-        let problem =
-            Problem::new("without a token and the event's commits the gate of the base branch cannot be read");
-        let failure = Failure::unmeasured(problem.hint("set `github-token`; see that GITHUB_EVENT_PATH is the event"));
-        return if asked == Policy::Head { Ok(untouched(config)) } else { Err(failure) };
+    // What is only listed is listed of what has two ends.
+    if asked == Policy::Head && event.ends().is_none() {
+        return Ok(Held::own(args, config, None));
+    }
+    let Some(repository) = context.repository(args.github_token.as_deref()).filter(|it| it.token.is_some()) else {
+        let problem = Problem::new("the gate of the base branch cannot be read without a token");
+        let failure = Failure::unmeasured(problem.hint("set `github-token`"));
+        return if asked == Policy::Head { Ok(Held::own(args, config, None)) } else { Err(failure) };
     };
-    let base = block_on(async {
+    let read = block_on(async {
         let work = async {
             let api = Api::connect(&repository).await?;
-            let base = read(&api, context, github, pull_request, args).await?;
-            Ok::<_, Problem>((touched(&api, pull_request, &config).await, base))
+            let ends = Ends::of(event, &api).await?;
+            let base = read(&api, (context, github), &ends, event.runs_proposed_workflow(), args).await;
+            Ok::<_, Problem>((ends, base))
         };
         let late = |_| Problem::new("GitHub took too long");
         tokio::time::timeout(super::talk::PATIENCE, work).await.map_err(late).and_then(|read| read)
     });
-    let mut edits = GateEdits {
-        policy: asked,
-        branch: pull_request.base.branch.clone(),
-        sha: pull_request.base.sha.clone(),
-        edits: Vec::new(),
-        unread: None,
+    let (ends, base) = match read.unwrap_or_else(Err) {
+        Ok((ends, base)) => (Some(ends), base),
+        Err(problem) => (None, Err(problem)),
     };
-    let (touched, base) = match base.unwrap_or_else(Err) {
+    let named = event.ends().map(|(base, _)| (base.branch.clone(), base.sha.clone()));
+    let (branch, sha) = ends.map(|ends| (ends.branch, ends.base)).or(named).unwrap_or_default();
+    let mut edits = GateEdits { policy: asked, branch, sha, edits: Vec::new(), unread: None };
+    let base = match base {
         Ok(base) => base,
         Err(problem) if asked == Policy::Head => {
             edits.unread = Some(problem.to_string());
-            return Ok((args.clone(), config, Some(edits)));
+            return Ok(Held::own(args, config, Some(edits)));
         }
         Err(problem) => return Err(unknown(problem)),
     };
-    if base.gate.config.entries.is_empty() {
-        if asked != Policy::Head {
-            note("the base branch has no gate yet: judged by the pull request's own limits");
+    let BaseGate { inputs, gate: base, changes } = base;
+    let Inputs { args: base_args, gone, unknown: hidden, computed, is_edited } = inputs;
+    // What the base branch says of the policy is not for a proposal to change.
+    edits.policy = base_args.policy.unwrap_or(asked);
+    if base.config.entries.is_empty() {
+        return match edits.policy {
+            Policy::Head => Ok(Held::own(args, config, None)),
+            policy => Err(no_gate(policy, &edits.branch)),
+        };
+    }
+    if edits.policy != Policy::Head {
+        if let Some((name, _)) = gone.first() {
+            let said = format!("the input {} is an expression at the base, and is not given here", code(name));
+            return Err(unknown(Problem::new(said)));
         }
-        return Ok(untouched(config));
+        if let Some(name) = hidden.first() {
+            let said = format!("the input {} is an expression over what the pull request edits", code(name));
+            return Err(unknown(Problem::new(said).hint("give the limit as it is, or put it into mlgate.yml")));
+        }
     }
-    // What the base branch says of the policy is not for a pull request to change.
-    edits.policy = base.args.policy.unwrap_or(asked);
-    if let Some((name, _)) = base.gone.first().filter(|_| edits.policy != Policy::Head) {
-        let said = format!("the input {} is an expression at the base, and is not given here", code(name));
-        return Err(unknown(Problem::new(said)));
+    edits.edits = gone.iter().map(|(name, text)| gone_input(name, text)).collect();
+    edits.edits.extend(edits::compare(&base, &gate(config.clone(), args)));
+    edits.edits.extend(computed.iter().map(|name| computed_input(name)));
+    let is_held = edits.policy != Policy::Head;
+    let args = if is_held { held_args(&base_args, args).map_err(Failure::unmeasured)? } else { args.clone() };
+    let config = edits::under(edits.policy, base, config);
+    let is_edited = changes.has(&github.step.file) || changes.unknown.is_some() && is_edited;
+    if event.runs_proposed_workflow() && is_edited {
+        edits.edits.push(workflow(&github.step.file));
     }
-    if let Some(name) = base.unknown.first().filter(|_| edits.policy != Policy::Head) {
-        let said = format!("the input {} is an expression over what the pull request edits", code(name));
-        return Err(unknown(Problem::new(said).hint("give the limit as it is, or put it into mlgate.yml")));
-    }
-    edits.edits = base.gone.iter().map(|(name, text)| gone_input(name, text)).collect();
-    edits.edits.extend(edits::compare(&base.gate, &gate(config.clone(), args)));
-    edits.edits.extend(touched);
-    let args = if edits.policy == Policy::Head { args.clone() } else { held_args(&base.args, args) };
-    let config = edits::under(edits.policy, base.gate, config);
+    edits.edits.extend(touched(&changes, &config, args.history.as_deref(), &|path| files::places(github, path)));
     let edits = (!edits.edits.is_empty()).then_some(edits);
-    Ok((args, config, edits))
+    Ok(Held { args, config, edits, base: is_held.then_some(base_args) })
 }
 
 fn unknown(problem: Problem) -> Failure {
@@ -180,10 +245,16 @@ fn unknown(problem: Problem) -> Failure {
     Failure::unmeasured(Problem { message, ..problem })
 }
 
+fn no_gate(policy: Policy, branch: &str) -> Failure {
+    let policy = if policy == Policy::Base { "base" } else { "stricter" };
+    let said = format!("the branch {} has no gate, and `policy: {policy}` needs one", code(branch));
+    let hint = "merge the first gate under `policy: head`; then set the policy";
+    Failure::unmeasured(Problem::new(said).hint(hint))
+}
+
 /// The inputs that count where the base branch has its say.
-fn held_args(base: &CheckArgs, head: &CheckArgs) -> CheckArgs {
-    let mut args = head.clone();
-    (args.now, args.mlflow_tracking_uri) = (base.now.clone(), base.mlflow_tracking_uri.clone());
+fn held_args(base: &CheckArgs, head: &CheckArgs) -> Result<CheckArgs, Problem> {
+    let mut args = edits::inputs::held(base, head)?;
     args.fail_on = Some(edits::stricter(base.fail_on.unwrap_or_default(), head.fail_on.unwrap_or_default()));
     // Entries of the base were picked by its own word; where that is another, all are judged.
     if base.gate != head.gate {
@@ -192,7 +263,7 @@ fn held_args(base: &CheckArgs, head: &CheckArgs) -> CheckArgs {
     if base.only != head.only {
         args.only.clear();
     }
-    args
+    Ok(args)
 }
 
 fn gone_input(name: &str, text: &str) -> Edit {
@@ -200,34 +271,14 @@ fn gone_input(name: &str, text: &str) -> Edit {
     Edit { kind: Kind::Removed, rule, setting: None, from: Some(code(text)), to: None, at: None }
 }
 
-/// What the gate measures against, where the pull request rewrites it in place. A token that may not read the list
-/// of files leaves this out.
-async fn touched(api: &Api, pull_request: &PullRequest, config: &Config) -> Vec<Edit> {
-    let baseline = config.model.baseline.as_ref().and_then(|baseline| baseline.path.as_ref());
-    let named = [
-        ("data.reference", config.data.reference.as_ref()),
-        ("data.test", config.data.test.as_ref()),
-        ("model.baseline", baseline),
-    ];
-    let named: Vec<(&str, &String)> = named.into_iter().filter_map(|(name, path)| Some((name, path?))).collect();
-    if named.is_empty() {
-        return Vec::new();
-    }
-    let ask = Ask { to: "list the pull request's files", permission: "pull-requests: read" };
-    let files = api.list(&format!("/pulls/{}/files", pull_request.number), None, ask).await.unwrap_or_default();
-    let is_touched = |path: &str| {
-        let path = path.trim_start_matches("./");
-        files.iter().filter_map(|file| file["filename"].as_str()).any(|file| {
-            file == path || file.strip_prefix(path.trim_end_matches('/')).is_some_and(|rest| rest.starts_with('/'))
-        })
-    };
-    let edit = |(name, path): (&str, &String)| Edit {
+fn computed_input(name: &str) -> Edit {
+    let to = "as the edited workflow computes it".to_owned();
+    Edit {
         kind: Kind::Changed,
-        rule: format!("the file of {}", code(name)),
+        rule: format!("input {}", code(name)),
         setting: None,
         from: None,
-        to: Some(format!("{} as this pull request has it", code(path))),
+        to: Some(to),
         at: None,
-    };
-    named.into_iter().filter(|(_, path)| is_touched(path)).map(edit).collect()
+    }
 }

@@ -16,7 +16,7 @@ use super::{Context, Foreign, base_gate, candidate, laboratory, progress};
 use crate::baseline::{self, Predictions};
 use crate::check::{Check, Gate};
 use crate::checks::data::anomaly::Anomaly;
-use crate::cli::{CheckArgs, CommentWhen, FailOn, GateChoice};
+use crate::cli::{self, CheckArgs, CommentWhen, FailOn, GateChoice};
 use crate::config::document::{Document, LARGEST};
 use crate::config::{Config, NotifySection, inputs};
 use crate::engine::{self, Opened, Progress};
@@ -45,13 +45,15 @@ pub fn run(args: &CheckArgs, command: &[OsString], context: &Context) -> Result<
         return Ok(Exit::Passed);
     }
     let foreign = if args.allow_untrusted_checkout == Some(true) { Foreign::Allowed } else { Foreign::Refused };
+    let branches = cli::lists("trusted-branches", &args.trusted_branches);
+    let branches = branches.inspect_err(|failure| refused(failure, context))?;
     let workspace = context.workspace(args.data_root.as_deref(), foreign);
     let workspace = workspace.inspect_err(|failure| refused(failure, context))?;
     let folder = report_folder(args.report_dir.as_deref(), &workspace)?;
-    let event = context.event().unwrap_or_default();
-    let sinks = Sinks::open(context, folder, &event, args, command)?;
+    let event = context.event().unwrap_or_default().trusting(branches);
+    let mut sinks = Sinks::open(context, folder, &event, args, command)?;
     let mut run = Run { context, event: &event, started: Utc::now(), clock: Instant::now(), configs: Vec::new() };
-    match run.judge(args, &workspace, &sinks) {
+    match run.judge(args, &workspace, &mut sinks) {
         Ok(judged) => sinks.tell(&judged),
         Err(failure) => {
             sinks.leave_failure(&run.failed(&failure), &failure);
@@ -135,11 +137,15 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn judge(&mut self, args: &CheckArgs, workspace: &Workspace, sinks: &Sinks) -> Result<Judged, Failure> {
+    fn judge(&mut self, args: &CheckArgs, workspace: &Workspace, sinks: &mut Sinks) -> Result<Judged, Failure> {
         let (mut config, mut problems) = self.read_configs(args, workspace)?;
         problems.extend(inputs::apply(&mut config, args));
         let (args, config, gate_edits) = if problems.is_empty() {
-            base_gate::hold(self.context, self.event, args, config)?
+            let held = base_gate::hold(self.context, self.event, args, config)?;
+            if let Some(base) = &held.base {
+                sinks.read_digests_of(base);
+            }
+            (held.args, held.config, held.edits)
         } else {
             (args.clone(), config, None)
         };

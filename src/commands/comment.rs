@@ -1,15 +1,19 @@
 //! `mlgate comment`: the half of the fork-safe flow that may write. The report is what a pull request's own run
 //! says of itself: read, bounded, neutralised, shown with its origin, and never more than a comment.
 
-use super::base_gate::{config_at, gate, text_at};
+use std::collections::BTreeSet;
+
+use super::base_gate::{config_at, gate, text_at, touched, workflow};
 use super::talk::{Settings, Talk};
 use super::{Context, Foreign, note, say, tell, warn};
 use crate::cli::{CheckArgs, CommentArgs};
 use crate::config::document::LARGEST;
+use crate::edits::goalposts::parts;
 use crate::edits::{self, GateEdits, Policy};
 use crate::github::api::{Api, Ask, Denied, value};
+use crate::github::check_run::App;
 use crate::github::event::{PullRequest, WorkflowRun};
-use crate::github::{artifact, outputs};
+use crate::github::{artifact, compare, outputs};
 use crate::http::block_on;
 use crate::plan;
 use crate::problem::{Exit, Failure, Problem};
@@ -50,6 +54,7 @@ pub fn run(args: &CommentArgs, context: &Context) -> Result<Exit, Failure> {
         key: args.comment_key.clone().unwrap_or_else(|| run.name.clone()),
         // It is for those who trust it: never made of a report that anyone may have written.
         check_run: Some("off"),
+        app: App::default(),
     };
     let Some(mut talk) = Talk::new(context, &event, settings) else {
         return Err(Failure::usage(
@@ -184,8 +189,12 @@ async fn differences(
     // Whatever it says of that: it is looked up.
     report.gate_edits = None;
     let claimed = report.pipeline.pull_request.as_ref().map(|claimed| claimed.head_sha.as_str());
-    if claimed.is_some_and(|claimed| claimed != run.head.sha) {
-        notes.push("it is of another commit than its workflow run".to_owned());
+    match claimed {
+        None => notes.push("it leaves out which pull request it is of".to_owned()),
+        Some(claimed) if claimed != run.head.sha => {
+            notes.push("it is of another commit than its workflow run".to_owned());
+        }
+        Some(_) => {}
     }
     if run.conclusion == "failure" && report.result == RunResult::Passed {
         notes.push("it says passed, and its workflow run failed".to_owned());
@@ -205,7 +214,16 @@ async fn differences(
     let base = read(&pull_request.base.sha, &pull_request.base.branch).await;
     let head = read(&pull_request.head.sha, "this pull request").await;
     match (base, head) {
-        (Ok(base), Ok(head)) => edits.edits = edits::compare(&base, &head),
+        (Ok(base), Ok(head)) => {
+            edits.edits = edits::compare(&base, &head);
+            let ends = (pull_request.base.sha.as_str(), pull_request.head.sha.as_str());
+            let changes = compare::changes(api, ends, Some(pull_request.number)).await;
+            if changes.has(&run.path) {
+                edits.edits.push(workflow(&run.path));
+            }
+            let place = |path: &str| BTreeSet::from([parts(path).join("/")]);
+            edits.edits.extend(touched(&changes, &head.config, None, &place));
+        }
         (Err(problem), _) | (_, Err(problem)) => edits.unread = Some(problem.to_string()),
     }
     let mut used: Vec<&str> = report.config.iter().map(|used| used.path.as_str()).collect();
@@ -218,12 +236,20 @@ async fn differences(
             words::list(names.iter().map(String::as_str))
         ));
     }
+    // A run that read no config yet has judged nothing.
+    let has_judged = report.verdicts().next().is_some();
     for name in &names {
-        let Some(used) = report.config.iter().find(|used| &used.path == name) else { continue };
+        let used = report.config.iter().find(|used| &used.path == name);
         let mut known = Vec::new();
         for side in [&pull_request.head, &pull_request.base] {
             known.push(text_at(api, &side.sha, name, LARGEST).await.ok().flatten());
         }
+        let Some(used) = used else {
+            if has_judged && known.iter().any(Option::is_some) {
+                notes.push(format!("it leaves out the config file {}", code(name)));
+            }
+            continue;
+        };
         // Of a merge that changed on both sides GitHub has the text, and neither commit does.
         if !known.iter().flatten().any(|text| tell::sha256(text) == used.sha256) {
             notes.push(format!("it was judged by another {} than that of the pull request or its base", code(name)));

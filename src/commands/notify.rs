@@ -1,4 +1,4 @@
-//! Who else is told of a report, and what it starts: never on a pull request.
+//! Who else is told of a report, and what it starts: never on a proposal.
 
 use serde_json::json;
 
@@ -16,6 +16,7 @@ use crate::problem::Problem;
 use crate::report::digest::Digest;
 use crate::report::{Report, RunResult};
 use crate::verdict::Verdict;
+use crate::words;
 
 /// What earlier runs left.
 #[derive(Clone, Copy)]
@@ -64,9 +65,12 @@ pub fn send(
     if *notify == NotifySection::default() {
         return told;
     }
-    // Here a pull request could say whom to tell, and what to start.
+    // Here a proposal could choose the recipient, and the workflow that is started.
     if event.is_proposal() {
-        note("`notify` is not for pull requests: nobody was told, nothing was started");
+        let name = words::visible(&event.name);
+        note(&format!(
+            "`notify` does not run on proposals such as pull requests (event `{name}`): nothing was sent or started"
+        ));
         return told;
     }
     if notify.waits_for(When::Change) && past.has_changed(report).is_none() {
@@ -157,7 +161,7 @@ fn payload(report: &Report, github: &Github) -> serde_json::Value {
         report.verdicts().filter(|verdict| verdict.status.blocks()).map(Verdict::label).take(50).collect();
     json!({
         "result": report.result.word(),
-        "summary": crate::words::cut(&report.summary, 500),
+        "summary": words::cut(&report.summary, 500),
         "commit": report.commit,
         "failed_checks": failed,
         "model_name": report.model.name,

@@ -16,8 +16,9 @@ pub use watch::{rollback, watch};
 use clap::Parser as _;
 
 use super::{Context, Foreign, say};
-use crate::cli::rollout::RolloutArgs;
-use crate::cli::{Cli, Command, first_line};
+use crate::cli::rollout::{Common, RolloutArgs};
+use crate::cli::{self, Cli, Command, first_line};
+use crate::github::event::WorkflowRun;
 use crate::http::block_on;
 use crate::plan::rollout::{Asker, RolloutPlan};
 use crate::problem::{Exit, Failure, Problem};
@@ -25,14 +26,14 @@ use crate::rollout::driver::{Journey, Until, World, now};
 use crate::rollout::gated::{Claim, Vouched, vouch};
 use crate::rollout::journal::Entry;
 use crate::rollout::{Ended, Outcome, State, Strategy, Traffic, timeline};
-use crate::words::{code, log_safe};
+use crate::words::{self, code, log_safe};
 use crate::workspace::Workspace;
 
 /// # Errors
 /// Usage, a report that lets nothing out, a world that cannot be reached.
 pub fn run(args: &RolloutArgs, context: &Context) -> Result<Exit, Failure> {
     let stop = stop_on_signals();
-    let workspace = admit(context)?;
+    let workspace = admit(&args.common, context)?;
     let planned = open::planned(&args.common, Asker::Rollout, &workspace)?;
     let (plan, name) = (&planned.plan, planned.name.as_str());
     if plan.policy.strategy == Strategy::Direct {
@@ -111,18 +112,31 @@ pub fn post(context: &Context) -> Result<Exit, Failure> {
     watch::abandoned(&args.common, context)
 }
 
-/// Moves nothing where what runs may be what somebody only proposes.
-fn admit(context: &Context) -> Result<Workspace, Failure> {
-    if let Some(event) = context.event()
+/// Refuses a run that may be of what somebody only proposes.
+fn admit(common: &Common, context: &Context) -> Result<Workspace, Failure> {
+    let branches = cli::lists("trusted-branches", &common.trusted_branches)?;
+    if let Some(event) = context.event().map(|event| event.trusting(branches))
         && event.is_proposal()
     {
-        let problem = Problem::new(format!(
-            "a rollout does not run on {}: it would carry out what is only proposed",
-            code(&event.name)
-        ));
-        return Err(Failure::usage(problem.hint("run it on `push` to the default branch, or on `workflow_dispatch`")));
+        let (said, hint) = match &event.run {
+            Some(run) => (
+                format!("after `{}` on the branch {} of {}", run.event, code(&run.head.branch), owner(run)),
+                "name a further branch of this repository that is protected with `trusted-branches`",
+            ),
+            None => (
+                format!("on the event `{}`", words::visible(&event.name)),
+                "run it on `push` to the default branch, or on `workflow_dispatch`",
+            ),
+        };
+        let said = format!("a rollout does not run {said}: that may be only proposed");
+        return Err(Failure::usage(Problem::new(said).hint(hint)));
     }
     context.workspace(None, Foreign::Refused)
+}
+
+/// The repository that a run's commit is of.
+fn owner(run: &WorkflowRun) -> String {
+    run.head.repository.as_ref().map_or_else(|| "a deleted repository".to_owned(), |name| code(name))
 }
 
 /// Both signals ask for the end, and the driver sees to it.

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::Context;
 use crate::cli::CommentWhen;
 use crate::github::api::{Api, Denied, Repository};
-use crate::github::check_run::{self, CheckRun};
+use crate::github::check_run::{self, App, CheckRun};
 use crate::github::comment::{self, Comment, Marker};
 use crate::github::event::{Event, PullRequest};
 use crate::problem::Problem;
@@ -31,6 +31,10 @@ pub struct Talk {
     pub key: String,
     /// The check run's name, and the commit it is on.
     pub check_run: Option<(String, String)>,
+    /// The check run whose digest of earlier runs is believed: its name and its app.
+    source: Option<(String, App)>,
+    /// The commit that is asked for it, with those before it.
+    asked: Option<String>,
     /// This run and its attempt.
     pub run: Option<(u64, u64)>,
     pub url: Option<String>,
@@ -50,6 +54,8 @@ pub struct Heard {
     /// The last report on the base branch.
     pub base: Option<Digest>,
     pub troubles: Vec<Problem>,
+    /// What should be known and is no trouble.
+    pub notes: Vec<String>,
 }
 
 /// What was told.
@@ -69,6 +75,19 @@ pub struct Settings<'a> {
     pub when: Option<CommentWhen>,
     pub key: String,
     pub check_run: Option<&'a str>,
+    /// The app whose check runs are believed.
+    pub app: App,
+}
+
+impl Settings<'_> {
+    /// Returns the name of the check run, where one is wanted.
+    fn check_run_name(&self) -> Option<String> {
+        match self.check_run {
+            Some("off" | "false" | "False" | "FALSE") => None,
+            None | Some("true" | "True" | "TRUE") => Some(format!("{CHECK_RUN}{}", comment::plain(&self.key))),
+            Some(name) => Some(words::cut(&words::one_line(name), 100)),
+        }
+    }
 }
 
 impl Talk {
@@ -79,21 +98,25 @@ impl Talk {
         let key = comment::plain(&settings.key);
         let head = event.pull_request.as_ref().map(|pull_request| pull_request.head.sha.clone());
         let sha = head.or_else(|| github.commit.clone());
-        let name = match settings.check_run {
-            Some("off" | "false" | "False" | "FALSE") => None,
-            None | Some("true" | "True" | "TRUE") => Some(format!("{CHECK_RUN}{key}")),
-            Some(name) => Some(words::cut(&words::one_line(name), 100)),
-        };
+        let asked = event.ends().map(|(base, _)| base.sha.clone()).or_else(|| sha.clone());
+        let name = settings.check_run_name();
         Some(Self {
             repository,
             pull_request: event.pull_request.clone(),
             when: settings.when.unwrap_or_default(),
             key,
+            source: name.clone().map(|name| (name, settings.app)),
+            asked,
             check_run: name.zip(sha),
             run: github.pipeline.run_id.map(|id| (id, github.pipeline.run_attempt.unwrap_or(1))),
             url: github.url.clone(),
             reads_only: github.reads_only(event),
         })
+    }
+
+    /// Reads earlier runs' digests by other settings than the run's own.
+    pub fn read_digests_by(&mut self, settings: &Settings<'_>) {
+        self.source = settings.check_run_name().map(|name| (name, settings.app));
     }
 
     /// What is known of earlier runs: of a pull request those of its base branch.
@@ -118,11 +141,9 @@ impl Talk {
         let mut heard = Heard::default();
         let Some(pull_request) = &self.pull_request else {
             // On a branch the last run is the check run of this commit, or of one before it.
-            if let Some((name, sha)) = &self.check_run
-                && let Ok(Ok(text)) = tokio::time::timeout(PATIENCE, check_run::text_at(api, sha, name)).await
-            {
-                heard.last = text.as_deref().and_then(Digest::decode);
-            }
+            let late = |_| Err(Denied::Problem(Problem::new("GitHub took too long to list check runs")));
+            let read = tokio::time::timeout(PATIENCE, self.earlier(api)).await.unwrap_or_else(late);
+            heard.last = heard.digest(read);
             return heard;
         };
         let said = async {
@@ -137,19 +158,20 @@ impl Talk {
                     Err(denied) => heard.troubles.push(denied.problem()),
                 }
             }
-            if let Some((name, _)) = &self.check_run {
-                match check_run::text_at(api, &pull_request.base.sha, name).await {
-                    Ok(text) => heard.base = text.as_deref().and_then(Digest::decode),
-                    // Without check runs there is nothing to compare with, and nothing that is wrong.
-                    Err(Denied::Forbidden(_) | Denied::Missing(_)) => {}
-                    Err(denied) => heard.troubles.push(denied.problem()),
-                }
-            }
+            let read = self.earlier(api).await;
+            heard.base = heard.digest(read);
         };
         if tokio::time::timeout(PATIENCE, said).await.is_err() {
             heard.troubles.push(Problem::new("GitHub took too long to say what was reported before"));
         }
         heard
+    }
+
+    /// Reads the digest that a check run left at the base, or before.
+    async fn earlier(&self, api: &Api) -> Result<Option<Digest>, Denied> {
+        let (Some((name, app)), Some(sha)) = (&self.source, &self.asked) else { return Ok(None) };
+        let text = check_run::text_at(api, sha, name, *app).await?;
+        Ok(text.as_deref().and_then(Digest::decode))
     }
 
     async fn comment(&self, api: &Api, number: u64) -> Result<(String, Option<Comment>), Denied> {
@@ -259,6 +281,24 @@ impl Talk {
             }
             Err(denied) => told.troubles.push(denied.problem()),
         }
+    }
+}
+
+impl Heard {
+    /// Takes the digest; who may not read check runs has none, which is no trouble.
+    fn digest(&mut self, read: Result<Option<Digest>, Denied>) -> Option<Digest> {
+        match read {
+            Ok(digest) => return digest,
+            Err(Denied::Forbidden(problem)) => {
+                let hint = problem.hint.map(|hint| format!(" ({hint})")).unwrap_or_default();
+                self.notes.push(format!("the token cannot read check runs, so there are no earlier numbers{hint}"));
+            }
+            Err(Denied::Missing(_)) => {
+                self.notes.push("the commit's check runs are not visible, so there are no earlier numbers".to_owned());
+            }
+            Err(denied) => self.troubles.push(denied.problem()),
+        }
+        None
     }
 }
 

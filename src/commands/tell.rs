@@ -14,6 +14,7 @@ use super::{Context, notify, say, say_styled, warn};
 use crate::cli::{CheckArgs, FailOn, GateChoice};
 use crate::edits::GateEdits;
 use crate::github::api::Api;
+use crate::github::check_run::App;
 use crate::github::event::Event;
 use crate::github::{annotations, outputs};
 use crate::http::block_on;
@@ -65,12 +66,7 @@ impl<'a> Sinks<'a> {
                 Failure::unmeasured(Problem::new(said))
             })?;
         }
-        let settings = Settings {
-            token: args.github_token.as_deref(),
-            when: args.comment,
-            key: args.comment_key.clone().unwrap_or_else(|| key(context, args)),
-            check_run: args.check_run.as_deref(),
-        };
+        let settings = settings(context, args);
         let github = context.github.as_ref();
         let options = Options {
             reproduce: Some(command_line(command)),
@@ -79,6 +75,13 @@ impl<'a> Sinks<'a> {
             ..Options::default()
         };
         Ok(Self { context, event, folder, talk: Talk::new(context, event, settings), options, heard: OnceCell::new() })
+    }
+
+    /// Looks for earlier runs' digests where the inputs of the base branch put them.
+    pub fn read_digests_of(&mut self, base: &CheckArgs) {
+        if let Some(talk) = &mut self.talk {
+            talk.read_digests_by(&settings(self.context, base));
+        }
     }
 
     /// # Errors
@@ -202,6 +205,7 @@ impl<'a> Sinks<'a> {
                 Err(problem) => Told { troubles: vec![problem], ..Told::default() },
             };
             told.troubles.splice(0..0, heard.troubles.iter().cloned());
+            told.notes.splice(0..0, heard.notes.iter().cloned());
             told
         };
         match block_on(work) {
@@ -274,6 +278,16 @@ impl<'a> Sinks<'a> {
             })?;
         }
         Ok(())
+    }
+}
+
+fn settings<'a>(context: &Context, args: &'a CheckArgs) -> Settings<'a> {
+    Settings {
+        token: args.github_token.as_deref(),
+        when: args.comment,
+        key: args.comment_key.clone().unwrap_or_else(|| key(context, args)),
+        check_run: args.check_run.as_deref(),
+        app: App::of(args.check_app_id),
     }
 }
 

@@ -1,13 +1,13 @@
 //! `model:` as written, but for its checks.
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::running::{EndpointSection, Features, OutputsSection, RunSection};
 use crate::limit::Plain;
 
 /// `model:` but for its checks.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelSection {
     /// The model's name in reports, and in the registry.
@@ -41,7 +41,7 @@ pub struct ModelSection {
 }
 
 /// A table of predictions, and what its columns are called.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct PredictionsSection {
     /// A file, a glob or a folder of Parquet, CSV (also gzip), NDJSON or Arrow IPC.
@@ -63,7 +63,7 @@ pub struct PredictionsSection {
 }
 
 /// Where the baseline is: one of `mlflow`, `git`, `path`.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct BaselineSection {
     /// A registered model of an MLflow server.
@@ -78,7 +78,7 @@ pub struct BaselineSection {
 }
 
 /// A registered model, by its alias.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct MlflowSection {
     /// The registered model; `model.name` without it.
@@ -88,7 +88,7 @@ pub struct MlflowSection {
 }
 
 /// A file of this repository at a ref.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct GitSection {
     /// A branch, a tag or a commit.
@@ -99,7 +99,7 @@ pub struct GitSection {
 }
 
 /// What a baseline that does not exist means.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Missing {
     /// Something is wrong.

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// Who is told, and what is started. Never on a pull request: it could change what is written here.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct NotifySection {
     /// A message to an incoming webhook of Slack, or of anything that takes the same.
@@ -18,7 +18,7 @@ pub struct NotifySection {
 }
 
 /// An incoming webhook.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookSection {
     /// The environment variable that holds the address; its name starts with `MLGATE_`.
@@ -28,7 +28,7 @@ pub struct WebhookSection {
 }
 
 /// A workflow to start: by `event` or by `workflow`.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct DispatchSection {
     /// The type of a `repository_dispatch`.
@@ -46,7 +46,7 @@ pub struct DispatchSection {
 }
 
 /// What a run came to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum When {
     Passed,

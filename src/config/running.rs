@@ -4,7 +4,7 @@ use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::limit::Finite;
 use crate::model::endpoint::protocol::{PLACE, Rows};
@@ -27,7 +27,7 @@ pub struct OutputsSection {
 }
 
 /// What a model that mlgate runs may take.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunSection {
     /// Rows that it is asked about at a time; 16384 for a file, 500 for an endpoint.
@@ -39,7 +39,7 @@ pub struct RunSection {
 }
 
 /// A model behind HTTP.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct EndpointSection {
     /// Where predictions are asked for.
@@ -68,7 +68,7 @@ pub struct EndpointSection {
 }
 
 /// The protocols that models are served by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ProtocolName {
     /// MLflow's scoring server.
@@ -77,21 +77,6 @@ pub enum ProtocolName {
     OpenInference,
     /// Any JSON, by a template.
     Json,
-}
-
-impl Features {
-    /// As it is said to people.
-    pub fn said(&self) -> String {
-        let all = |columns: &[String]| columns.iter().map(|column| code(column)).collect::<Vec<_>>().join(", ");
-        match &self.0 {
-            Named::All(columns) => all(columns),
-            Named::ByInput(inputs) => inputs
-                .iter()
-                .map(|(input, columns)| format!("{}: {}", code(input), all(columns)))
-                .collect::<Vec<_>>()
-                .join("; "),
-        }
-    }
 }
 
 impl EndpointSection {
@@ -228,6 +213,15 @@ impl<'de> Deserialize<'de> for Features {
             }
         }
         deserializer.deserialize_any(Forms)
+    }
+}
+
+impl Serialize for Features {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match &self.0 {
+            Named::All(columns) => columns.serialize(serializer),
+            Named::ByInput(inputs) => serializer.collect_map(inputs.iter().map(|(input, columns)| (input, columns))),
+        }
     }
 }
 

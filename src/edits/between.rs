@@ -1,4 +1,4 @@
-//! One entry, or what stands beside the entries, on both sides: what got looser and what changed.
+//! One entry on both sides: what got looser and what changed.
 
 use std::cmp::Ordering;
 
@@ -6,11 +6,9 @@ use serde_yaml::Value;
 
 use super::said::{rule, said};
 use super::{Edit, Kind, SEVERITY, WAIVER};
-use crate::check::{Gate, Looser};
-use crate::config::model::PredictionsSection;
-use crate::config::running::OutputsSection;
-use crate::config::{Config, Entry};
-use crate::limit::{Plain, instant};
+use crate::check::Looser;
+use crate::config::Entry;
+use crate::limit::instant;
 use crate::verdict::Severity;
 use crate::words::{self, code};
 
@@ -63,14 +61,14 @@ fn change(looser: Option<Looser>, from: Option<&Value>, to: Option<&Value>) -> O
     }
     let (from, to) = match (looser, from, to) {
         (None, ..) => return Some(Kind::Changed),
-        (Some(Looser::HigherThanUsual), Some(_), None) | (Some(Looser::HigherThanUsual), None, Some(_)) => {
-            return Some(Kind::Changed);
-        }
+        // Without it there is a limit too, and which of the two is looser is not known here.
+        (Some(Looser::HigherThanUsual | Looser::LowerThanUsual), Some(_), None)
+        | (Some(Looser::HigherThanUsual | Looser::LowerThanUsual), None, Some(_)) => return Some(Kind::Changed),
         // Where there is no limit, all is let through; of a list of what is allowed or needed, nothing is.
         (Some(_), Some(_), None) => return Some(Kind::Relaxed),
         (Some(_), None, Some(_)) => return None,
         (Some(looser), Some(from), Some(to)) => match looser {
-            Looser::Lower => (from, to),
+            Looser::Lower | Looser::LowerThanUsual => (from, to),
             Looser::Higher | Looser::HigherThanUsual => (to, from),
             Looser::Fewer => return subset(from, to),
             Looser::More => return subset(to, from),
@@ -108,82 +106,4 @@ fn order(a: &Value, b: &Value) -> Option<Ordering> {
         (Value::String(a), Value::String(b)) => Some(instant(a)?.cmp(&instant(b)?)),
         (a, b) => a.as_f64()?.partial_cmp(&b.as_f64()?),
     }
-}
-
-/// What both gates look at beside their entries: who changes that moves the goalposts.
-pub fn sections(base: &Config, head: &Config) -> Vec<Edit> {
-    let text = |text: &Option<String>| text.as_ref().map(|text| code(text));
-    let names = |config: &Config| {
-        let section = config.model.predictions.clone()?;
-        let PredictionsSection { path: _, label, prediction, score, positive, weight, key, latency } = section;
-        let positive = positive.map(|positive| positive.0);
-        let parts = [
-            ("label", label),
-            ("prediction", prediction),
-            ("score", score),
-            ("positive", positive),
-            ("weight", weight),
-            ("key", key),
-            ("latency", latency),
-        ];
-        let parts: Vec<_> =
-            parts.iter().filter_map(|(role, name)| Some(format!("{role} {}", code(name.as_ref()?)))).collect();
-        (!parts.is_empty()).then(|| parts.join(", "))
-    };
-    let csv = |config: &Config| {
-        let values = config.data.csv.as_ref().map(|csv| csv.null_values.clone()).unwrap_or_default();
-        (!values.is_empty()).then(|| values.iter().map(|value| code(value)).collect::<Vec<_>>().join(", "))
-    };
-    // An alias is one of the model that is named elsewhere.
-    let baseline = |config: &Config| {
-        let mut baseline = config.model.baseline.clone()?;
-        if let Some(mlflow) = baseline.mlflow.as_mut() {
-            mlflow.name = mlflow.name.take().or_else(|| config.model.name.clone());
-        }
-        Some(code(&baseline.said()))
-    };
-    let classes = |config: &Config| {
-        let classes = config.model.classes.as_ref()?;
-        Some(classes.iter().map(|Plain(class)| code(class)).collect::<Vec<_>>().join(", "))
-    };
-    let outputs = |config: &Config| {
-        let OutputsSection { prediction, scores } = config.model.outputs.as_ref()?;
-        let parts = [("prediction", prediction), ("scores", scores)];
-        let said = parts.iter().filter_map(|(role, name)| Some(format!("{role} {}", code(name.as_ref()?))));
-        Some(said.collect::<Vec<_>>().join(", "))
-    };
-    let both = |name: &'static str, of: &dyn Fn(&Config) -> Option<String>| (name, of(base), of(head));
-    let all = [
-        both("data.path", &|config| text(&config.data.path)),
-        both("data.target", &|config| text(&config.data.target)),
-        both("data.timestamp", &|config| text(&config.data.timestamp)),
-        both("data.reference", &|config| text(&config.data.reference)),
-        both("data.test", &|config| text(&config.data.test)),
-        both("data.csv.null_values", &csv),
-        both("model.predictions", &|config| text(&config.model.predictions.as_ref()?.path)),
-        both("columns of model.predictions", &names),
-        both("model.metrics", &|config| text(&config.model.metrics)),
-        both("model.artifact", &|config| text(&config.model.artifact)),
-        both("model.endpoint", &|config| text(&config.model.endpoint.as_ref()?.url)),
-        both("model.features", &|config| Some(config.model.features.as_ref()?.said())),
-        both("model.classes", &classes),
-        both("model.outputs", &outputs),
-        both("model.baseline", &baseline),
-    ];
-    let edit = |(name, from, to): (&str, Option<String>, Option<String>)| Edit {
-        kind: Kind::Changed,
-        rule: code(name),
-        setting: None,
-        from,
-        to,
-        at: None,
-    };
-    // A gate that the base does not have moves nothing.
-    let judges = |name: &str| {
-        let gate = if name.contains("data.") { Gate::Data } else { Gate::Model };
-        // A model that is run is judged by the test table and its label.
-        let is_of_both = ["data.test", "data.target"].contains(&name);
-        base.entries.iter().any(|entry| is_of_both || entry.check.gate == gate)
-    };
-    all.into_iter().filter(|(name, from, to)| from != to && judges(name)).map(edit).collect()
 }

@@ -7,7 +7,7 @@ fn gate(text: &str) -> Gate {
     let mut problems = Vec::new();
     let config = Config::read(&Document::parse("mlgate.yml", text).unwrap(), &mut problems);
     assert_eq!(problems, [], "{text}");
-    Gate { config, fail_on: FailOn::Fail, policy: Policy::Head, inputs: vec![("now", None)] }
+    Gate { config, fail_on: FailOn::Fail, policy: Policy::Head, inputs: BTreeMap::new() }
 }
 
 fn data(checks: &str) -> Gate {
@@ -54,6 +54,19 @@ fn a_default_is_a_limit_too() {
     check("missing_values", "missing_values: {max_percent: 50}", &["Relaxed: max_percent of `missing_values` 5 → 50"]);
     check("missing_values: {max_percent: 1}", "missing_values", &["Relaxed: max_percent of `missing_values` 1 → 5"]);
     check("missing_values: {max_percent: 5}", "missing_values", &[]);
+}
+
+#[test]
+fn a_limit_over_a_usual_one_is_no_new_limit() {
+    let fairness = |limits: &str| gate(&format!("model: {{ checks: [fairness: {{ columns: [sex]{limits} }}] }}"));
+    for limits in [", min: 0.1", ", max: 1"] {
+        let (base, head) = (fairness(""), fairness(limits));
+        assert_eq!(compare(&base, &head).len(), 1, "{limits}");
+        // Which of the two asks more is not known: both judge.
+        assert_eq!(under(Policy::Stricter, base, head.config).entries.len(), 2, "{limits}");
+    }
+    assert_eq!(compare(&fairness(", min: 0.9"), &fairness(", min: 0.8"))[0].kind, Kind::Relaxed);
+    assert_eq!(compare(&fairness(", min: 0.8"), &fairness(", min: 0.9")), []);
 }
 
 #[test]
@@ -113,10 +126,7 @@ fn goalposts_that_move_are_listed() {
     let said: Vec<String> = edits.iter().map(Edit::said).collect();
     assert_eq!(
         said,
-        [
-            "`columns of model.predictions` positive `1` → positive `0`",
-            "`model.baseline` `mlflow:m@champion` → `out/weak.json`",
-        ]
+        ["`model.baseline` `mlflow:m@champion` → `out/weak.json`", "`model.predictions.positive` `1` → `0`",]
     );
     let running = |rest: &str| {
         gate(&format!("data: {{ test: t.csv }}\nmodel: {{ artifact: m.onnx, {rest}, checks: [roundtrip] }}"))
@@ -127,16 +137,16 @@ fn goalposts_that_move_are_listed() {
     assert_eq!(
         said,
         [
-            "`model.features` `a`, `b` → `b`, `a`",
             "`model.classes` `0`, `1` → none",
-            "`model.outputs` none → scores `p`",
+            "`model.features` `a`, `b` → `b`, `a`",
+            "`model.outputs.scores` none → `p`",
         ]
     );
     let mut weak = data("duplicates");
     weak.fail_on = FailOn::Never;
     assert_eq!(compare(&data("duplicates"), &weak)[0].said(), "input `fail-on` fail → never");
     let mut early = data("duplicates");
-    early.inputs = vec![("now", Some("2020-01-01T00:00:00Z".into()))];
+    early.inputs = [("now".to_owned(), Value::from("2020-01-01T00:00:00Z"))].into();
     assert_eq!(compare(&data("duplicates"), &early)[0].said(), "input `now` none → `2020-01-01T00:00:00Z`");
 }
 

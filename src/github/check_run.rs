@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::api::{Api, Ask, Denied, value};
 use crate::problem::Problem;
 
-const READ: Ask = Ask { to: "read check runs", permission: "checks: write" };
+const READ: Ask = Ask { to: "read check runs", permission: "checks: read" };
 const WRITE: Ask = Ask { to: "make a check run", permission: "checks: write" };
 
 /// GitHub takes so many annotations a request.
@@ -14,6 +14,31 @@ const A_REQUEST: usize = 50;
 pub const LONGEST: usize = 65_000;
 /// Commits before the base that are asked for a digest: a push whose paths no workflow watches has none.
 const ANCESTORS: usize = 5;
+/// Commits that are listed to find these among: a merge brings those of its other side too.
+const HISTORY: usize = 50;
+
+/// The GitHub App whose check runs are believed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum App {
+    /// GitHub Actions, told by its slug: its id is 15368 on github.com, and another on an enterprise server.
+    #[default]
+    Actions,
+    Id(u64),
+}
+
+impl App {
+    /// Returns the app of an input, which names it by its id.
+    pub fn of(id: Option<u64>) -> Self {
+        id.map_or(Self::Actions, Self::Id)
+    }
+
+    fn made(self, run: &Value) -> bool {
+        match self {
+            Self::Actions => run["app"]["slug"] == "github-actions",
+            Self::Id(id) => run["app"]["id"] == id,
+        }
+    }
+}
 
 /// A check run that is over.
 #[derive(Debug)]
@@ -80,21 +105,29 @@ pub async fn make(api: &Api, run: &CheckRun<'_>) -> Result<(), Denied> {
     Ok(())
 }
 
-/// The text that the check run of this name left on the commit, or on the nearest before it.
+/// Returns the text that the app's check run of this name left on the commit, or on the nearest before it.
+///
+/// Before it are first parents: what a merge brought in is of a pull request, whose own runs made its check runs.
 ///
 /// # Errors
 /// The token may not, or no answer.
-pub async fn text_at(api: &Api, sha: &str, name: &str) -> Result<Option<String>, Denied> {
-    if let Some(text) = text_of(&named(api, sha, name).await?) {
+pub async fn text_at(api: &Api, sha: &str, name: &str, app: App) -> Result<Option<String>, Denied> {
+    if let Some(text) = text_of(&named(api, sha, name).await?, app) {
         return Ok(Some(text));
     }
     let ask = Ask { to: "list the commits before the base", permission: "contents: read" };
-    let before = api.get_json(&format!("/commits?sha={}&per_page={}", value(sha), ANCESTORS + 1), ask).await?;
-    for commit in before.as_array().into_iter().flatten().skip(1) {
-        let Some(sha) = commit["sha"].as_str() else { continue };
-        if let Some(text) = text_of(&named(api, sha, name).await?) {
+    let listed = api.get_json(&format!("/commits?sha={}&per_page={HISTORY}", value(sha)), ask).await?;
+    let parent = |sha: &str| {
+        let commit = listed.as_array()?.iter().find(|commit| commit["sha"] == sha)?;
+        commit["parents"][0]["sha"].as_str().map(ToOwned::to_owned)
+    };
+    let mut sha = sha.to_owned();
+    for _ in 0..ANCESTORS {
+        let Some(before) = parent(&sha) else { break };
+        if let Some(text) = text_of(&named(api, &before, name).await?, app) {
             return Ok(Some(text));
         }
+        sha = before;
     }
     Ok(None)
 }
@@ -107,7 +140,27 @@ async fn named(api: &Api, sha: &str, name: &str) -> Result<Vec<Value>, Denied> {
     Ok(runs)
 }
 
-fn text_of(runs: &[Value]) -> Option<String> {
-    let texts = runs.iter().rev().filter_map(|run| run["output"]["text"].as_str());
+fn text_of(runs: &[Value], app: App) -> Option<String> {
+    let texts = runs.iter().rev().filter(|run| app.made(run)).filter_map(|run| run["output"]["text"].as_str());
     texts.map(ToOwned::to_owned).find(|text| !text.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_run_counts_by_its_app() {
+        let run =
+            |id: u64, slug: &str, text: &str| json!({ "app": { "id": id, "slug": slug }, "output": { "text": text } });
+        let runs = [
+            run(15368, "github-actions", "own"),
+            run(7, "github-action", "other"),
+            json!({ "output": { "text": "none" } }),
+        ];
+        assert_eq!(text_of(&runs, App::Actions).as_deref(), Some("own"));
+        assert_eq!(text_of(&runs, App::of(Some(7))).as_deref(), Some("other"));
+        assert_eq!(text_of(&runs, App::of(Some(8))), None);
+        assert_eq!(text_of(&runs[1..], App::of(None)), None);
+    }
 }

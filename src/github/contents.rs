@@ -17,19 +17,27 @@ pub struct File {
 /// There is no such ref or file, or no answer.
 pub async fn at_ref(repository: &Repository, reference: &str, path: &str, most: usize) -> Result<File, Denied> {
     let api = Api::connect(repository).await?;
-    let what = format!("read the ref {}", code(reference));
-    let ask = Ask { to: &what, permission: "contents: read" };
-    let route = format!("/commits/{}", encoded(reference));
-    let sha = api.get(&route, "application/vnd.github.sha", 100, ask).await;
+    let sha = commit_of(&api, reference).await;
     let sha = sha.map_err(|wrong| missing(wrong, repository, &format!("ref {}", code(reference))))?;
-    let sha = String::from_utf8_lossy(&sha).trim().to_owned();
-    if !(sha.len() >= 40 && sha.bytes().all(|byte| byte.is_ascii_hexdigit())) {
-        return Err(Problem::new(format!("GitHub names no commit for {}", code(reference))).into());
-    }
     // At the commit, not the ref: it may have moved meanwhile.
     let bytes = at_commit(&api, &sha, path, most).await;
     let what = format!("file {} at {}", code(path), code(reference));
     Ok(File { bytes: bytes.map_err(|wrong| missing(wrong, repository, &what))?, sha })
+}
+
+/// Returns the commit that a branch, a tag or a commit means.
+///
+/// # Errors
+/// There is no such ref, or no answer.
+pub async fn commit_of(api: &Api, reference: &str) -> Result<String, Denied> {
+    let what = format!("read the ref {}", code(reference));
+    let ask = Ask { to: &what, permission: "contents: read" };
+    let sha = api.get(&format!("/commits/{}", encoded(reference)), "application/vnd.github.sha", 100, ask).await?;
+    let sha = String::from_utf8_lossy(&sha).trim().to_owned();
+    if !(sha.len() >= 40 && sha.bytes().all(|byte| byte.is_ascii_hexdigit())) {
+        return Err(Problem::new(format!("GitHub names no commit for {}", code(reference))).into());
+    }
+    Ok(sha)
 }
 
 /// Reads the file as it is at a commit.

@@ -10,6 +10,7 @@ pub struct Event {
     /// The type within the event: `opened`, or that of a `repository_dispatch`.
     pub action: Option<String>,
     pub pull_request: Option<PullRequest>,
+    pub merge_group: Option<MergeGroup>,
     /// Of `workflow_run`: the run that ended.
     pub run: Option<WorkflowRun>,
     /// Of `issue_comment`: whether what is commented on is one.
@@ -24,6 +25,13 @@ pub struct Event {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PullRequest {
     pub number: u64,
+    pub head: Side,
+    pub base: Side,
+}
+
+/// Pull requests that a merge queue tests together, before they become the base branch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MergeGroup {
     pub head: Side,
     pub base: Side,
 }
@@ -44,6 +52,8 @@ pub struct WorkflowRun {
     pub attempt: u64,
     /// The workflow's own name.
     pub name: String,
+    /// The file of that workflow.
+    pub path: String,
     /// The event that started it.
     pub event: String,
     pub conclusion: String,
@@ -67,6 +77,7 @@ impl Event {
             name: name.to_owned(),
             action: text_of(&payload["action"]),
             pull_request: PullRequest::of(&payload["pull_request"]),
+            merge_group: MergeGroup::of(&payload["merge_group"]),
             run: WorkflowRun::of(&payload["workflow_run"]),
             is_on_pull_request: payload["issue"]["pull_request"].is_object(),
             repository: text_of(&payload["repository"]["full_name"]),
@@ -82,6 +93,28 @@ impl Event {
             ("workflow_run", Some(run)) => !self.is_merged_run(run),
             (name, _) => !TRUSTED.contains(&name),
         }
+    }
+
+    /// Returns the event with further branches whose runs count as merged.
+    #[must_use]
+    pub fn trusting(self, branches: Vec<String>) -> Self {
+        Self { trusted_branches: branches, ..self }
+    }
+
+    /// Returns the base and the head of what is proposed, where the payload names them.
+    pub fn ends(&self) -> Option<(&Side, &Side)> {
+        let of_pull_request = self.pull_request.as_ref().map(|one| (&one.base, &one.head));
+        of_pull_request.or_else(|| self.merge_group.as_ref().map(|one| (&one.base, &one.head)))
+    }
+
+    /// Returns whether the event is one of a pull request, whose payload has it.
+    pub fn is_of_pull_request(&self) -> bool {
+        self.name.starts_with("pull_request")
+    }
+
+    /// Returns whether the run follows the workflow file that is proposed, and not that of the base branch.
+    pub fn runs_proposed_workflow(&self) -> bool {
+        self.name != "pull_request_target" && (self.is_of_pull_request() || self.name == "merge_group")
     }
 
     /// Returns whether a run that ended was of this repository's default branch, or of one that an input names.
@@ -130,6 +163,20 @@ impl PullRequest {
     }
 }
 
+impl MergeGroup {
+    fn of(value: &Value) -> Option<Self> {
+        let side = |end: &str| {
+            let reference = text_of(&value[format!("{end}_ref")]).unwrap_or_default();
+            Some(Side {
+                sha: text_of(&value[format!("{end}_sha")])?,
+                branch: reference.strip_prefix("refs/heads/").unwrap_or(&reference).to_owned(),
+                repository: None,
+            })
+        };
+        Some(Self { head: side("head")?, base: side("base")? })
+    }
+}
+
 impl Side {
     fn of(value: &Value) -> Option<Self> {
         Some(Self {
@@ -151,6 +198,8 @@ impl WorkflowRun {
             id: value["id"].as_u64()?,
             attempt: value["run_attempt"].as_u64().unwrap_or(1),
             name: text_of(&value["name"]).unwrap_or_default(),
+            // GitHub adds `@` and the ref where the file is of another commit.
+            path: text_of(&value["path"]).unwrap_or_default().split('@').next().unwrap_or_default().to_owned(),
             event: text_of(&value["event"]).unwrap_or_default(),
             conclusion: text_of(&value["conclusion"]).unwrap_or_default(),
             head: Side {
@@ -251,6 +300,20 @@ mod tests {
         assert!(run("push", "main", "mallory/risk", &[]));
         assert!(run("pull_request", "main", "octo/risk", &[]));
         assert!(run("push", "", "octo/risk", &[""]));
+    }
+
+    #[test]
+    fn a_merge_group_has_two_ends() {
+        let payload = json!({ "merge_group": {
+            "head_sha": "aa", "head_ref": "refs/heads/gh-readonly-queue/main/pr-7-bb",
+            "base_sha": "bb", "base_ref": "refs/heads/main",
+        }});
+        let event = Event::parse("merge_group", &payload.to_string()).unwrap();
+        let (base, head) = event.ends().unwrap();
+        assert_eq!((base.sha.as_str(), base.branch.as_str(), head.sha.as_str()), ("bb", "main", "aa"));
+        assert!(event.runs_proposed_workflow());
+        let lacking = json!({ "merge_group": { "head_sha": "aa" } });
+        assert_eq!(Event::parse("merge_group", &lacking.to_string()).unwrap().ends(), None);
     }
 
     #[test]

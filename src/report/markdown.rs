@@ -59,6 +59,13 @@ pub struct Origin {
     pub notes: Vec<String>,
 }
 
+impl Origin {
+    /// Returns whether the report contradicts GitHub, or leaves out what could be compared.
+    pub fn is_doubtful(&self) -> bool {
+        !self.notes.is_empty()
+    }
+}
+
 impl Default for Options {
     /// GitHub takes 65,536 characters in a comment; the rest is for the caller's marker.
     fn default() -> Self {
@@ -84,11 +91,20 @@ pub fn render(report: &Report, options: &Options) -> String {
         .unwrap_or_else(|| least(report, options))
 }
 
+/// What happened and whose word that is; a report that is not to be relied on says so first.
+fn opening(report: &Report, options: &Options) -> [String; 2] {
+    let heading = parts::heading(report);
+    match &options.origin {
+        Some(origin) if origin.is_doubtful() => [trust::origin(origin), heading],
+        origin => [heading, origin.as_ref().map(trust::origin).unwrap_or_default()],
+    }
+}
+
 /// What is never left out: what happened, whose word that is, and that the gate is edited.
 fn least(report: &Report, options: &Options) -> String {
     let heading = parts::heading(report);
-    let origin = options.origin.as_ref().map(trust::origin).unwrap_or_default();
-    let whole = [heading.clone(), origin, trust::edits(report)].join("\n\n");
+    let [first, second] = opening(report, options);
+    let whole = [first, second, trust::edits(report)].join("\n\n");
     if whole.chars().count() < options.budget {
         return whole + "\n";
     }
@@ -163,7 +179,7 @@ impl<'a> Page<'a> {
         let needy: Vec<_> = needy.take(shown.rows).collect();
         let claims = parts::first_said(&self.needy);
         let mut said: HashSet<_> = claims.iter().map(|verdict| verdict.message.as_str()).collect();
-        let opening = match claims.as_slice() {
+        let claimed = match claims.as_slice() {
             [] if self.needy.is_empty() && self.passed.is_empty() => foreign::sentence(&self.report.summary, 600),
             claims => parts::claims(claims),
         };
@@ -178,10 +194,11 @@ impl<'a> Page<'a> {
         let notes: Vec<_> = notes.take_while(within).collect();
         let everything: Vec<&Verdict> = self.report.verdicts().collect();
         let before = &self.options.before;
+        let [first, second] = opening(self.report, self.options);
         let sections = [
-            parts::heading(self.report),
-            self.options.origin.as_ref().map(trust::origin).unwrap_or_default(),
-            if shown.beside { opening } else { String::new() },
+            first,
+            second,
+            if shown.beside { claimed } else { String::new() },
             trust::edits(self.report),
             before.first().map(|before| change::turned(before, &self.report.worst_first())).unwrap_or_default(),
             if needy.is_empty() { String::new() } else { tables::needy_table(&needy, before) },

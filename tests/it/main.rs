@@ -23,6 +23,7 @@ mod model;
 mod model_oracle;
 mod oracle;
 mod outcomes;
+mod policy;
 mod notify;
 mod onnx;
 mod onnx_oracle;

@@ -125,8 +125,37 @@ fn a_pull_request_tells_nobody_and_starts_nothing() {
         .write("mlgate.yml", config(5, "{ webhook: { url_env: MLGATE_SLACK }, dispatch: retrain }"))
         .write("data.csv", DATA);
     let world = repository.proposes(world).variable("MLGATE_SLACK", format!("{}/_hook/{}", uri(), repository.name));
-    act(&world, &[]).exits(1).saying("`notify` is not for pull requests");
+    act(&world, &[]).exits(1).saying("`notify` does not run on proposals");
     assert_eq!((list(&repository, "hooks").len(), list(&repository, "dispatches").len()), (0, 0));
+}
+
+#[test]
+fn events_that_are_not_of_what_is_merged_tell_nobody_and_start_nothing() {
+    let notify = "{ webhook: { url_env: MLGATE_SLACK }, dispatch: retrain }";
+    let sent = |event: &str, run: &Value, inputs: &[(&str, &str)]| {
+        let repository = repository();
+        let mut payload = json!({ "repository": { "full_name": repository.name, "default_branch": "main" } });
+        if !run.is_null() {
+            payload["workflow_run"] = json!({ "id": 1, "event": run["event"], "head_sha": MERGE, "head_branch": run["branch"],
+                "head_repository": { "full_name": repository.name } });
+        }
+        let world = world(&repository, event, 5, notify);
+        world.write("event.json", payload.to_string());
+        act(&world, inputs).exits(1);
+        list(&repository, "hooks").len() + list(&repository, "dispatches").len()
+    };
+    for event in ["issues", "discussion_comment", "check_suite", "gollum", "fork", "merge_group", "watch"] {
+        assert_eq!(sent(event, &Value::Null, &[]), 0, "{event}");
+    }
+    for (event, branch, expected) in [("push", "main", 2), ("push", "feature", 0), ("pull_request", "main", 0)] {
+        let run = json!({ "event": event, "branch": branch });
+        assert_eq!(sent("workflow_run", &run, &[]), expected, "{event} {branch}");
+    }
+    let feature = json!({ "event": "push", "branch": "feature" });
+    assert_eq!(sent("workflow_run", &feature, &[("trusted-branches", "feature")]), 2);
+    for event in ["push", "schedule", "workflow_dispatch", "release", "deployment"] {
+        assert_eq!(sent(event, &Value::Null, &[]), 2, "{event}");
+    }
 }
 
 #[test]

@@ -584,16 +584,70 @@ fn an_action_hands_over_outputs_and_a_summary() {
     assert_eq!(world.read("state"), "rollout=under-way\nrollout=\n");
 }
 
+/// A run of another workflow that ended, as the payload of `workflow_run` has it.
+fn ended(event: &str, branch: &str, repository: &str) -> Value {
+    json!({
+        "repository": { "full_name": "octo/risk", "default_branch": "main" },
+        "workflow_run": { "id": 1, "event": event, "head_sha": MERGE, "head_branch": branch,
+            "head_repository": { "full_name": repository } },
+    })
+}
+
+fn with_event(world: World, payload: &Value) -> World {
+    world.write("event.json", payload.to_string());
+    let path = world.real().join("event.json");
+    world.variable("GITHUB_EVENT_PATH", path)
+}
+
 #[test]
 fn what_is_only_proposed_moves_nothing() {
-    for event in ["pull_request", "pull_request_target", "issue_comment", "merge_group"] {
-        let toy = Toy::start([0.0, 0.0]);
-        act(&action(&toy, event, &[])).exits(2);
-        assert_eq!(toy.history(), [0_u64; 0], "{event}");
+    let events = [
+        ("pull_request", json!({})),
+        ("pull_request_target", json!({})),
+        ("pull_request_review", json!({})),
+        ("issue_comment", json!({})),
+        ("merge_group", json!({})),
+        ("issues", json!({})),
+        ("discussion_comment", json!({})),
+        ("check_suite", json!({})),
+        ("gollum", json!({})),
+        ("fork", json!({})),
+        ("", json!({})),
+        // Without its payload nobody can tell what ended.
+        ("workflow_run", json!({})),
+        ("workflow_run", ended("pull_request", "main", "octo/risk")),
+        ("workflow_run", ended("push", "main", "mallory/risk")),
+        ("workflow_run", ended("push", "feature", "octo/risk")),
+        ("workflow_run", ended("merge_group", "main", "octo/risk")),
+    ];
+    for (event, payload) in events {
+        for command in ["rollout", "watch", "rollback"] {
+            let toy = Toy::start([0.0, 0.0]);
+            let world = with_event(action(&toy, event, &[]), &payload).variable("INPUT_COMMAND", command);
+            let world = if command == "rollout" { world } else { world.variable("INPUT_REPORT-SHA256", "") };
+            let ran = act(&world).exits(2);
+            assert!(ran.says("a rollout does not run"), "{event} {command}: {ran:#?}");
+            assert_eq!(toy.history(), [0_u64; 0], "{event} {command}");
+        }
     }
     let toy = Toy::start([0.0, 0.0]);
     let world = action(&toy, "push", &[]).variable("RUNNER_ENVIRONMENT", "github-hosted");
     act(&world).exits(2).saying("a file is no journal on a runner of GitHub's");
+}
+
+#[test]
+fn a_run_that_ended_on_a_merged_branch_lets_a_rollout_run() {
+    let check = |payload: &Value, more: &[(&str, &str)], exit: i32| {
+        let toy = Toy::start([0.005, 0.005]);
+        act(&with_event(action(&toy, "workflow_run", more), payload)).exits(exit);
+    };
+    check(&ended("push", "main", "Octo/Risk"), &[], 0);
+    check(&ended("schedule", "main", "octo/risk"), &[], 0);
+    check(&ended("push", "release/1", "octo/risk"), &[("trusted-branches", "stable\nrelease/1")], 0);
+    check(&ended("push", "release/2", "octo/risk"), &[("trusted-branches", "stable\nrelease/1")], 2);
+    // A fork's branch of that name is not the repository's.
+    check(&ended("push", "release/1", "mallory/risk"), &[("trusted-branches", "release/1")], 2);
+    check(&ended("pull_request", "release/1", "octo/risk"), &[("trusted-branches", "release/1")], 2);
 }
 
 #[test]

@@ -108,7 +108,7 @@ fn thresholds_in_the_workflow_are_read_too() {
         .iter()
         .map(|edit| edit["rule"].as_str().unwrap())
         .collect();
-    assert_eq!(said, ["input `policy`", "`row_count`"]);
+    assert_eq!(said, ["input `policy`", "`row_count`", "the workflow"]);
     repository.is_as_described();
 }
 
@@ -320,6 +320,14 @@ fn what_contradicts_github_is_said_with_the_report() {
     for said in ["it is of another commit than its workflow run", "it says passed, and its workflow run failed"] {
         assert!(body.contains(said), "{body}");
     }
+    let mut bare: Value = serde_json::from_str(&report(DATA)).unwrap();
+    (bare["config"], bare["pipeline"]["pull_request"]) = (json!([]), Value::Null);
+    let repository = left_behind(&json!({ "report.json": bare.to_string() }));
+    act(&afterwards(&repository, "success"), &COMMENT).exits(0);
+    let [(_, body)] = repository.comments().try_into().unwrap();
+    let first = "<!-- mlgate:gate -->\n> [!WARNING]\n> **Do not rely on this report: it leaves out which pull request it is of.**\n\
+                 > **Do not rely on this report: it leaves out the config file <code>mlgate.yml</code>.**\n> Reported by";
+    assert!(body.starts_with(first), "{body}");
     let foreign = report(DATA);
     let judged_by = foreign.split("\"sha256\": \"").nth(1).unwrap().split('"').next().unwrap().to_owned();
     let repository = left_behind(&json!({ "report.json": foreign.replace(&judged_by, &"0".repeat(64)) }));
@@ -451,8 +459,8 @@ fn an_event_that_cannot_be_read_holds_no_policy_and_tells_nobody() {
     let repository = edited();
     let world = world(&repository, &format!("{LAX}notify: {{ dispatch: {{ event: retrain, on: [passed] }} }}\n"));
     world.write("event.json", "{");
-    act(&world, &[("policy", "base")]).exits(3).saying("cannot be read");
-    act(&world, &[]).exits(0).saying("`notify` is not for pull requests");
+    act(&world, &[("policy", "base")]).exits(3).saying("names neither a base commit nor the default branch");
+    act(&world, &[]).exits(0).saying("`notify` does not run on proposals");
     assert_eq!(repository.state()["dispatches"], json!([]));
 }
 
@@ -464,15 +472,6 @@ fn what_may_not_be_seen_is_not_what_is_not_there() {
         { "path_contains": "/commits/", "action": "answer", "status": 404, "body": { "message": "Not Found" } },
     ]));
     act(&world(&repository, LAX), &[("policy", "stricter")]).exits(3);
-}
-
-#[test]
-fn the_first_gate_is_judged_by_itself() {
-    for policy in ["base", "stricter"] {
-        let repository = Repository::with_pull_request(&json!({}), &json!({ "mlgate.yml": LAX }));
-        let ran = act(&world(&repository, LAX), &[("policy", policy)]).exits(0);
-        assert!(ran.says("the base branch has no gate yet"), "{ran:#?}");
-    }
 }
 
 #[test]

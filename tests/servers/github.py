@@ -23,6 +23,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 
 import github_branches  # noqa: E402, F401, they fill PLAYS
+import github_compare  # noqa: E402, F401
 import github_deployments  # noqa: E402, F401
 import github_routes  # noqa: E402, F401
 from github_contract import Contract, header_problems  # noqa: E402

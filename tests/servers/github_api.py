@@ -18,6 +18,7 @@ OPERATIONS = {
     "/commits": ["get"],
     "/commits/{ref}": ["get"],
     "/commits/{ref}/check-runs": ["get"],
+    "/compare/{basehead}": ["get"],
     "/contents/{path}": ["get", "put"],
     "/git/refs": ["post"],
     "/pulls": ["get"],

@@ -190,6 +190,15 @@ class WhatIsRight(Test):
         self.assertIsNone(self.right(200, "GET", "/pulls/9").json["head"]["repo"])
         self.assertEqual(self.right(200, "GET", "/pulls/7/files").json[0]["filename"], "m.yml")
 
+    def test_two_commits_are_compared(self):
+        self.control("setup", {"files": {BASE: {"gone": "1", "same": "1"}, HEAD: {"same": "1", "new": "2"}}})
+        compared = self.right(200, "GET", f"/compare/{BASE}...{HEAD}?per_page=1").json
+        self.assertEqual((compared["status"], compared["total_commits"]), ("ahead", 1))
+        files = {file["filename"]: file["status"] for file in compared["files"]}
+        self.assertEqual((files["gone"], files["new"], files["m.yml"]), ("removed", "added", "modified"))
+        self.assertNotIn("same", files)
+        self.assertEqual(self.ask("GET", f"/compare/{BASE}...{'9' * 40}").status, 404)
+
     def test_an_artifact_is_kept_on_another_host(self):
         self.assertEqual(self.right(200, "GET", "/actions/runs/5").json["event"], "pull_request")
         artifact = self.right(200, "GET", "/actions/runs/5/artifacts?name=report").json["artifacts"][0]

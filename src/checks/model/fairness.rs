@@ -66,8 +66,12 @@ fn default_min_group_rows() -> u64 {
 impl Check for Fairness {
     const ID: &'static str = "fairness";
     const PARTS: &'static [Part] = &[Part::Predictions];
-    /// Smaller groups are left out.
-    const LOOSER: &'static [(&'static str, Looser)] = &[("min_group_rows", Looser::Higher)];
+    /// Smaller groups are left out; a ratio without either limit has one of 0.8.
+    const LOOSER: &'static [(&'static str, Looser)] = &[
+        ("min_group_rows", Looser::Higher),
+        ("min", Looser::LowerThanUsual),
+        ("max", Looser::HigherThanUsual),
+    ];
     type Needs = (Typed<Confusion>, Given<Option<String>>);
 
     fn validate(&self) -> Result<(), String> {

@@ -23,7 +23,7 @@ use crate::words::code;
 /// Usage, or a world that cannot be reached.
 pub fn watch(args: &WatchArgs, context: &Context) -> Result<Exit, Failure> {
     let stop = stop_on_signals();
-    let workspace = admit(context)?;
+    let workspace = admit(&args.common, context)?;
     let planned = open::planned(&args.common, Asker::Watch, &workspace)?;
     let plan = &planned.plan;
     let seconds = args.seconds.unwrap_or(0.0);
@@ -112,7 +112,7 @@ async fn undo(world: &World, mut entry: Entry, ended: Ended, timeline: Vec<crate
 /// # Errors
 /// Usage, a version that nobody knows, or a world that cannot be reached.
 pub fn rollback(args: &RollbackArgs, context: &Context) -> Result<Exit, Failure> {
-    let workspace = admit(context)?;
+    let workspace = admit(&args.common, context)?;
     let planned = open::planned(&args.common, Asker::Rollout, &workspace)?;
     let (plan, name) = (&planned.plan, planned.name.as_str());
     let world = planned.world(&args.common, context, &workspace, stop_on_signals())?;
@@ -146,7 +146,7 @@ pub fn rollback(args: &RollbackArgs, context: &Context) -> Result<Exit, Failure>
 /// # Errors
 /// Stable could not be restored.
 pub fn abandoned(common: &Common, context: &Context) -> Result<Exit, Failure> {
-    let workspace = admit(context)?;
+    let workspace = admit(common, context)?;
     let planned = open::planned(common, Asker::Rollout, &workspace)?;
     let world = planned.world(common, context, &workspace, stop_on_signals())?;
     let journey = block_on(async {

@@ -46,7 +46,7 @@ pub struct Template {
 }
 
 /// What stands for `{{rows}}`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Rows {
     /// `[{"age": 31}, …]`

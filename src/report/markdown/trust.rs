@@ -14,13 +14,14 @@ const LISTED: usize = 10;
 pub fn origin(origin: &Origin) -> String {
     let from = origin.repository.as_ref().map(|name| format!(" with the code of {}", code(&words::visible(name))));
     let actor = code(&words::visible(&origin.actor));
-    let mut lines = vec![format!(
+    let reported = format!(
         "Reported by [this run]({}), started by {actor}{}: the pull request's own word, not verified.",
         address(&origin.run),
         from.unwrap_or_default()
-    )];
-    lines.extend(origin.notes.iter().map(|note| format!("**But {}.**", sentence(note, 300))));
-    let kind = if origin.notes.is_empty() { "NOTE" } else { "WARNING" };
+    );
+    let kind = if origin.is_doubtful() { "WARNING" } else { "NOTE" };
+    let doubts = origin.notes.iter().map(|note| format!("**Do not rely on this report: {}.**", sentence(note, 300)));
+    let lines: Vec<String> = doubts.chain([reported]).collect();
     alert(kind, &lines)
 }
 
