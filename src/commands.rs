@@ -10,6 +10,7 @@ mod laboratory;
 mod notify;
 pub mod profile;
 mod progress;
+pub mod report_folder;
 pub mod rollout;
 mod talk;
 mod tell;

@@ -14,6 +14,7 @@ mod leakage;
 mod moments;
 mod near;
 mod occurring;
+mod part;
 mod partitions;
 mod predictions;
 mod profile;

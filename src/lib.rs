@@ -93,7 +93,7 @@ fn dispatch(arguments: Vec<OsString>, context: &Context) -> Exit {
             Err(error) => {
                 let ended = context.usage(&error).inspect_err(|failure| commands::check::refused(failure, context));
                 if matches!(ended, Ok(Exit::Usage)) {
-                    commands::check::earlier_report(&arguments, context);
+                    commands::report_folder::earlier_report(&arguments, context);
                 }
                 return ended;
             }

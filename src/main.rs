@@ -16,7 +16,19 @@ const IN_HAND: [(&str, &str); 2] =
 /// notice them (`man 7 pid_namespaces`), and a cancelled run would go on to comment.
 const ENDINGS: [(i32, i32); 2] = [(signal_hook::consts::SIGINT, 130), (signal_hook::consts::SIGTERM, 143)];
 
+/// What is said where a mapped file became shorter than what is read of it (`man 2 mmap`, SIGBUS): the engine cannot go on.
+const SHRUNK: &[u8] =
+    b"error: a file became shorter while it was read\n  hint: a table must not be written to while it is judged\n";
+
 fn main() -> ExitCode {
+    #[expect(unsafe_code, reason = "signal handlers that speak have no safe form")]
+    // SAFETY: the handler calls `write` and `_exit` only, which are async-signal-safe (`man 7 signal-safety`).
+    let _ = unsafe {
+        signal_hook::low_level::register(signal_hook::consts::SIGBUS, || {
+            let _ = rustix::io::write(std::io::stderr(), SHRUNK);
+            signal_hook::low_level::exit(mlgate::problem::Exit::Unmeasured as i32);
+        })
+    };
     for (signal, code) in ENDINGS {
         // Where there is no handler, the run only ends as it did before.
         let _ = signal_hook::flag::register_conditional_shutdown(signal, code, mlgate::ENDS_AT_ONCE.switch());

@@ -11,8 +11,8 @@ use chrono::{SecondsFormat, Utc};
 use clap::ValueEnum;
 
 use super::kept::{self, Kept};
-use super::tell::{JSON, Sinks, sha256};
-use super::{Context, Foreign, base_gate, candidate, laboratory, progress};
+use super::tell::{Sinks, sha256};
+use super::{Context, Foreign, base_gate, candidate, laboratory, progress, report_folder};
 use crate::baseline::{self, Predictions};
 use crate::check::{Check, Gate};
 use crate::checks::data::anomaly::Anomaly;
@@ -33,9 +33,7 @@ use crate::statistic::Measured;
 use crate::table::{Role, TableInfo, files};
 use crate::verdict::Verdict;
 use crate::words::code;
-use crate::workspace::{OutputFolder, Workspace};
-
-const DEFAULT_REPORT_DIR: &str = "mlgate-report";
+use crate::workspace::Workspace;
 
 /// # Errors
 /// Usage, configuration, or a report that cannot be handed over.
@@ -49,7 +47,7 @@ pub fn run(args: &CheckArgs, command: &[OsString], context: &Context) -> Result<
     let branches = branches.inspect_err(|failure| refused(failure, context))?;
     let workspace = context.workspace(args.data_root.as_deref(), foreign);
     let workspace = workspace.inspect_err(|failure| refused(failure, context))?;
-    let folder = report_folder(args.report_dir.as_deref(), &workspace)?;
+    let folder = report_folder::open(args.report_dir.as_deref(), &workspace)?;
     let event = context.event().unwrap_or_default().trusting(branches);
     let mut sinks = Sinks::open(context, folder, &event, args, command)?;
     let mut run = Run { context, event: &event, started: Utc::now(), clock: Instant::now(), configs: Vec::new() };
@@ -80,50 +78,12 @@ pub fn refused(failure: &Failure, context: &Context) {
     let event = context.event().unwrap_or_default();
     let run = Run { context, event: &event, started: Utc::now(), clock: Instant::now(), configs: Vec::new() };
     let told = context.workspace(None, Foreign::Allowed).and_then(|workspace| {
-        let folder = report_folder(input("report-dir").as_deref(), &workspace)?;
+        let folder = report_folder::open(input("report-dir").as_deref(), &workspace)?;
         Sinks::open(context, folder, &event, &args, &[])?.leave_failure(&run.failed(failure), failure);
         Ok(())
     });
     if let Err(failure) = told {
         super::warn(&failure.to_string());
-    }
-}
-
-/// The folder of the reports, which no other run has open.
-fn report_folder(path: Option<&str>, workspace: &Workspace) -> Result<OutputFolder, Failure> {
-    let path = path.unwrap_or(DEFAULT_REPORT_DIR);
-    let folder = workspace.output_folder(path)?.map_err(|error| {
-        let problem = Problem::new(format!("the report folder {} could not be made: {error}", code(path)));
-        Failure::unmeasured(problem.hint("name another folder with `report-dir`"))
-    })?;
-    match folder.lock() {
-        Ok(true) => Ok(folder),
-        Ok(false) => {
-            let problem = Problem::new(format!("another run writes its report to {}", code(path)));
-            Err(Failure::usage(problem.hint("let it finish first, or name another folder with `report-dir`")))
-        }
-        Err(error) => {
-            super::warn(&format!("the report folder {} could not be locked against other runs: {error}", code(path)));
-            Ok(folder)
-        }
-    }
-}
-
-/// Says of a command line that could not be understood whether an earlier run's report stands where it would have written its own.
-pub fn earlier_report(arguments: &[OsString], context: &Context) {
-    let words: Vec<_> = arguments.iter().skip(1).map(|word| word.to_string_lossy()).collect();
-    if context.is_action || words.first().is_none_or(|word| word != "check") {
-        return;
-    }
-    let mut named = words.iter().enumerate().filter_map(|(at, word)| match word.strip_prefix("--report-dir") {
-        Some("") => words.get(at + 1).map(|next| next.clone().into_owned()),
-        Some(rest) => rest.strip_prefix('=').map(ToOwned::to_owned),
-        None => None,
-    });
-    let folder = named.next_back().unwrap_or_else(|| DEFAULT_REPORT_DIR.to_owned());
-    let report = Path::new(&folder).join(JSON);
-    if report.symlink_metadata().is_ok() {
-        super::warn(&format!("{} is from an earlier run: this one wrote no report", code(&report.to_string_lossy())));
     }
 }
 

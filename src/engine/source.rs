@@ -2,14 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use polars::io::HiveOptions;
 use polars::prelude::*;
 use polars_parquet::parquet::metadata::FileMetadata;
 
+use super::part::{OpenPart, Part, parts};
 use super::types::{json_dtype, kind, text_dtype, wider};
 use super::{accumulate, footer, partitions};
 use crate::problem::Problem;
@@ -23,37 +22,21 @@ use crate::workspace::descriptors;
 
 /// An opened table.
 pub struct Source {
-    files: Files,
-    csv: Csv,
+    pub(super) files: Files,
+    pub(super) csv: Csv,
     schema: SchemaRef,
     /// Of text files: what stands in them, without the columns of folder names.
-    text_schema: SchemaRef,
+    pub(super) text_schema: SchemaRef,
     /// Of CSV: columns that became text on the way, and how.
     turned: BTreeMap<String, String>,
     padded: Vec<String>,
     /// Columns that stand in the folders' names.
-    in_folders: Vec<Field>,
+    pub(super) in_folders: Vec<Field>,
     /// Of Parquet, one a file.
     footers: Vec<Arc<FileMetadata>>,
     /// The files that are scanned together, in order.
     parts: Vec<Part>,
     info: TableInfo,
-}
-
-/// Files of a table that are opened and scanned together: as many as a process may have open.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part {
-    files: Range<usize>,
-    /// Of the table, counted from 0.
-    pub rows: Range<u64>,
-}
-
-/// A part that is open. Its files are read by these handles, and never by their names: a name can lead elsewhere by now, and
-/// to an engine `file:`, `s3:` and `\\?\` are no names at all.
-pub struct OpenPart<'a> {
-    source: &'a Source,
-    first: usize,
-    files: Vec<File>,
 }
 
 impl Source {
@@ -187,8 +170,7 @@ impl Source {
     /// # Errors
     /// One of them is gone, or is not as it was when the table was opened.
     pub fn open_part(&self, part: &Part) -> Result<OpenPart<'_>, Problem> {
-        let files = part.files.clone().map(|at| self.files.open(at)).collect::<Result<_, _>>()?;
-        Ok(OpenPart { source: self, first: part.files.start, files })
+        OpenPart::new(self, part)
     }
 
     /// What Polars said, as a person would be told; of a file that changed meanwhile, only that.
@@ -361,86 +343,6 @@ impl Source {
         let lost = || Problem::new(format!("{} does not say when it was changed", code(&self.files.shown)));
         self.files.modified().ok_or_else(lost)
     }
-}
-
-impl OpenPart<'_> {
-    /// The plan that reads the part.
-    ///
-    /// # Errors
-    /// What Polars says of the files.
-    pub fn scan(&self) -> PolarsResult<LazyFrame> {
-        let Some(base) = &self.source.files.hive else { return self.scan_files(0..self.files.len()) };
-        let fields = &self.source.in_folders;
-        let values = |at: usize| partitions::values(base, self.source.files.path(self.first + at));
-        let mut frames = Vec::new();
-        let mut start = 0;
-        while start < self.files.len() {
-            // Files of one folder are read together.
-            let own = values(start);
-            let end = (start..self.files.len()).find(|at| values(*at) != own).unwrap_or(self.files.len());
-            frames.push(self.scan_files(start..end)?.with_columns(partitions::literals(own, fields)));
-            start = end;
-        }
-        match frames.len() {
-            1 => Ok(frames.swap_remove(0)),
-            _ => concat(frames, UnionArgs::default()),
-        }
-    }
-
-    fn scan_files(&self, files: Range<usize>) -> PolarsResult<LazyFrame> {
-        let files: Vec<File> = self.files[files].iter().map(File::try_clone).collect::<std::io::Result<_>>()?;
-        let sources = ScanSources::Files(files.into());
-        let hive_options = HiveOptions::new_disabled();
-        let Source { files, text_schema, csv, .. } = self.source;
-        match files.format {
-            Format::Parquet => {
-                let args = ScanArgsParquet { glob: false, hive_options, cache: false, ..Default::default() };
-                LazyFrame::scan_parquet_sources(sources, args)
-            }
-            Format::Ipc => {
-                let args = UnifiedScanArgs { glob: false, hive_options, cache: false, ..Default::default() };
-                LazyFrame::scan_ipc_sources(sources, IpcScanOptions::default(), args)
-            }
-            // With the types that were found in all files.
-            Format::Ndjson => {
-                LazyJsonLineReader::new_with_sources(sources).with_schema(Some(Arc::clone(text_schema))).finish()
-            }
-            Format::Csv => {
-                let nulls: Vec<PlSmallStr> = csv.null_values.iter().map(Into::into).collect();
-                LazyCsvReader::new_with_sources(sources)
-                    .with_glob(false)
-                    .with_cache(false)
-                    .with_separator(csv.delimiter)
-                    .with_schema(Some(Arc::clone(text_schema)))
-                    .with_null_values((!nulls.is_empty()).then_some(NullValues::AllColumns(nulls)))
-                    .with_missing_is_null(true)
-                    .finish()
-            }
-        }
-    }
-
-    /// Whether the files are still as they were when the table was opened: to be asked after a scan.
-    ///
-    /// # Errors
-    /// One of them is not.
-    pub fn check_unchanged(&self) -> Result<(), Problem> {
-        let mut files = self.files.iter().enumerate();
-        files.try_for_each(|(at, file)| self.source.files.check_unchanged(self.first + at, file))
-    }
-}
-
-/// Divides a table into parts of so many files; where nobody counted them yet, without their rows.
-fn parts(rows: Option<&[u64]>, files: usize, at_once: usize) -> Vec<Part> {
-    let mut first = 0;
-    let starts = (0..files).step_by(at_once.max(1));
-    let part = |start: usize| {
-        let files = start..(start + at_once).min(files);
-        let own: u64 = rows.and_then(|rows| rows.get(files.clone())).map_or(0, |rows| rows.iter().sum());
-        let part = Part { files, rows: first..first + own };
-        first += own;
-        part
-    };
-    starts.map(part).collect()
 }
 
 /// What Polars says first; the rest is about its plans.

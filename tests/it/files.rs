@@ -3,9 +3,9 @@
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -17,7 +17,7 @@ use mlgate::table::{Role, files};
 use mlgate::workspace::Workspace;
 use serde_json::{Value, json};
 
-use crate::action::{act, output, runner};
+use crate::action::{act, runner};
 use crate::world::{BINARY, Ran, World, data};
 
 /// A server on loopback that counts the connections it gets and answers each with a table.
@@ -156,18 +156,6 @@ fn credentials_in_the_workspace_are_not_data() {
 }
 
 #[test]
-fn nothing_is_written_where_credentials_lie() {
-    for inputs in
-        [[("report-dir", ".git/hooks")], [("history", ".git/hooks/x")], [("save-profile", ".git/p.profile.json")]]
-    {
-        let world = runner(&[&[("data", "data.csv"), ("min-rows", "1")][..], &inputs].concat());
-        world.write("workspace/.git/HEAD", "ref: refs/heads/main\n");
-        act(&world).exits(2);
-        assert!(!world.path("workspace/.git/hooks").exists() && !world.path("workspace/.git/p.profile.json").exists());
-    }
-}
-
-#[test]
 fn a_glob_does_not_tell_what_lies_outside() {
     for pattern in ["o[u]t/*", "ou?/*.csv", "*/secret*", "**/secret*", "in/../o[u]t/*"] {
         let world = runner(&[("data", pattern), ("min-rows", "1")]);
@@ -253,140 +241,12 @@ fn what_a_folder_holds_and_is_not_read_is_named() {
     }
     for noted in ["notes.txt", "b.json", "b.xlsx", "README", "part-1.txt", "b.orc"] {
         let ran = run(noted).exits(0);
-        assert!(ran.stdout.contains(&format!("note: ")) && ran.stdout.contains(noted), "{noted}: {ran:#?}");
+        assert!(ran.stdout.contains("note: ") && ran.stdout.contains(noted), "{noted}: {ran:#?}");
     }
     for silent in ["_SUCCESS", ".a.csv.crc", "_temporary/part-1"] {
         let ran = run(silent).exits(0);
         assert!(!ran.says("note: "), "{silent}: {ran:#?}");
     }
-}
-
-/// A folder with the report of a run that passed.
-fn passed() -> World {
-    let world = World::new();
-    world.write("data.csv", "a,b\n1,2\n3,4\n");
-    world.check(&["--data", "data.csv", "--min-rows", "1"]).exits(0);
-    world
-}
-
-#[test]
-fn a_usage_error_on_a_command_line_says_that_an_earlier_report_stands() {
-    let world = passed();
-    let before = world.read("mlgate-report/report.json");
-    let ran = world.check(&["--data", "data.csv", "--min-rwos", "1"]).exits(2);
-    assert_eq!(world.read("mlgate-report/report.json"), before);
-    assert!(ran.stderr.contains("mlgate-report/report.json` is from an earlier run"), "{ran:#?}");
-    let elsewhere = world.check(&["--report-dir", "elsewhere", "--min-rwos", "1"]).exits(2);
-    assert!(!elsewhere.stderr.contains("earlier run"), "{elsewhere:#?}");
-    let first = World::new();
-    assert!(!first.check(&["--min-rwos", "1"]).exits(2).stderr.contains("earlier run"));
-}
-
-#[test]
-fn a_usage_error_of_an_action_replaces_the_earlier_report() {
-    for wrong in [("min-rwos", "1"), ("min-rows", "many"), ("data-root", "nowhere"), ("timeout", "soon")] {
-        let world = runner(&[("data", "data.csv"), ("min-rows", "1")]);
-        act(&world).exits(0);
-        let world = world.variable(&format!("INPUT_{}", wrong.0.to_uppercase()), wrong.1);
-        let ran = act(&world).exits(2);
-        assert_eq!(ran.result(), "error", "{wrong:?}: {ran:#?}");
-        assert_eq!(output(&world, "result"), "error");
-    }
-}
-
-#[test]
-fn a_full_disk_leaves_no_half_a_report() {
-    let world = passed();
-    world.write(
-        "mlgate.yml",
-        format!("data:\n  path: data.csv\n  checks:\n{}", "    - row_count: { min: 1 }\n".repeat(60)),
-    );
-    let mut names = String::new();
-    for at in 0..60 {
-        names.push_str(&format!("    - row_count: {{ min: {} }}\n", at + 1));
-    }
-    world.write("mlgate.yml", format!("data:\n  path: data.csv\n  checks:\n{names}"));
-    // Files of more than 4 KiB cannot be written, as on a disk that is nearly full.
-    let mut command = Command::new("bash");
-    command
-        .args(["-c", "trap '' XFSZ; ulimit -f 4; exec \"$0\" check", BINARY])
-        .current_dir(world.path(""))
-        .env_clear();
-    let output = command.output().unwrap();
-    assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
-    let left = world.read("mlgate-report/report.json");
-    assert!(left.is_empty(), "half a report: {} bytes", left.len());
-    let names: Vec<String> = fs::read_dir(world.path("mlgate-report"))
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
-        .filter(|name| name.contains("tmp") || name.starts_with(".mlgate-"))
-        .collect();
-    assert!(names.is_empty(), "left beside it: {names:?}");
-}
-
-#[test]
-fn two_runs_do_not_share_a_report_folder() {
-    let world = World::new();
-    // Long enough for a second run to begin and end.
-    let mut text = String::from("a,b\n");
-    for at in 0..3_000_000 {
-        text.push_str(&format!("{at},{}\n", at % 7));
-    }
-    world.write("big.csv", text).write("data.csv", "a,b\n1,2\n");
-    let arguments = ["check", "--data", "big.csv", "--max-duplicate-percent", "100"];
-    let mut first = world.command(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-    while !world.path("mlgate-report").exists() {
-        thread::yield_now();
-    }
-    thread::sleep(std::time::Duration::from_millis(50));
-    let second = world.command(&["check", "--data", "data.csv", "--min-rows", "1"]).output().unwrap();
-    let is_running = first.try_wait().unwrap().is_none();
-    let said = String::from_utf8_lossy(&second.stderr).into_owned();
-    assert!(is_running, "the first run was over too early");
-    assert_eq!(second.status.code(), Some(2), "{said}");
-    assert!(said.contains("another run"), "{said}");
-    // A process that is killed holds nothing.
-    first.kill().unwrap();
-    first.wait().unwrap();
-    world.check(&["--data", "data.csv", "--min-rows", "1"]).exits(0);
-    // Two folders are two folders.
-    let mut first = world.command(&arguments).stdout(Stdio::null()).spawn().unwrap();
-    thread::sleep(std::time::Duration::from_millis(50));
-    world.check(&["--data", "data.csv", "--min-rows", "1", "--report-dir", "other"]);
-    assert!(world.path("other/report.json").exists());
-    first.kill().unwrap();
-    first.wait().unwrap();
-}
-
-#[test]
-fn a_profile_is_written_beside_and_not_through_a_link() {
-    let world = World::new();
-    world.write("data.csv", "a,b\n1,2\n3,4\n").write("outside.profile.json", "untouched");
-    world.check(&["--data", "data.csv", "--min-rows", "1", "--save-profile", "a.profile.json"]).exits(0);
-    symlink("outside.profile.json", world.path("all.profile.json")).unwrap();
-    world.run(&["profile", "merge", "a.profile.json", "a.profile.json", "-o", "all.profile.json"]).exits(0);
-    assert_eq!(world.read("outside.profile.json"), "untouched");
-    assert!(world.read("all.profile.json").contains("\"rows\""));
-}
-
-#[test]
-fn a_report_replaces_a_link_and_leaves_its_target() {
-    let world = runner(&[("data", "data.csv"), ("min-rows", "1")]);
-    world.write("outside/victim", "untouched");
-    fs::create_dir(world.path("workspace/mlgate-report")).unwrap();
-    for name in ["report.json", "report.md", "junit.xml", "results.sarif"] {
-        symlink(world.path("outside/victim"), world.path(&format!("workspace/mlgate-report/{name}"))).unwrap();
-    }
-    let before = owner(&world.path("outside/victim"));
-    act(&world).exits(0);
-    assert_eq!(world.read("outside/victim"), "untouched");
-    assert_eq!(owner(&world.path("outside/victim")), before);
-    assert!(world.path("workspace/mlgate-report/report.json").symlink_metadata().unwrap().is_file());
-}
-
-fn owner(path: &Path) -> (u32, u32) {
-    let metadata = path.metadata().unwrap();
-    (metadata.uid(), metadata.gid())
 }
 
 fn opened(path: &Path) -> Source {
@@ -401,6 +261,9 @@ fn measured(source: &Source) -> Measured {
     let keys = std::iter::once(Key { table: Role::Training, statistic }).collect();
     engine::measure_table(Role::Training, source, &keys, 1 << 30, &Arc::default())
 }
+
+/// What somebody does to a file meanwhile.
+type Change<'a> = &'a dyn Fn(&World);
 
 #[test]
 fn a_table_that_changes_between_two_looks_is_an_error() {
@@ -418,7 +281,7 @@ fn a_table_that_changes_between_two_looks_is_an_error() {
                 }
             };
             let last = format!("d/{:02}-{name}", files - 1);
-            let changes: [(&str, &dyn Fn(&World)); 4] = [
+            let changes: [(&str, Change); 4] = [
                 ("is longer", &|world| {
                     world.write(&last, [&bytes[..], &bytes[..]].concat());
                 }),
@@ -523,4 +386,23 @@ fn a_folder_that_becomes_a_link_meanwhile_is_not_followed() {
     done.store(1, Ordering::SeqCst);
     swaps.join().unwrap();
     assert!(read > 0, "never was anything read");
+}
+
+#[test]
+fn a_file_that_shrinks_under_the_scan_ends_the_run_with_3() {
+    let world = World::new();
+    let text: String =
+        std::iter::once("a,b\n".to_owned()).chain((0..600_000).map(|row| format!("{row},{row}\n"))).collect();
+    world.write("x.csv", text);
+    let arguments = ["check", "--data", "x.csv", "--max-duplicate-percent", "100"];
+    let mut child = world.command(&arguments).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    // The second look maps the file.
+    let maps = format!("/proc/{}/maps", child.id());
+    while child.try_wait().unwrap().is_none() && !fs::read_to_string(&maps).unwrap_or_default().contains("x.csv") {
+        thread::yield_now();
+    }
+    fs::File::options().write(true).open(world.path("x.csv")).unwrap().set_len(0).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{:?}: {said}", output.status);
 }

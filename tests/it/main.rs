@@ -33,3 +33,4 @@ mod suggest;
 mod trust;
 mod unleash;
 mod world;
+mod written;
