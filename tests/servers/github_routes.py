@@ -143,12 +143,15 @@ def as_commit(repository, call, sha):
     return {"sha": sha, "parents": parents, "commit": commit, **addresses(repository, call, "commits", sha)}
 
 
-@plays("repos/list-commits", "sha", "per_page", "page", needs=("contents",))
+@plays("repos/list-commits", "sha", "path", "per_page", "page", needs=("contents",))
 def list_commits(repository, call):
     sha = repository.sha_of(call.query.get("sha"))
     if sha is None:
         return not_found(call)
-    shown, headers = page(repository, call, repository.history(sha))
+    commits = repository.history(sha)
+    if "path" in call.query:
+        commits = [one for one in commits if repository.touches(one, call.query["path"])]
+    shown, headers = page(repository, call, commits)
     return Answer(200, [as_commit(repository, call, one) for one in shown], headers)
 
 
@@ -160,6 +163,33 @@ def get_commit(repository, call):
     if call.wants("application/vnd.github.sha"):
         return Answer(200, sha, media_type="application/vnd.github.sha; charset=utf-8")
     return Answer(200, as_commit(repository, call, sha))
+
+
+@plays("repos/compare-commits-with-basehead", "per_page", "page", needs=("contents",))
+def compare(repository, call):
+    base, dots, head = call.parameters["basehead"].partition("...")
+    ends = [repository.sha_of(one) for one in (base, head)]
+    if not dots or None in ends:
+        return not_found(call)
+    base, head = ends
+    own, other = repository.history(base), repository.history(head)
+    ahead, behind = [one for one in other if one not in own], [one for one in own if one not in other]
+    common = [one for one in own if one in other]
+    if not common:
+        return problem(call, 404, f"No common ancestor between {base} and {head}.")
+    status = {(False, False): "identical", (True, False): "ahead", (False, True): "behind", (True, True): "diverged"}
+    shown, headers = page(repository, call, ahead[::-1])
+    document = {
+        "status": status[bool(ahead), bool(behind)],
+        "ahead_by": len(ahead),
+        "behind_by": len(behind),
+        "total_commits": len(ahead),
+        "commits": [as_commit(repository, call, one) for one in shown],
+        "base_commit": as_commit(repository, call, base),
+        "merge_base_commit": as_commit(repository, call, common[0]),
+        "files": [],
+    }
+    return Answer(200, document, headers)
 
 
 def as_file(repository, call, sha, path, data):
