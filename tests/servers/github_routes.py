@@ -165,33 +165,6 @@ def get_commit(repository, call):
     return Answer(200, as_commit(repository, call, sha))
 
 
-@plays("repos/compare-commits-with-basehead", "per_page", "page", needs=("contents",))
-def compare(repository, call):
-    base, dots, head = call.parameters["basehead"].partition("...")
-    ends = [repository.sha_of(one) for one in (base, head)]
-    if not dots or None in ends:
-        return not_found(call)
-    base, head = ends
-    own, other = repository.history(base), repository.history(head)
-    ahead, behind = [one for one in other if one not in own], [one for one in own if one not in other]
-    common = [one for one in own if one in other]
-    if not common:
-        return problem(call, 404, f"No common ancestor between {base} and {head}.")
-    status = {(False, False): "identical", (True, False): "ahead", (False, True): "behind", (True, True): "diverged"}
-    shown, headers = page(repository, call, ahead[::-1])
-    document = {
-        "status": status[bool(ahead), bool(behind)],
-        "ahead_by": len(ahead),
-        "behind_by": len(behind),
-        "total_commits": len(ahead),
-        "commits": [as_commit(repository, call, one) for one in shown],
-        "base_commit": as_commit(repository, call, base),
-        "merge_base_commit": as_commit(repository, call, common[0]),
-        "files": [],
-    }
-    return Answer(200, document, headers)
-
-
 def as_file(repository, call, sha, path, data):
     """A file without what is in it; a folder where `data` is None."""
     where = addresses(repository, call, "contents", urllib.parse.quote(path))
