@@ -96,7 +96,8 @@ pub fn canonical(value: &Value) -> String {
         Value::Object(map) => {
             let mut pairs: Vec<(&String, &Value)> = map.iter().collect();
             pairs.sort_by_key(|(key, _)| *key);
-            let pairs = pairs.into_iter().map(|(key, value)| format!("{}:{}", Value::from(key.as_str()), canonical(value)));
+            let pairs =
+                pairs.into_iter().map(|(key, value)| format!("{}:{}", Value::from(key.as_str()), canonical(value)));
             format!("{{{}}}", list(pairs.collect()))
         }
         Value::Array(values) => format!("[{}]", list(values.iter().map(canonical).collect())),
@@ -106,7 +107,7 @@ pub fn canonical(value: &Value) -> String {
 
 /// Bytes of hexadecimal digits.
 fn bytes(text: &str) -> Option<Vec<u8>> {
-    if !text.is_ascii() || text.len() % 2 != 0 {
+    if !text.is_ascii() || !text.len().is_multiple_of(2) {
         return None;
     }
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok()).collect()
@@ -144,10 +145,14 @@ mod tests {
         let keys = keys("0123456789abcdef");
         let signed = keys.sign(Purpose::JournalEntry, &json!({ "name": "risk", "n": 1 }));
         assert!(keys.verify(Purpose::JournalEntry, &json!({ "n": 1, "name": "risk" }), &signed));
-        for other in [json!({ "n": 2, "name": "risk" }), json!({ "n": 1.0, "name": "risk" }), json!({ "name": "risk" })] {
+        for other in [json!({ "n": 2, "name": "risk" }), json!({ "n": 1.0, "name": "risk" }), json!({ "name": "risk" })]
+        {
             assert!(!keys.verify(Purpose::JournalEntry, &other, &signed), "{other}");
         }
-        assert_eq!(canonical(&json!({ "b": "\"", "a": [{ "z": 1, "y": -0.5 }] })), r#"{"a":[{"y":-0.5,"z":1}],"b":"\""}"#);
+        assert_eq!(
+            canonical(&json!({ "b": "\"", "a": [{ "z": 1, "y": -0.5 }] })),
+            r#"{"a":[{"y":-0.5,"z":1}],"b":"\""}"#
+        );
     }
 
     /// By Python's `hmac.new(key, purpose + b"\0" + text, "sha256")`.

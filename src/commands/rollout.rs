@@ -76,7 +76,9 @@ pub fn run(args: &RolloutArgs, context: &Context) -> Result<Exit, Failure> {
     };
     // One look of many is no deployment of its own.
     let deployment = match until {
-        Until::TheEnd if !entry.is_settled => announce::begin(&args.common, context, &format!("{name} {}", vouched.version)),
+        Until::TheEnd if !entry.is_settled => {
+            announce::begin(&args.common, context, &format!("{name} {}", vouched.version))
+        }
         _ => None,
     };
     open::remember(context, true);

@@ -32,7 +32,8 @@ pub fn model(args: &CheckArgs, context: &Context, event: &Event, report: &Report
     match signed.unwrap_or_else(Err) {
         Ok(()) => note(&format!("version {} of {} is signed as the model that was judged", code(version), code(name))),
         Err(problem) => {
-            let problem = Problem { message: format!("the model's digest was not signed: {}", problem.message), ..problem };
+            let problem =
+                Problem { message: format!("the model's digest was not signed: {}", problem.message), ..problem };
             warn(&problem.to_string());
         }
     }

@@ -51,8 +51,10 @@ impl Mlflow {
         match self.identity(name, version, sha256).await? {
             Identity::Digests(digests) if digests.iter().any(|own| own.eq_ignore_ascii_case(sha256)) => Ok(()),
             Identity::Digests(_) => {
-                let said = format!("version {} does not serve the model that was judged, by its SHA-256", code(version));
-                let hint = "gate the version that is to go out: the file that its `MLmodel` serves, or its whole folder";
+                let said =
+                    format!("version {} does not serve the model that was judged, by its SHA-256", code(version));
+                let hint =
+                    "gate the version that is to go out: the file that its `MLmodel` serves, or its whole folder";
                 Err(Failure::usage(Problem::new(said).hint(hint)))
             }
             Identity::Elsewhere(why) => {
@@ -67,7 +69,9 @@ impl Mlflow {
         let elsewhere = |why: String| Ok(Identity::Elsewhere(why));
         let answer = match self.json("api/2.0/mlflow/model-versions/get-download-uri", &query).await {
             Ok(answer) => answer,
-            Err(Wrong::Missing(said)) => return elsewhere(format!("the registry does not name its files: {}", code(&said))),
+            Err(Wrong::Missing(said)) => {
+                return elsewhere(format!("the registry does not name its files: {}", code(&said)));
+            }
             Err(Wrong::Problem(problem)) => return Err(Failure::unmeasured(problem)),
         };
         let uri = answer["artifact_uri"].as_str().unwrap_or_default();
@@ -84,7 +88,8 @@ impl Mlflow {
                     Err(Wrong::Missing(_)) => elsewhere("it has no `MLmodel`".to_owned()),
                     // A folder is refused.
                     Err(Wrong::Problem(problem)) => {
-                        let is_folder = !self.list(&root).await.map_err(|wrong| unmeasured(wrong.problem("its files")))?.is_empty();
+                        let is_folder =
+                            !self.list(&root).await.map_err(|wrong| unmeasured(wrong.problem("its files")))?.is_empty();
                         if is_folder { elsewhere("it has no `MLmodel`".to_owned()) } else { Err(unmeasured(problem)) }
                     }
                 };
@@ -96,7 +101,8 @@ impl Mlflow {
             Failure::unmeasured(Problem::new(said).hint("register the model by MLflow's `log_model`"))
         };
         let mut digests = Vec::new();
-        let failed = |wrong: Wrong| unmeasured(wrong.problem(&format!("a file of version {} is missing", code(version))));
+        let failed =
+            |wrong: Wrong| unmeasured(wrong.problem(&format!("a file of version {} is missing", code(version))));
         if let Served::Path(path) = served(&text).map_err(wrong)? {
             digests.push(self.digest(&root, &path).await.map_err(failed)?);
         }
@@ -109,7 +115,8 @@ impl Mlflow {
 
     /// Of a file, or of a folder, below the root.
     async fn digest(&self, root: &str, path: &str) -> Result<String, Wrong> {
-        let (parent, name) = path.rsplit_once('/').map_or((root.to_owned(), path), |(parent, name)| (format!("{root}/{parent}"), name));
+        let (parent, name) =
+            path.rsplit_once('/').map_or((root.to_owned(), path), |(parent, name)| (format!("{root}/{parent}"), name));
         let listed = self.list(&parent).await?;
         match listed.iter().find(|(own, _)| own == name) {
             Some((_, true)) => self.folder_digest(&format!("{root}/{path}")).await,
@@ -124,8 +131,11 @@ impl Mlflow {
         let mut folders = vec![String::new()];
         while let Some(folder) = folders.pop() {
             let below = |name: &str| if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
-            for (name, is_folder) in self.list(&if folder.is_empty() { root.to_owned() } else { format!("{root}/{folder}") }).await? {
-                if is_folder { folders.push(below(&name)) } else { paths.push(below(&name)) }
+            for (name, is_folder) in
+                self.list(&if folder.is_empty() { root.to_owned() } else { format!("{root}/{folder}") }).await?
+            {
+                let list = if is_folder { &mut folders } else { &mut paths };
+                list.push(below(&name));
                 if paths.len() + folders.len() > MOST_FILES {
                     return Err(Problem::new(format!("a version has over {MOST_FILES} files")).into());
                 }
@@ -217,7 +227,7 @@ impl Signed {
     }
 
     fn is_model(
-        self,
+        &self,
         name: &str,
         version: &str,
         sha256: &str,
@@ -229,19 +239,19 @@ impl Signed {
             let hint = "give the gate `journal-key`, `model-name` and `model-version`: a check that passes on a trusted event signs the digest of the model";
             Failure::unmeasured(Problem::new(said).hint(hint))
         };
-        let (Some(digest), Some(signature)) = (self.digest, self.signature) else {
+        let (Some(digest), Some(signature)) = (&self.digest, &self.signature) else {
             return Err(unknown(&format!("it has no signed tag {}", code(MODEL_TAG))));
         };
         let Some(keys) = keys else {
             return Err(unknown("its signed tag is not verified without `journal-key`"));
         };
-        if !keys.verify(Purpose::ModelDigest, &message(name, version, &digest), &signature) {
+        if !keys.verify(Purpose::ModelDigest, &message(name, version, digest), signature) {
             return Err(unknown(&format!("the signature of its tag {} is not valid", code(MODEL_TAG))));
         }
         if digest.eq_ignore_ascii_case(sha256) {
             return Ok(());
         }
-        let said = format!("version {} is signed as another model than was judged: {}", code(version), code(&digest));
+        let said = format!("version {} is signed as another model than was judged: {}", code(version), code(digest));
         Err(Failure::usage(Problem::new(said).hint("gate the version that is to go out")))
     }
 }
@@ -302,7 +312,9 @@ mod tests {
         let signature = keys.sign(Purpose::ModelDigest, &message("risk", "8", "F00D"));
         let ask = |name: &str, version: &str, sha256: &str, signature: Option<&str>, keys: Option<&SigningKeys>| {
             let signed = Signed { digest: Some("f00d".into()), signature: signature.map(ToOwned::to_owned) };
-            signed.is_model(name, version, sha256, keys, "its files are elsewhere").map_err(|failure| failure.exit as u8)
+            signed
+                .is_model(name, version, sha256, keys, "its files are elsewhere")
+                .map_err(|failure| failure.exit as u8)
         };
         let (sig, with) = (Some(signature.as_str()), Some(&keys));
         assert_eq!(ask("risk", "8", "f00d", sig, with), Ok(()));

@@ -30,13 +30,13 @@ pub fn served(text: &str) -> Result<Served, String> {
     // MLflow's parser merges what these name into the map, and this one does not.
     if is_merged(&document)
         || flavors.is_some_and(|flavors| {
-            is_merged(flavors)
-                || flavors.as_mapping().into_iter().flatten().any(|(_, flavor)| is_merged(flavor))
+            is_merged(flavors) || flavors.as_mapping().into_iter().flatten().any(|(_, flavor)| is_merged(flavor))
         })
     {
         return Err("has merge keys (`<<`)".to_owned());
     }
-    let Some(flavors) = document.get("flavors").and_then(Value::as_mapping).filter(|flavors| !flavors.is_empty()) else {
+    let Some(flavors) = document.get("flavors").and_then(Value::as_mapping).filter(|flavors| !flavors.is_empty())
+    else {
         return Err("has no flavor".to_owned());
     };
     let mut paths: Vec<String> = Vec::new();
@@ -73,7 +73,7 @@ fn has_more(flavor: &Mapping) -> bool {
     let is_foreign = flavor.get("loader_module").is_some_and(|loader| {
         loader.as_str().is_none_or(|loader| !loader.starts_with("mlflow.") || loader.starts_with("mlflow.pyfunc"))
     });
-    is_foreign || MORE.iter().any(|key| is_set(&key))
+    is_foreign || MORE.iter().any(is_set)
 }
 
 /// A relative path without `.` and `..`; empty for the folder itself.
@@ -93,17 +93,32 @@ mod tests {
     fn one_file_or_folder_is_served_or_all_of_them() {
         let path = |path: &str| Ok(Served::Path(path.to_owned()));
         for (flavors, expected) in [
-            ("python_function: { loader_module: mlflow.onnx, data: model.onnx }\n  onnx: { data: model.onnx, code: null }", path("model.onnx")),
-            ("python_function: { loader_module: mlflow.sklearn, model_path: model.pkl }\n  sklearn: { pickled_model: ./model.pkl }", path("model.pkl")),
-            ("python_function: { loader_module: mlflow.pytorch, data: data }\n  pytorch: { model_data: data/ }", path("data")),
+            (
+                "python_function: { loader_module: mlflow.onnx, data: model.onnx }\n  onnx: { data: model.onnx, code: null }",
+                path("model.onnx"),
+            ),
+            (
+                "python_function: { loader_module: mlflow.sklearn, model_path: model.pkl }\n  sklearn: { pickled_model: ./model.pkl }",
+                path("model.pkl"),
+            ),
+            (
+                "python_function: { loader_module: mlflow.pytorch, data: data }\n  pytorch: { model_data: data/ }",
+                path("data"),
+            ),
             ("onnx: { data: deep/model.onnx }", path("deep/model.onnx")),
             ("python_function: { loader_module: mlflow.onnx, data: model.onnx, code: code }", Ok(Served::Folder)),
             ("python_function: { loader_module: evil, data: model.onnx }", Ok(Served::Folder)),
             ("python_function: { loader_module: mlflow.pyfunc.model, python_model: model.pkl }", Ok(Served::Folder)),
-            ("python_function: { loader_module: mlflow.onnx, data: model.onnx, artifacts: { a: { path: b } } }", Ok(Served::Folder)),
+            (
+                "python_function: { loader_module: mlflow.onnx, data: model.onnx, artifacts: { a: { path: b } } }",
+                Ok(Served::Folder),
+            ),
             ("python_function: { loader_module: mlflow.keras, data: . }", Ok(Served::Folder)),
             ("transformers: { task: x }", Ok(Served::Folder)),
-            ("python_function: { data: judged.onnx }\n  onnx: { data: other.onnx }", Err("has flavors that serve different models: judged.onnx, other.onnx".to_owned())),
+            (
+                "python_function: { data: judged.onnx }\n  onnx: { data: other.onnx }",
+                Err("has flavors that serve different models: judged.onnx, other.onnx".to_owned()),
+            ),
             ("onnx: { data: ../other/model.onnx }", Err("names a model outside of its folder".to_owned())),
             ("onnx: { data: /etc/passwd }", Err("names a model outside of its folder".to_owned())),
             ("onnx: { data: [a] }", Err("names a model outside of its folder".to_owned())),

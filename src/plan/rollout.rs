@@ -201,7 +201,10 @@ fn tokens(section: &RolloutSection, wrong: &mut Wrong) {
         if let Some(name) = name.filter(|name| !may_be_named(name)) {
             wrong.at(
                 &format!("{path}.token_env"),
-                &format!("the name of such a variable starts with MLGATE_ and is not {VARIABLE}: {} is refused", code(name)),
+                &format!(
+                    "the name of such a variable starts with MLGATE_ and is not {VARIABLE}: {} is refused",
+                    code(name)
+                ),
             );
         }
     }

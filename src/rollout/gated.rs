@@ -145,7 +145,14 @@ mod tests {
             "gates": [{ "gate": "model", "result": "passed" }],
         });
         edit(&mut report);
-        let mut own = Claim { sha256: "F00D", name: "risk", version: Some("8"), max_age_hours: 24.0, now: NOW, is_in_workflow: false };
+        let mut own = Claim {
+            sha256: "F00D",
+            name: "risk",
+            version: Some("8"),
+            max_age_hours: 24.0,
+            now: NOW,
+            is_in_workflow: false,
+        };
         claim(&mut own);
         match vouch(report.to_string().as_bytes(), "f00d", &own) {
             Ok(vouched) => {
@@ -179,10 +186,8 @@ mod tests {
     #[test]
     fn only_reports_of_trusted_events_let_a_model_out() {
         let ask = |pipeline: Value, is_in_workflow: bool| {
-            let found = check(
-                |report| report["pipeline"] = pipeline.clone(),
-                |claim| claim.is_in_workflow = is_in_workflow,
-            );
+            let found =
+                check(|report| report["pipeline"] = pipeline.clone(), |claim| claim.is_in_workflow = is_in_workflow);
             found.first().cloned().unwrap_or_default()
         };
         for event in ["push", "schedule", "workflow_dispatch", "repository_dispatch", "release", "deployment"] {

@@ -8,8 +8,9 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use self::envelope::{Position, Unproven};
 pub use self::envelope::Proof;
+use self::envelope::{Position, Unproven};
+use self::place::History;
 pub use self::place::Kept;
 use super::gated::Vouched;
 use super::{Outcome, State, Traffic};
@@ -18,6 +19,8 @@ use crate::signature::SigningKeys;
 use crate::words::one_line;
 
 const LARGEST: usize = 100_000;
+/// How often a text is signed anew for the commit that it is made on.
+const MOST_WRITES: u32 = 5;
 
 /// One rollout, as the next process finds it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -146,12 +149,12 @@ impl Journal {
     /// wrote it.
     pub async fn read(&self) -> Result<Stored, Failure> {
         let mut text = self.place.text().await.map_err(Failure::unmeasured)?;
-        let mut before = None;
+        let mut history = None;
         if self.keys.is_some() && !text.is_empty() && self.mark().verified.as_ref() != Some(&text) {
             // Of a branch, as one commit left it: another run may have written since.
-            let history = self.place.history().await.map_err(Failure::unmeasured)?;
-            if let Some((last, own)) = history {
-                (text, before) = (last, Some(own));
+            history = self.place.history().await.map_err(Failure::unmeasured)?;
+            if let Some(history) = &history {
+                text.clone_from(&history.text);
             }
         }
         self.remember(&text);
@@ -174,7 +177,7 @@ impl Journal {
             }
         };
         if proof == Proof::Signed
-            && let Some(why) = self.replayed(&text, &envelope::position(&value), before.as_deref())
+            && let Some(why) = self.replayed(&text, &envelope::position(&value), history.as_ref())
         {
             return Ok(self.lost(why));
         }
@@ -187,9 +190,9 @@ impl Journal {
         }
     }
 
-    /// Returns why a signed text cannot be the newest one: a smaller number than was seen, or another predecessor than
-    /// the history of its branch has, `before`.
-    fn replayed(&self, text: &str, position: &Position, before: Option<&str>) -> Option<&'static str> {
+    /// Returns why a signed text cannot be the newest one: a smaller number than was seen, or another commit than the one
+    /// that it was signed for. A commit names all that came before it, so that an entry cannot be put on top of later ones.
+    fn replayed(&self, text: &str, position: &Position, history: Option<&History>) -> Option<&'static str> {
         let mut mark = self.mark.lock().unwrap_or_else(PoisonError::into_inner);
         if mark.verified.as_deref() == Some(text) {
             return None;
@@ -197,8 +200,8 @@ impl Journal {
         if position.sequence < mark.sequence {
             return Some("is an older entry than the one that was read before");
         }
-        if before.is_some_and(|before| position.parent != envelope::digest(before)) {
-            return Some("does not follow the entry before it on its branch: an older one was put back");
+        if history.is_some_and(|history| history.parent.as_ref() != Some(&position.parent)) {
+            return Some("was not made on the commit that it is signed for: an older entry was put back");
         }
         (mark.sequence, mark.verified) = (position.sequence, Some(text.to_owned()));
         None
@@ -209,10 +212,21 @@ impl Journal {
     /// # Errors
     /// Somebody else wrote meanwhile, or it cannot be written.
     pub async fn write(&self, entry: &Entry) -> Result<(), Unwritten> {
+        for _ in 0..MOST_WRITES {
+            if self.write_once(entry).await? {
+                return Ok(());
+            }
+        }
+        Err(self.place.problem("shares its branch with journals that are written at the same time").into())
+    }
+
+    /// Returns whether it stands where it was signed for: between journals on one branch another commit may come.
+    async fn write_once(&self, entry: &Entry) -> Result<bool, Unwritten> {
         let mark = self.mark();
+        let head = self.place.head().await?;
         let position = Position {
             sequence: mark.sequence.saturating_add(1),
-            parent: envelope::digest(mark.text.as_deref().unwrap_or_default()),
+            parent: head.clone().unwrap_or_else(|| envelope::digest(mark.text.as_deref().unwrap_or_default())),
         };
         let text = envelope::seal(entry, &position, &self.place.identity(), self.keys.as_ref());
         let text = text.map_err(|error| self.place.problem(&format!("cannot be written: {error}")))?;
@@ -220,23 +234,26 @@ impl Journal {
             return Err(self.place.problem("would be too large").into());
         }
         let is_taken = |now: &str| mark.text.as_ref().is_some_and(|mark| mark != now);
-        if self.place.is_branch() {
+        let made_on = if self.place.is_branch() {
             // The blob that it replaces guards it there.
-            if let Err(problem) = self.place.put(&text).await {
-                return Err(match self.place.text().await {
-                    Ok(now) if is_taken(&now) => Unwritten::Taken,
-                    _ => problem.into(),
-                });
+            match self.place.put(&text).await {
+                Ok(made_on) => made_on,
+                Err(problem) => {
+                    return Err(match self.place.text().await {
+                        Ok(now) if is_taken(&now) => Unwritten::Taken,
+                        _ => problem.into(),
+                    });
+                }
             }
         } else {
             if is_taken(&self.place.text().await?) {
                 return Err(Unwritten::Taken);
             }
-            self.place.put(&text).await?;
-        }
+            self.place.put(&text).await?
+        };
         *self.mark.lock().unwrap_or_else(PoisonError::into_inner) =
             Mark { text: Some(text.clone()), sequence: position.sequence, verified: Some(text) };
-        Ok(())
+        Ok(made_on == head)
     }
 
     /// As [`Journal::write`], over whatever stands there by now: a person's word, or a watch's.
@@ -284,7 +301,8 @@ impl Journal {
     }
 
     fn lost(&self, why: &str) -> Stored {
-        let hint = "its word does not count: look at what serves, then end it by `mlgate rollback`, or remove the journal";
+        let hint =
+            "its word does not count: look at what serves, then end it by `mlgate rollback`, or remove the journal";
         Stored::Lost(self.place.problem(why).hint(hint))
     }
 
@@ -295,6 +313,7 @@ impl Journal {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "edge: tests write files")]
 mod tests {
     use super::*;
 

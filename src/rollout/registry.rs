@@ -58,7 +58,8 @@ impl Registry {
     /// It is not, or nothing says which model it is.
     pub async fn is_model(&self, version: &str, sha256: Option<&str>) -> Result<(), Failure> {
         let Some(sha256) = sha256 else {
-            let said = "the report does not record which model was judged: it cannot be compared with the registry's version";
+            let said =
+                "the report does not record which model was judged: it cannot be compared with the registry's version";
             let hint = "set `model.artifact`, or the input `artifact`, of the gate";
             return Err(Failure::usage(Problem::new(said).hint(hint)));
         };
@@ -121,6 +122,9 @@ impl Registry {
     }
 
     /// Back to the version that was written down, and to no other; where there was none, the alias goes.
+    ///
+    /// # Errors
+    /// The registry does not confirm that version, or no answer.
     pub async fn restore(&self, entry: &Entry) -> Result<String, Problem> {
         let alias = code(&self.promote);
         let now = self.current().await?;
@@ -160,6 +164,9 @@ impl Registry {
     }
 
     /// Makes the entry's version the one in production; its model was confirmed just before.
+    ///
+    /// # Errors
+    /// The alias was moved since the rollout began, or no answer.
     pub async fn promote(&self, entry: &Entry) -> Result<String, Problem> {
         let mlflow = Mlflow::connect(&self.server).await?;
         let failed = |wrong: Wrong| wrong.problem("it could not be promoted");
@@ -168,7 +175,9 @@ impl Registry {
         if now != entry.previous_version {
             // The alias is the version's already where a promotion was cut short.
             if now.as_ref() != Some(&entry.version) {
-                let said = |version: Option<&String>| version.map_or_else(|| "no version".to_owned(), |own| format!("version {own}"));
+                let said = |version: Option<&String>| {
+                    version.map_or_else(|| "no version".to_owned(), |own| format!("version {own}"))
+                };
                 return Err(Problem::new(format!(
                     "{} is {}, and was {} when the rollout began",
                     code(&self.promote),

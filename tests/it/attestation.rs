@@ -81,20 +81,52 @@ fn an_older_entry_that_is_pushed_again_is_lost() {
     world.run(&["watch"]).exits(0).saying("in order");
     let state = repository.state();
     let writes = state["writes"].as_array().unwrap();
-    let (first, tip) = (writes[1]["content"].as_str().unwrap(), state["refs"]["mlgate-state"].as_str().unwrap());
-    // A correctly signed entry of this very journal, from the middle of the rollout.
-    repository.setup(json!({
-        "refs": { "mlgate-state": HEAD },
-        "commits": { HEAD: { "parents": [tip] } },
-        "files": { HEAD: { PATH: first } },
-    }));
-    world.run(&["watch"]).exits(3).saying("an older one was put back");
-    world.run(&["rollout"]).exits(3).saying("an older one was put back");
-    assert_eq!(toy.candidate(), 100);
+    let text = |at: usize| writes[at]["content"].as_str().unwrap();
+    let tip = state["refs"]["mlgate-state"].as_str().unwrap();
+    let commit = |digit: &str| digit.repeat(40);
+    // Correctly signed entries of this very journal, from the middle of the rollout: one, two in their order, or one
+    // that a merge brings.
+    let put = |head: &str, parents: Value, text: &str| {
+        repository.setup(json!({
+            "refs": { "mlgate-state": head }, "commits": { head: { "parents": parents } }, "files": { head: { PATH: text } },
+        }));
+    };
+    put(&commit("a"), json!([tip]), text(1));
+    let replayed = || {
+        world.run(&["watch"]).exits(3).saying("an older entry was put back");
+        world.run(&["rollout"]).exits(3).saying("an older entry was put back");
+        assert_eq!(toy.candidate(), 100);
+    };
+    replayed();
+    put(&commit("b"), json!([commit("a")]), text(2));
+    replayed();
+    let old = writes[1]["commit"].as_str().unwrap();
+    put(&commit("c"), json!([old, commit("b")]), text(1));
+    replayed();
+    put(&commit("d"), json!([commit("b"), old]), text(1));
+    replayed();
     // What a person writes over it is a journal again.
-    world.run(&["rollback"]).exits(0).saying("an older one was put back");
+    world.run(&["rollback"]).exits(0).saying("an older entry was put back");
     assert_eq!(toy.candidate(), 0);
     world.run(&["watch"]).exits(0);
+    repository.is_as_described();
+}
+
+#[test]
+fn journals_of_several_models_share_a_branch() {
+    let toys = [Toy::start([0.005, 0.005]), Toy::start([0.005, 0.005])];
+    let (repository, world) = on_github(&toys[0], "", main_branch());
+    rollout(&world, &["--once"]).exits(0);
+    let payload = json!({ "repository": { "full_name": repository.name, "default_branch": "main" } });
+    let other = repository.runs(World::new(), "push", &payload).variable("MLGATE_JOURNAL_KEY", KEY);
+    let config = toys[1].config("direct").replace("name: risk", "name: other");
+    other.write("mlgate.yml", config.replace("{ path: journal.json }", "{ branch: mlgate-state }"));
+    other.write("report.json", world.read("report.json").replace("\"name\":\"risk\"", "\"name\":\"other\""));
+    rollout(&other, &[]).exits(0);
+    // The other one's commits lie between: both are what was signed.
+    rollout(&world, &["--once"]).exits(0);
+    world.run(&["watch"]).exits(0);
+    other.run(&["watch"]).exits(0).saying("in order");
     repository.is_as_described();
 }
 
@@ -228,7 +260,9 @@ fn a_report_of_a_commit_that_was_not_merged_lets_nothing_out() {
     repository.is_as_described();
     // Who cannot ask does not guess.
     let (toy, repository, world) = reported(main_branch(), |_| ());
-    repository.faults(json!([{ "method": "GET", "path_contains": "/compare/", "action": "answer", "status": 503, "body": {} }]));
+    repository.faults(
+        json!([{ "method": "GET", "path_contains": "/compare/", "action": "answer", "status": 503, "body": {} }]),
+    );
     rollout(&world, &[]).exits(3).saying("asked to compare the judged commit");
     world.write("event.json", "{}");
     rollout(&world, &[]).exits(3).saying("does not name the default branch");
@@ -247,6 +281,7 @@ fn a_forged_journal_does_not_spare_the_checks_of_a_start() {
         world.write("mlgate.yml", toy.config("direct"));
         let mut entry = forged(outcome);
         (entry["version"], entry["report_sha256"]) = (json!("8"), json!(sha256(&world)));
+        entry["started_at"] = json!(chrono::Utc::now().timestamp() as f64);
         world.write("journal.json", entry.to_string());
         toy.set(|inner| inner.weights = [0, 100]);
         let run = |arguments: &[&str]| world.finish(world.command(arguments).env_remove("MLGATE_JOURNAL_KEY"));
@@ -293,13 +328,19 @@ fn a_report_says_which_event_it_is_of() {
     let world = repository.proposes(World::new());
     world.write("data.csv", "y\n0\n1\n");
     let ran = world.check(&["--data", "data.csv", "--min-rows", "1", "--journal-key", "a secret of many characters"]);
-    assert_eq!((&ran.report["pipeline"]["event"], &ran.report["pipeline"]["proposal"]), (&json!("pull_request"), &json!(true)));
+    assert_eq!(
+        (&ran.report["pipeline"]["event"], &ran.report["pipeline"]["proposal"]),
+        (&json!("pull_request"), &json!(true))
+    );
     assert!(!ran.says("a secret of many characters"), "{ran:#?}");
     let payload = json!({ "repository": { "full_name": repository.name, "default_branch": "main" } });
     let world = repository.runs(World::new(), "push", &payload);
     world.write("data.csv", "y\n0\n1\n");
     let ran = world.check(&["--data", "data.csv", "--min-rows", "1"]).exits(0);
-    assert_eq!((&ran.report["pipeline"]["event"], &ran.report["pipeline"]["proposal"]), (&json!("push"), &json!(false)));
+    assert_eq!(
+        (&ran.report["pipeline"]["event"], &ran.report["pipeline"]["proposal"]),
+        (&json!("push"), &json!(false))
+    );
     let world = World::with_checks("y\n0\n1\n", "- row_count: { min: 1 }");
     assert_eq!(world.check(&[]).exits(0).report["pipeline"]["event"], Value::Null);
 }
@@ -308,6 +349,9 @@ fn a_report_says_which_event_it_is_of() {
 fn no_config_can_have_the_key_sent() {
     let toy = Toy::start([0.0, 0.0]);
     let world = toy.world("canary");
-    world.write("mlgate.yml", world.read("mlgate.yml").replace("prometheus: {", "prometheus: { token_env: MLGATE_JOURNAL_KEY,"));
+    world.write(
+        "mlgate.yml",
+        world.read("mlgate.yml").replace("prometheus: {", "prometheus: { token_env: MLGATE_JOURNAL_KEY,"),
+    );
     rollout(&world, &[]).exits(2).saying("rollout.signals.prometheus.token_env").saying("MLGATE_JOURNAL_KEY");
 }

@@ -46,7 +46,11 @@ fn files(server: &Server) -> PathBuf {
         .output()
         .unwrap();
     let uri = String::from_utf8(made.stdout).unwrap();
-    server.folder.path().join("artifacts").join(uri.trim().trim_start_matches("mlflow-artifacts:").trim_start_matches('/'))
+    server
+        .folder
+        .path()
+        .join("artifacts")
+        .join(uri.trim().trim_start_matches("mlflow-artifacts:").trim_start_matches('/'))
 }
 
 #[track_caller]
@@ -102,7 +106,13 @@ fn a_version_is_the_file_that_it_serves_and_no_other() {
     assert_eq!(is_model(&server, NAME, &lines(&[("a", "x"), ("b/weights", "w")]), ""), Ok(()));
     refused(is_model(&server, NAME, &sha256("x"), ""), 2, "does not serve");
     let mlmodel = fs::read_to_string(folder.join("MLmodel")).unwrap();
-    let all = [("MLmodel", mlmodel.as_str()), ("data/a", "x"), ("data/b/weights", "w"), ("judged.onnx", "the model"), ("model.onnx", "the model")];
+    let all = [
+        ("MLmodel", mlmodel.as_str()),
+        ("data/a", "x"),
+        ("data/b/weights", "w"),
+        ("judged.onnx", "the model"),
+        ("model.onnx", "the model"),
+    ];
     assert_eq!(is_model(&server, NAME, &lines(&all), ""), Ok(()));
 }
 
@@ -113,11 +123,20 @@ fn a_version_whose_files_are_elsewhere_is_what_a_trusted_check_signed() {
     refused(is_model(&server, "no-run", &judged, KEY), 3, "its files are not on the MLflow server");
     tag(&server, "no-run", "mlgate.model_sha256", &judged);
     refused(is_model(&server, "no-run", &judged, KEY), 3, "it has no signed tag");
-    let signed = World::new()
-        .variable("MLFLOW_TRACKING_URI", &server.uri)
-        .variable("MLGATE_JOURNAL_KEY", KEY);
+    let signed = World::new().variable("MLFLOW_TRACKING_URI", &server.uri).variable("MLGATE_JOURNAL_KEY", KEY);
     signed.write("m.json", r#"{"accuracy": 0.9}"#).write("model.bin", "the model");
-    let more = ["--metrics", "m.json", "--min-accuracy", "0.8", "--artifact", "model.bin", "--model-name", "no-run", "--model-version", "1"];
+    let more = [
+        "--metrics",
+        "m.json",
+        "--min-accuracy",
+        "0.8",
+        "--artifact",
+        "model.bin",
+        "--model-name",
+        "no-run",
+        "--model-version",
+        "1",
+    ];
     signed.check(&more).exits(0).saying("is signed as the model that was judged");
     assert_eq!(is_model(&server, "no-run", &judged, KEY), Ok(()));
     assert_eq!(is_model(&server, "no-run", &judged, &format!("a newer key, which signs from now on\n{KEY}")), Ok(()));
@@ -134,7 +153,17 @@ fn only_a_check_that_passed_on_a_trusted_event_signs() {
     use crate::github::Repository;
     let server = start("state");
     let judged = sha256("the model");
-    let more = ["--metrics", "m.json", "--artifact", "model.bin", "--model-name", "no-run", "--model-version", "1", "--min-accuracy"];
+    let more = [
+        "--metrics",
+        "m.json",
+        "--artifact",
+        "model.bin",
+        "--model-name",
+        "no-run",
+        "--model-version",
+        "1",
+        "--min-accuracy",
+    ];
     let repository = Repository::with_pull_request(&json!({}), &json!({}));
     let furnish = |world: World| {
         world.write("m.json", r#"{"accuracy": 0.9}"#).write("model.bin", "the model");

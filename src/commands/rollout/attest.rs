@@ -107,9 +107,13 @@ impl Verifier<'_> {
                 Ok(())
             }
             commit => {
-                let own = commit.as_ref().map_or_else(|| "of no commit".to_owned(), |commit| format!("of the commit {}", code(commit)));
-                let said = format!("the report is {own}, and version {version} is registered with {}", code(registered));
-                let hint = "gate the version on the commit that it was made from: start the workflow on that branch or tag";
+                let own = commit
+                    .as_ref()
+                    .map_or_else(|| "of no commit".to_owned(), |commit| format!("of the commit {}", code(commit)));
+                let said =
+                    format!("the report is {own}, and version {version} is registered with {}", code(registered));
+                let hint =
+                    "gate the version on the commit that it was made from: start the workflow on that branch or tag";
                 Err(Failure::usage(Problem::new(said).hint(hint)))
             }
         }

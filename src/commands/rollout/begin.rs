@@ -6,9 +6,9 @@ use super::attest::{Attestation, Verifier};
 use super::{by, is_stopped};
 use crate::plan::rollout::RolloutPlan;
 use crate::problem::{Failure, Problem};
+use crate::rollout::Traffic;
 use crate::rollout::driver::{World, now};
 use crate::rollout::journal::{Entry, Proof, Stored};
-use crate::rollout::Traffic;
 use crate::words::code;
 
 /// What a rollout begins with.

@@ -9,7 +9,6 @@ use crate::problem::{Exit, Failure, Problem};
 use crate::rollout::driver::{Journey, World, now};
 use crate::rollout::journal::Entry;
 use crate::rollout::{Ended, Outcome, Traffic};
-use crate::words::code;
 use crate::workspace::Workspace;
 
 /// What a command was about.
@@ -25,7 +24,7 @@ pub struct About<'a> {
 /// # Errors
 /// The outputs of an Action could not be written.
 pub fn end(world: &World, about: &About<'_>, why: Problem) -> Result<Exit, Failure> {
-    let journey = block_on(restore(world, about.planned, why)).map_err(Failure::unmeasured)?;
+    let journey = block_on(restore(world, about, why)).map_err(Failure::unmeasured)?;
     if journey.levers.iter().all(|pulled| pulled.is_done) {
         open::remember(about.context, false);
     }
@@ -34,13 +33,18 @@ pub fn end(world: &World, about: &About<'_>, why: Problem) -> Result<Exit, Failu
     tell::end(about.common, about.context, about.workspace, &journey)
 }
 
-async fn restore(world: &World, planned: &open::Planned, why: Problem) -> Journey {
+async fn restore(world: &World, about: &About<'_>, why: Problem) -> Journey {
+    let planned = about.planned;
     let found = world.levers.router.read().await;
     let (mut levers, mut problems) = (Vec::new(), Vec::new());
     let outcome = match &found {
         Ok(traffic) if is_split(*traffic) => {
             let restored = world.levers.restore_traffic().await;
-            let said = if restored.is_done { "stable has all of the traffic again" } else { "stable's traffic could not be restored" };
+            let said = if restored.is_done {
+                "stable has all of the traffic again"
+            } else {
+                "stable's traffic could not be restored"
+            };
             levers.push(restored);
             said.to_owned()
         }
@@ -58,9 +62,16 @@ async fn restore(world: &World, planned: &open::Planned, why: Problem) -> Journe
     problems.push(why);
     let strategy = planned.plan.policy.strategy.word();
     // Not settled: that is what the exit code goes by.
-    let entry = Entry::unknown(strategy, &planned.name, &format!("the model {}", code(&planned.name)), now());
+    let entry = Entry::unknown(strategy, &planned.name, &super::by(about.context), now());
     let weight = world.levers.router.read().await.ok().map(|traffic| traffic.weight);
-    Journey { entry, ended: Ended { outcome: Outcome::Aborted, reason }, timeline: Vec::new(), levers, weight, problems }
+    Journey {
+        entry,
+        ended: Ended { outcome: Outcome::Aborted, reason },
+        timeline: Vec::new(),
+        levers,
+        weight,
+        problems,
+    }
 }
 
 /// Whether both have traffic, or the candidate gets copies.

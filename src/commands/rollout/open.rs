@@ -246,11 +246,17 @@ impl Opener<'_> {
             }
             JournalSection::Branch(branch) => {
                 if keys.is_none() && self.needs == Needs::Proof {
-                    let said = format!("a journal on the branch {} needs `journal-key`: who can push there could write it", code(branch));
+                    let said = format!(
+                        "a journal on the branch {} needs `journal-key`: who can push there could write it",
+                        code(branch)
+                    );
                     let hint = "`openssl rand -hex 32` prints a key; keep it as a secret, and give it to `rollout`, `watch` and `rollback` by the input `journal-key`";
                     return Err(Failure::usage(Problem::new(said).hint(hint)));
                 }
-                Kept::Branch { place: on_branch(self.common, branch, self.name, self.context)?, blob: Mutex::default() }
+                Kept::Branch {
+                    place: on_branch(self.common, branch, self.name, self.context)?,
+                    known: Mutex::default(),
+                }
             }
         };
         Ok(Journal::new(place, keys))

@@ -1,4 +1,4 @@
-//! An entry as it is stored: with its number, the digest of the text that it replaced, and a signature over all of it.
+//! An entry as it is stored: with its number, what it was written on, and a signature over all of it.
 //! Pure.
 
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ const SIGNATURE: &str = "signature";
 pub struct Position {
     /// From 1.
     pub sequence: u64,
-    /// SHA-256 of the text that it replaced; empty where there was none.
+    /// On a branch, the commit that it was made on; else SHA-256 of the text that it replaced, empty where there was none.
     pub parent: String,
 }
 

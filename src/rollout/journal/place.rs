@@ -23,23 +23,31 @@ const LONGEST: u64 = 1_000_000;
 
 /// Where it is kept.
 pub enum Kept {
-    File {
-        path: PathBuf,
-        shown: String,
-    },
-    Mlflow {
-        server: Server,
-        name: String,
-    },
-    /// The blob is what the next one replaces.
-    Branch {
-        place: Place,
-        blob: Mutex<Option<String>>,
-    },
+    File { path: PathBuf, shown: String },
+    Mlflow { server: Server, name: String },
+    Branch { place: Place, known: Mutex<Known> },
+}
+
+/// What is known of the file on a branch.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Known {
+    /// What the next one replaces.
+    blob: Option<String>,
+    /// The newest commit, on which the next one is made.
+    head: Option<String>,
+}
+
+/// The text that the last commit left, and that commit's one parent; none of a merge.
+pub struct History {
+    pub text: String,
+    pub parent: Option<String>,
 }
 
 impl Kept {
     /// The text that stands there; empty where there is none.
+    ///
+    /// # Errors
+    /// It cannot be read.
     pub async fn text(&self) -> Result<String, Problem> {
         match self {
             Self::File { path, .. } => match bounded(path) {
@@ -47,9 +55,10 @@ impl Kept {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
                 Err(error) => Err(self.problem(&format!("could not be read: {error}"))),
             },
-            Self::Branch { place, blob } => {
+            Self::Branch { place, known } => {
                 let found = branch::read(place).await?;
-                *blob.lock().unwrap_or_else(PoisonError::into_inner) = found.as_ref().map(|found| found.blob.clone());
+                let blob = found.as_ref().map(|found| found.blob.clone());
+                *known.lock().unwrap_or_else(PoisonError::into_inner) = Known { blob, head: None };
                 Ok(text_of(found))
             }
             Self::Mlflow { server, name } => {
@@ -60,14 +69,32 @@ impl Kept {
         }
     }
 
-    /// Replaces the text.
-    pub async fn put(&self, text: &str) -> Result<(), Problem> {
+    /// The commit that the next text will be made on; none where there are no commits.
+    ///
+    /// # Errors
+    /// No answer.
+    pub async fn head(&self) -> Result<Option<String>, Problem> {
+        let Self::Branch { place, known } = self else { return Ok(None) };
+        if let Some(head) = known.lock().unwrap_or_else(PoisonError::into_inner).head.clone() {
+            return Ok(Some(head));
+        }
+        let head = branch::head(place).await?.unwrap_or_else(|| place.from.clone());
+        known.lock().unwrap_or_else(PoisonError::into_inner).head = Some(head.clone());
+        Ok(Some(head))
+    }
+
+    /// Replaces the text; returns the commit that it was made on, where there are commits.
+    ///
+    /// # Errors
+    /// It cannot be written, or somebody else wrote meanwhile.
+    pub async fn put(&self, text: &str) -> Result<Option<String>, Problem> {
         match self {
-            Self::Branch { place, blob } => {
-                let before = blob.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                let written = branch::write(place, text, before.as_deref()).await?;
-                *blob.lock().unwrap_or_else(PoisonError::into_inner) = Some(written);
-                Ok(())
+            Self::Branch { place, known } => {
+                let before = known.lock().unwrap_or_else(PoisonError::into_inner).blob.clone();
+                let mut written = branch::write(place, text, before.as_deref()).await?;
+                *known.lock().unwrap_or_else(PoisonError::into_inner) =
+                    Known { blob: Some(written.blob), head: Some(written.commit) };
+                Ok(written.parents.pop())
             }
             Self::File { path, .. } => {
                 let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -78,25 +105,39 @@ impl Kept {
                     file.as_file().sync_all()?;
                     file.persist(path).map_err(|error| error.error)
                 });
-                written.map(drop).map_err(|error| self.problem(&format!("could not be written: {error}")))
+                written.map_err(|error| self.problem(&format!("could not be written: {error}")))?;
+                Ok(None)
             }
             Self::Mlflow { server, name } => {
                 let mlflow = Mlflow::connect(server).await?;
                 let tagged = mlflow.tag_model(name, TAG, text).await;
-                tagged.map_err(|wrong| wrong.problem("the journal could not be written"))
+                tagged.map_err(|wrong| wrong.problem("the journal could not be written"))?;
+                Ok(None)
             }
         }
     }
 
-    /// The text that stands there and the one that it replaced, by the history of a branch; nothing where no history is
-    /// kept.
-    pub async fn history(&self) -> Result<Option<(String, String)>, Problem> {
+    /// The text that stands there and the commit that it was made on, by the history of a branch; nothing where no history
+    /// is kept.
+    ///
+    /// # Errors
+    /// File and history do not agree, or no answer.
+    pub async fn history(&self) -> Result<Option<History>, Problem> {
         let Self::Branch { place, .. } = self else { return Ok(None) };
         for _ in 0..MOST_READS {
-            let (last, before) = branch::last_two(place).await?;
-            let (last, before) = (text_of(last), text_of(before));
-            if last == self.text().await? {
-                return Ok(Some((last, before)));
+            let change = branch::last_change(place).await?;
+            let (commit, parents, found) = match change {
+                Some(change) => (change.commit, change.parents, change.found),
+                None => (String::new(), Vec::new(), None),
+            };
+            let text = text_of(found);
+            if text == self.text().await? {
+                let is_linear = branch::is_linear_to(place, &commit).await?;
+                let parent = match parents.as_slice() {
+                    [parent] if is_linear => Some(parent.clone()),
+                    _ => None,
+                };
+                return Ok(Some(History { text, parent }));
             }
             // Another run wrote in between, or the history is not up to date yet.
             tokio::time::sleep(PAUSE).await;
