@@ -101,6 +101,11 @@ pub struct CheckArgs {
     /// Where the MLflow server is; `MLFLOW_TRACKING_URI` without it.
     #[arg(long, value_name = "URI", help_heading = "Where things are")]
     pub mlflow_tracking_uri: Option<String>,
+    /// Keys of 16 bytes or more, one a line: the first signs, all verify. They sign the journal of a rollout (required for
+    /// `journal: { branch: … }`) and, in a check that passes on a trusted event, the digest of the judged model on its
+    /// registered version. `MLGATE_JOURNAL_KEY` without it.
+    #[arg(long, value_name = "KEYS", help_heading = "Where things are")]
+    pub journal_key: Option<String>,
     /// The column that the model is to predict.
     #[arg(long, value_name = "COLUMN", help_heading = "Where things are")]
     pub target_column: Option<String>,

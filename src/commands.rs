@@ -12,6 +12,7 @@ pub mod profile;
 mod progress;
 pub mod report_folder;
 pub mod rollout;
+mod sign;
 mod talk;
 mod tell;
 mod weigh;
@@ -36,6 +37,7 @@ use crate::model::onnx::child;
 use crate::plan::{self, CsvForm};
 use crate::problem::{Exit, Failure, Problem, nearest};
 use crate::report::markdown::Options;
+use crate::signature::{self, SigningKeys};
 use crate::table::files::{self, Files};
 use crate::words::{code, log_safe};
 use crate::workspace::Workspace;
@@ -129,6 +131,15 @@ impl Context {
     fn input(&self, name: &str) -> Option<String> {
         let value = self.variables.get(&format!("INPUT_{}", name.to_uppercase()))?.trim();
         (self.is_action && !value.is_empty()).then(|| value.to_owned())
+    }
+
+    /// The keys that sign and verify: those of the input, else of `MLGATE_JOURNAL_KEY`.
+    ///
+    /// # Errors
+    /// One of them is too short.
+    pub fn journal_keys(&self, input: Option<&str>) -> Result<Option<SigningKeys>, Failure> {
+        let text = input.or_else(|| self.variables.get(signature::VARIABLE).map(String::as_str));
+        SigningKeys::parse(text.unwrap_or_default()).map_err(Failure::usage)
     }
 
     /// Whether the environment names a proxy.

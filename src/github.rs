@@ -1,6 +1,7 @@
 //! GitHub Actions: its variables, files and log commands. Nothing else knows GitHub.
 #![expect(clippy::disallowed_methods, reason = "edge: writes the runner's files")]
 
+pub mod ancestry;
 pub mod annotations;
 pub mod api;
 pub mod artifact;
@@ -79,6 +80,8 @@ impl Github {
             url: run_url(&get),
             actor: get("GITHUB_ACTOR").unwrap_or_default(),
             pipeline: Pipeline {
+                event: get("GITHUB_EVENT_NAME"),
+                proposal: None,
                 pull_request: None,
                 workflow_ref: get("GITHUB_WORKFLOW_REF"),
                 workflow_sha: get("GITHUB_WORKFLOW_SHA"),

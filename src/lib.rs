@@ -29,6 +29,7 @@ pub mod engine;
 pub mod verdict;
 pub mod report;
 pub mod words;
+pub mod signature;
 pub mod http;
 pub mod mlflow;
 pub mod baseline;

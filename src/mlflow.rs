@@ -1,7 +1,9 @@
 //! An MLflow server's registry and runs, by its REST interface (mlflow.org/docs/latest/rest-api.html).
 #![expect(clippy::disallowed_methods, reason = "edge: speaks to a server, saves what it sends")]
 
+pub mod identity;
 mod registry;
+mod served;
 
 use std::collections::BTreeMap;
 use std::path::Path;

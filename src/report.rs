@@ -71,6 +71,12 @@ pub struct ConfigFile {
 /// The workflow run that made the report, where there is one.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 pub struct Pipeline {
+    /// The event that started it: `push`, `pull_request`, …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub event: Option<String>,
+    /// Whether it may have judged what is only proposed: no report of such a run lets a model out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proposal: Option<bool>,
     /// The pull request that was judged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pull_request: Option<PullRequest>,

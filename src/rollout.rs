@@ -14,6 +14,7 @@ pub mod signal;
 pub mod log;
 pub mod router;
 pub mod flag;
+pub mod registry;
 pub mod levers;
 pub mod journal;
 pub mod driver;

@@ -27,6 +27,11 @@ pub struct Common {
     /// never one that anyone may push to.
     #[arg(long, value_name = "BRANCH")]
     pub trusted_branches: Vec<String>,
+    /// Keys of 16 bytes or more, one a line: the first signs, all verify. They sign the journal of a rollout (required for
+    /// `journal: { branch: … }`) and, in a check that passes on a trusted event, the digest of the judged model on its
+    /// registered version. `MLGATE_JOURNAL_KEY` without it.
+    #[arg(long, value_name = "KEYS")]
+    pub journal_key: Option<String>,
 }
 
 /// Inputs of `rollout`.
@@ -40,7 +45,8 @@ pub struct RolloutArgs {
     /// The gate's report.json, of which only what it passed goes out.
     #[arg(long, value_name = "FILE")]
     pub report: Option<String>,
-    /// SHA-256 of that report, from the gate's job: its output of this name.
+    /// SHA-256 of that report, from the gate's job: its output of this name. Its event must be a trusted one, its commit
+    /// that of the registered version and on the default branch.
     #[arg(long, value_name = "SHA256")]
     pub report_sha256: Option<String>,
     /// Print the plan and what is seen now, and move nothing.

@@ -11,8 +11,8 @@ use chrono::{SecondsFormat, Utc};
 use clap::ValueEnum;
 
 use super::kept::{self, Kept};
-use super::tell::{Sinks, sha256};
-use super::{Context, Foreign, base_gate, candidate, laboratory, progress, report_folder};
+use super::tell::{JSON, Sinks, sha256};
+use super::{Context, Foreign, base_gate, candidate, laboratory, progress, report_folder, sign};
 use crate::baseline::{self, Predictions};
 use crate::check::{Check, Gate};
 use crate::checks::data::anomaly::Anomaly;
@@ -52,7 +52,10 @@ pub fn run(args: &CheckArgs, command: &[OsString], context: &Context) -> Result<
     let mut sinks = Sinks::open(context, folder, &event, args, command)?;
     let mut run = Run { context, event: &event, started: Utc::now(), clock: Instant::now(), configs: Vec::new() };
     match run.judge(args, &workspace, &mut sinks) {
-        Ok(judged) => sinks.tell(&judged),
+        Ok(judged) => {
+            sign::model(args, context, &event, &judged.report);
+            sinks.tell(&judged)
+        }
         Err(failure) => {
             sinks.leave_failure(&run.failed(&failure), &failure);
             Err(failure)
@@ -98,6 +101,8 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn judge(&mut self, args: &CheckArgs, workspace: &Workspace, sinks: &mut Sinks) -> Result<Judged, Failure> {
+        // Keys that cannot sign are said before anything is judged.
+        self.context.journal_keys(args.journal_key.as_deref())?;
         let (mut config, mut problems) = self.read_configs(args, workspace)?;
         problems.extend(inputs::apply(&mut config, args));
         let (args, config, gate_edits) = if problems.is_empty() {
@@ -264,7 +269,8 @@ impl Run<'_> {
             head_sha: pull_request.head.sha.clone(),
             base_sha: pull_request.base.sha.clone(),
         });
-        Pipeline { pull_request, ..pipeline }
+        let proposal = self.context.github.as_ref().map(|_| self.event.is_proposal());
+        Pipeline { proposal, pull_request, ..pipeline }
     }
 
     fn report(&self, result: RunResult, gates: Vec<GateReport>) -> Report {

@@ -1,6 +1,9 @@
 //! `mlgate rollout`, `watch` and `rollback`: from the command line to the world, and what came of it to where people look.
 
 mod announce;
+mod attest;
+mod begin;
+mod lost;
 mod open;
 mod tell;
 mod watch;
@@ -9,12 +12,14 @@ use std::ffi::OsString;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 pub use watch::{rollback, watch};
 
 use clap::Parser as _;
 
+use self::attest::Verifier;
+use self::begin::Begun;
+use self::open::Needs;
 use super::{Context, Foreign, say};
 use crate::cli::rollout::{Common, RolloutArgs};
 use crate::cli::{self, Cli, Command, first_line};
@@ -22,10 +27,10 @@ use crate::github::event::WorkflowRun;
 use crate::http::block_on;
 use crate::plan::rollout::{Asker, RolloutPlan};
 use crate::problem::{Exit, Failure, Problem};
-use crate::rollout::driver::{Journey, Until, World, now};
-use crate::rollout::gated::{Claim, Vouched, vouch};
-use crate::rollout::journal::Entry;
-use crate::rollout::{Ended, Outcome, State, Strategy, Traffic, timeline};
+use crate::rollout::driver::{Journey, Until, World};
+use crate::rollout::gated::Vouched;
+use crate::rollout::journal::{Entry, Stored};
+use crate::rollout::{Ended, Outcome, Strategy, timeline};
 use crate::words::{self, code, log_safe};
 use crate::workspace::Workspace;
 
@@ -39,40 +44,56 @@ pub fn run(args: &RolloutArgs, context: &Context) -> Result<Exit, Failure> {
     if plan.policy.strategy == Strategy::Direct {
         super::warn("`direct` gives all users an untried model at once: a canary finds out with few of them");
     }
-    let gated = match &args.report_sha256 {
-        Some(sha256) => Some(gated(args, plan, name, sha256, &workspace)?),
-        None => None,
+    let verifier = Verifier { common: &args.common, context, workspace: &workspace, plan, name };
+    let given = verifier.handed_over(args)?;
+    let world = planned.world(&args.common, context, &workspace, Needs::Proof, Arc::clone(&stop))?;
+    let about = lost::About { common: &args.common, context, workspace: &workspace, planned: &planned };
+    let is_dry = args.dry_run == Some(true);
+    let known = match block_on(world.journal.read()).map_err(Failure::unmeasured)?? {
+        Stored::Missing => None,
+        Stored::Entry(entry, proof) => Some((*entry, proof)),
+        Stored::Lost(why) if is_dry => return Err(Failure::unmeasured(why)),
+        Stored::Lost(why) => return lost::end(&world, &about, why),
     };
-    let world = planned.world(&args.common, context, &workspace, Arc::clone(&stop))?;
-    let (vouched, sha256) = match gated {
-        Some(gated) => gated,
-        None => under_way(&world, name)?,
+    let vouched = match (&given, &known) {
+        (Some(given), _) => given.vouched.clone(),
+        // Who only goes on needs no report again: a schedule has none, and the journal says what it vouched for.
+        (None, Some((entry, _))) if entry.is_open() && entry.name == name => entry.vouched.clone(),
+        (None, _) => return Err(begin::no_report()),
     };
-    if args.dry_run == Some(true) {
+    if is_dry {
+        if given.is_some() {
+            block_on(verifier.confirm(&world, &vouched)).map_err(Failure::unmeasured)??;
+        }
         return dry_run(plan, &world, name, &vouched);
     }
     tell::begin(context)?;
     let until = if args.once == Some(true) { Until::OneLook } else { Until::TheEnd };
+    let begun = block_on(begin::begin(verifier, &world, given.as_ref(), known)).map_err(Failure::unmeasured)??;
+    let entry = match begun {
+        Begun::Entry(entry) => *entry,
+        Begun::Refused(why) => return lost::end(&world, &about, why),
+    };
     // One look of many is no deployment of its own.
     let deployment = match until {
-        Until::TheEnd => announce::begin(&args.common, context, &format!("{name} {}", vouched.version)),
-        Until::OneLook => None,
+        Until::TheEnd if !entry.is_settled => {
+            announce::begin(&args.common, context, &format!("{name} {}", vouched.version))
+        }
+        _ => None,
     };
     open::remember(context, true);
-    let ran: Result<Journey, Failure> = block_on(async {
-        let entry = begin(plan, &world, name, &vouched, &sha256, context).await?;
+    let journey = block_on(async {
         if entry.is_settled {
-            return Ok(already(&world, entry).await);
+            return already(&world, entry).await;
         }
         let started_at = entry.started_at;
         let mut told = |moment: &_| {
             let line = timeline::line(moment, started_at);
             say(&format!("{}\n", log_safe(&line)));
         };
-        Ok(world.run(plan, entry, until, &mut told).await)
+        world.run(plan, entry, until, &mut told).await
     })
     .map_err(Failure::unmeasured)?;
-    let journey = ran?;
     // What could not be restored is left to the step after the job, which tries again.
     if journey.entry.is_settled || journey.ended.outcome == Outcome::Held || journey.levers.is_empty() {
         open::remember(context, false);
@@ -150,167 +171,10 @@ fn stop_on_signals() -> Arc<AtomicBool> {
     stop
 }
 
-/// The report that lets it out.
-fn gated(
-    args: &RolloutArgs,
-    plan: &RolloutPlan,
-    name: &str,
-    sha256: &str,
-    workspace: &Workspace,
-) -> Result<(Vouched, String), Failure> {
-    let path = args.report.clone().or_else(|| plan.section.report.clone());
-    let path = path.unwrap_or_else(|| "mlgate-report/report.json".to_owned());
-    let bytes = workspace.open(&path)?.and_then(|mut file| file.read(open::LARGEST_REPORT)).map_err(|error| {
-        Failure::usage(
-            Problem::new(format!("the report {} could not be read: {error}", code(&path)))
-                .hint("download the artifact of the gate's job first"),
-        )
-    })?;
-    let found = crate::commands::tell::sha256_of(&bytes);
-    let version = args.model_version.as_deref().or(plan.section.model.version.as_deref());
-    let claim = Claim { sha256, name, version, max_age_hours: plan.max_report_age_hours, now: now() };
-    let vouched = vouch(&bytes, &found, &claim).map_err(|problems| Failure { exit: Exit::Usage, problems })?;
-    Ok((vouched, found))
-}
-
-/// Who only goes on needs no report again: a schedule has none, and the journal says what it vouched for.
-fn under_way(world: &World, name: &str) -> Result<(Vouched, String), Failure> {
-    let known = block_on(world.journal.read()).map_err(Failure::unmeasured)?.map_err(Failure::unmeasured)?;
-    match known.filter(|entry| entry.is_open() && entry.name == name) {
-        Some(entry) => Ok((entry.vouched, entry.report_sha256)),
-        None => {
-            let problem = Problem::new("nothing says which report lets the model out");
-            let hint = "hand over the gate's output: `report-sha256: ${{ needs.gate.outputs.report-sha256 }}`";
-            Err(Failure::usage(problem.hint(hint)))
-        }
-    }
-}
-
-/// A new rollout, or the one that is under way.
-async fn begin(
-    plan: &RolloutPlan,
-    world: &World,
-    name: &str,
-    vouched: &Vouched,
-    sha256: &str,
-    context: &Context,
-) -> Result<Entry, Failure> {
-    let by = by(context);
-    let known = world.journal.read().await.map_err(Failure::unmeasured)?;
-    let found = world.levers.router.read().await;
-    if let (Some(entry), Ok(found)) = (&known, &found)
-        && entry.is_in_production()
-        && entry.name == name
-        && entry.version == vouched.version
-        && *found == Traffic::weight(100)
-    {
-        return Ok(entry.clone());
-    }
-    if let Some(entry) = known.filter(Entry::is_open) {
-        let is_same = entry.name == name && entry.version == vouched.version;
-        let is_carried_on = is_same && is_carried_on(plan, world, &entry).await?;
-        if !is_same || is_carried_on {
-            let said = format!(
-                "the rollout of {} {} is not over (by {})",
-                code(&entry.name),
-                code(&entry.version),
-                code(&entry.by)
-            );
-            return Err(Failure::usage(Problem::new(said).hint("wait for it, or end it: `mlgate rollback`")));
-        }
-        if entry.strategy != plan.policy.strategy.word() || entry.stages != stages(plan) {
-            let said = "a rollout of this version is under way, and the config has other stages by now";
-            return Err(Failure::usage(
-                Problem::new(said).hint("go on with the config it began with, or end it: `mlgate rollback`"),
-            ));
-        }
-        super::note("a rollout of this version is under way: going on with it");
-        let mut state = entry.state.clone();
-        if entry.next_look_by.is_none() {
-            // Whoever died did not look: the stage is watched for all of its time again.
-            (state.is_set, state.stage_at, state.base) = (false, None, None);
-        }
-        return Ok(Entry { by, next_look_by: None, state, ..entry });
-    }
-    let found = found.map_err(Failure::unmeasured)?;
-    if found != Traffic::STABLE {
-        let said = format!(
-            "the router already gives the candidate {} %, and no journal says why",
-            found.weight.max(found.mirror)
-        );
-        return Err(Failure::usage(
-            Problem::new(said)
-                .hint("what is in production is `stable`, with all of the traffic, before a rollout begins"),
-        ));
-    }
-    match (&world.levers.registry, &vouched.model_sha256) {
-        (Some(registry), Some(sha256)) => {
-            registry.is_model(&vouched.version, sha256).await.map_err(Failure::usage)?;
-        }
-        (Some(_), None) => {
-            let said = "the report does not say which file was judged, so that nobody can tell whether the registry's version is it";
-            return Err(Failure::usage(
-                Problem::new(said).hint("set `model.artifact`, or the input `artifact`, of the gate"),
-            ));
-        }
-        (None, _) => {}
-    }
-    let previous_version = match &world.levers.registry {
-        Some(registry) => registry.current().await.map_err(Failure::unmeasured)?,
-        None => None,
-    };
-    if previous_version.as_deref() == Some(vouched.version.as_str()) {
-        let said = format!("version {} is in production already", code(&vouched.version));
-        return Err(Failure::usage(Problem::new(said)));
-    }
-    Ok(Entry {
-        schema_version: 1,
-        strategy: plan.policy.strategy.word().to_owned(),
-        name: name.to_owned(),
-        version: vouched.version.clone(),
-        previous_version,
-        stages: stages(plan),
-        report_sha256: sha256.to_owned(),
-        vouched: vouched.clone(),
-        started_at: now(),
-        heartbeat_at: now(),
-        next_look_by: None,
-        by,
-        state: State::default(),
-        is_settled: false,
-    })
-}
-
 /// Who does it: the page of a workflow run, or this process.
 fn by(context: &Context) -> String {
     let url = context.github.as_ref().and_then(|github| github.url.clone());
     url.unwrap_or_else(|| format!("process {}", std::process::id()))
-}
-
-fn stages(plan: &RolloutPlan) -> Vec<Traffic> {
-    plan.policy.stages.iter().map(|stage| stage.traffic).collect()
-}
-
-/// Whether another process gives signs of life: two that carry the same rollout on would work against each other.
-async fn is_carried_on(plan: &RolloutPlan, world: &World, entry: &Entry) -> Result<bool, Failure> {
-    if entry.next_look_by.is_some() || entry.state.ended.is_some() {
-        return Ok(false);
-    }
-    let patience = world.journal.patience(plan.heartbeat_seconds);
-    let left = entry.heartbeat_at + patience + 3.0 * plan.policy.interval_seconds - now();
-    if left <= 0.0 {
-        return Ok(false);
-    }
-    super::note("a rollout of this version is under way: waiting whether somebody carries it on");
-    let until = now() + left.min(120.0);
-    while now() < until {
-        if is_stopped(&world.stop) {
-            return Ok(true);
-        }
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-    let later = world.journal.read().await.map_err(Failure::unmeasured)?;
-    Ok(later.is_some_and(|later| later.heartbeat_at > entry.heartbeat_at))
 }
 
 /// The plan, and what is seen before anything is moved.

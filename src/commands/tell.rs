@@ -30,9 +30,9 @@ const MARKDOWN: &str = "report.md";
 const JUNIT: &str = "junit.xml";
 const SARIF: &str = "results.sarif";
 const REPORTS: [&str; 4] = [JSON, MARKDOWN, JUNIT, SARIF];
-/// Flags that are of no use to who repeats a run; the first one's value is a secret.
-const OWN: [&str; 7] =
-    ["--github-token", "--report-dir", "--comment", "--comment-key", "--check-run", "--policy", ALLOW];
+/// Flags that are of no use to who repeats a run; the first two have secrets as values.
+const OWN: [&str; 8] =
+    ["--github-token", "--journal-key", "--report-dir", "--comment", "--comment-key", "--check-run", "--policy", ALLOW];
 const ALLOW: &str = "--allow-untrusted-checkout";
 
 /// Where one run's report goes.

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::signature;
+
 /// Who is told, and what is started. Never on a pull request: it could change what is written here.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -63,10 +65,11 @@ impl NotifySection {
     pub fn problems(&self) -> Vec<(&'static str, String)> {
         let mut problems = Vec::new();
         if let Some(webhook) = &self.webhook
-            && !webhook.url_env.starts_with("MLGATE_")
+            && !signature::may_be_named(&webhook.url_env)
         {
             // Otherwise a config could send any secret of the job anywhere.
-            problems.push(("webhook.url_env", "the name of such a variable starts with MLGATE_".to_owned()));
+            let said = format!("the name of such a variable starts with MLGATE_ and is not {}", signature::VARIABLE);
+            problems.push(("webhook.url_env", said));
         }
         if let Some(dispatch) = &self.dispatch {
             match (&dispatch.event, &dispatch.workflow) {

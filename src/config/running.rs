@@ -10,6 +10,7 @@ use crate::limit::Finite;
 use crate::model::endpoint::protocol::{PLACE, Rows};
 use crate::model::features::Named;
 use crate::model::onnx;
+use crate::signature::{VARIABLE, may_be_named};
 use crate::words::code;
 
 /// The features in the order of the model's input, or by its inputs' names.
@@ -118,9 +119,11 @@ impl EndpointSection {
         for pointer in pointers.filter(|pointer| !pointer.is_empty() && !pointer.starts_with('/')) {
             all.push(format!("{} is no JSON pointer: it begins with /", code(pointer)));
         }
-        if let Some(variable) = self.token_env.as_ref().filter(|name| !name.starts_with("MLGATE_")) {
+        if let Some(variable) = self.token_env.as_ref().filter(|name| !may_be_named(name)) {
             let shown = code(variable);
-            all.push(format!("token_env {shown}: a config may name variables that begin with MLGATE_, and no others"));
+            all.push(format!(
+                "token_env {shown}: a config may name variables that begin with MLGATE_, and no others; never {VARIABLE}"
+            ));
         }
         if self.timeout_seconds.is_some_and(|Finite(seconds)| !is_time(seconds)) {
             all.push("timeout_seconds is no time to wait, from 0.001 to 86400".to_owned());

@@ -9,6 +9,10 @@ use super::api::{Api, Ask, Denied, Repository, encoded, value};
 use crate::problem::Problem;
 use crate::words::code;
 
+/// Also of what is no file, or too large to be answered with: without its content then.
+const OBJECT: &str = "application/vnd.github.object+json";
+const LARGEST: usize = 5_000_000;
+
 /// Where it is.
 #[derive(Clone)]
 pub struct Place {
@@ -22,7 +26,8 @@ pub struct Place {
 /// What stands there: the text, and the blob that the next one replaces.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
-    pub text: String,
+    /// None of what is no text, or so large that GitHub does not answer with it.
+    pub text: Option<String>,
     pub blob: String,
 }
 
@@ -32,24 +37,114 @@ pub async fn read(place: &Place) -> Result<Option<Found>, Problem> {
     let api = Api::connect(&place.repository).await?;
     let ask = Ask { to: "read the journal", permission: "contents: write" };
     let route = format!("/contents/{}?ref={}", encoded(&place.path), value(&place.branch));
-    let answer = match api.get_json(&route, ask).await {
-        Ok(answer) => answer,
+    let answer: Value = match api.get(&route, OBJECT, LARGEST, ask).await {
+        Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_default(),
         Err(Denied::Missing(_)) => return Ok(None),
         Err(denied) => return Err(denied.problem()),
     };
     let packed: String = answer["content"].as_str().unwrap_or_default().split_whitespace().collect();
     let text = STANDARD.decode(packed).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    match (text, answer["sha"].as_str()) {
-        (Some(text), Some(blob)) => Ok(Some(Found { text, blob: blob.to_owned() })),
-        _ => Err(Problem::new(format!("{} on the branch {} is no text", code(&place.path), code(&place.branch)))),
+    match answer["sha"].as_str() {
+        Some(blob) => Ok(Some(Found { text: text.filter(|_| answer["encoding"] == "base64"), blob: blob.to_owned() })),
+        None => Err(Problem::new(format!("{} on the branch {} is not a file", code(&place.path), code(&place.branch)))),
     }
 }
 
-/// Replaces the blob, or makes the file, and the branch where it is not there; gives the new blob.
+/// The last commit that touched the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    pub commit: String,
+    /// More than one of a merge.
+    pub parents: Vec<String>,
+    /// What it left there.
+    pub found: Option<Found>,
+}
+
+/// What was written, and on which commit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    pub blob: String,
+    pub commit: String,
+    pub parents: Vec<String>,
+}
+
+/// Pages of commits that are looked through.
+const MOST_PAGES: usize = 10;
+const PAGE: usize = 100;
+const HISTORY: Ask<'_> = Ask { to: "read the journal's history", permission: "contents: write" };
+
+/// Returns the branch's newest commit; none where there is no such branch.
+///
+/// # Errors
+/// The token may not, or no answer.
+pub async fn head(place: &Place) -> Result<Option<String>, Problem> {
+    let api = Api::connect(&place.repository).await?;
+    Ok(commits(&api, place, "&per_page=1").await?.into_iter().next().map(|(commit, _)| commit))
+}
+
+/// Returns the last commit that touched the file, and what it left there; none where none did.
+///
+/// # Errors
+/// The token may not, or no answer.
+pub async fn last_change(place: &Place) -> Result<Option<Change>, Problem> {
+    let api = Api::connect(&place.repository).await?;
+    let listed = commits(&api, place, &format!("&path={}&per_page=1", value(&place.path))).await?;
+    let Some((commit, parents)) = listed.into_iter().next() else { return Ok(None) };
+    let found = read(&Place { branch: commit.clone(), ..place.clone() }).await?;
+    Ok(Some(Change { commit, parents, found }))
+}
+
+/// Returns whether the branch leads from its newest commit to this one without a merge, in which what lies on the other
+/// side can be hidden.
+///
+/// # Errors
+/// The token may not, or no answer.
+pub async fn is_linear_to(place: &Place, commit: &str) -> Result<bool, Problem> {
+    let api = Api::connect(&place.repository).await?;
+    let mut next: Option<String> = None;
+    for page in 1..=MOST_PAGES {
+        let listed = commits(&api, place, &format!("&per_page={PAGE}&page={page}")).await?;
+        let count = listed.len();
+        for (sha, mut parents) in listed {
+            if next.as_ref().is_some_and(|next| *next != sha) {
+                return Ok(false);
+            }
+            if sha == commit {
+                return Ok(true);
+            }
+            if parents.len() != 1 {
+                return Ok(false);
+            }
+            next = parents.pop();
+        }
+        if count < PAGE {
+            break;
+        }
+    }
+    Ok(false)
+}
+
+/// Commits of the branch, newest first, each with its parents.
+async fn commits(api: &Api, place: &Place, more: &str) -> Result<Vec<(String, Vec<String>)>, Problem> {
+    let route = format!("/commits?sha={}{more}", value(&place.branch));
+    match api.get_json(&route, HISTORY).await {
+        Ok(answer) => answer.as_array().into_iter().flatten().map(commit_of).collect(),
+        Err(Denied::Missing(_)) => Ok(Vec::new()),
+        Err(denied) => Err(denied.problem()),
+    }
+}
+
+fn commit_of(commit: &Value) -> Result<(String, Vec<String>), Problem> {
+    let sha = |commit: &Value| commit["sha"].as_str().map(ToOwned::to_owned);
+    let parents = commit["parents"].as_array().and_then(|parents| parents.iter().map(sha).collect());
+    sha(commit).zip(parents).ok_or_else(|| Problem::new("GitHub does not name the commits of the journal"))
+}
+
+/// Replaces the blob, or makes the file, and the branch where it is not there.
 ///
 /// # Errors
 /// Somebody else wrote meanwhile, the token may not, or no answer.
-pub async fn write(place: &Place, text: &str, blob: Option<&str>) -> Result<String, Problem> {
+pub async fn write(place: &Place, text: &str, blob: Option<&str>) -> Result<Written, Problem> {
     let api = Api::connect(&place.repository).await?;
     let ask = Ask { to: "write the journal", permission: "contents: write" };
     let mut body: Value = json!({
@@ -75,12 +170,16 @@ pub async fn write(place: &Place, text: &str, blob: Option<&str>) -> Result<Stri
     };
     match written {
         Ok(answer) => {
+            let (commit, parents) = commit_of(&answer["commit"])?;
             let blob = answer["content"]["sha"].as_str().map(ToOwned::to_owned);
-            blob.ok_or_else(|| Problem::new("GitHub does not say what it wrote"))
+            let blob = blob.ok_or_else(|| Problem::new("GitHub does not say what it wrote"))?;
+            Ok(Written { blob, commit, parents })
         }
         // What was written and not answered is refused when it is sent again, and stands there all the same.
-        Err(denied) => match read(place).await {
-            Ok(Some(found)) if found.text == text => Ok(found.blob),
+        Err(denied) => match last_change(place).await {
+            Ok(Some(Change { commit, parents, found: Some(found) })) if found.text.as_deref() == Some(text) => {
+                Ok(Written { blob: found.blob, commit, parents })
+            }
             _ => {
                 let problem = denied.problem();
                 let hint = problem.hint.clone();

@@ -143,6 +143,11 @@ impl Event {
 /// Events of what is merged, or was started by somebody with write access.
 const TRUSTED: [&str; 6] = ["push", "schedule", "workflow_dispatch", "repository_dispatch", "release", "deployment"];
 
+/// Returns whether an event of this name is on the allow-list; of `workflow_run` its payload decides.
+pub fn is_trusted(name: &str) -> bool {
+    TRUSTED.contains(&name)
+}
+
 /// Whether runs of this event have the base branch's secrets, whoever caused them.
 pub fn has_secrets_beside_proposals(name: &str) -> bool {
     matches!(name, "pull_request_target" | "workflow_run" | "issue_comment")

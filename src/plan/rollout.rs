@@ -10,6 +10,7 @@ use crate::problem::Problem;
 use crate::rollout::Strategy;
 use crate::rollout::policy::{AbTest, GaugeLimit, Limits, Measure, Policy};
 use crate::rollout::strategy::{Asked, ab_test, stages};
+use crate::signature::{VARIABLE, may_be_named};
 use crate::words::code;
 
 /// Which command asks: they have other defaults.
@@ -197,10 +198,13 @@ fn tokens(section: &RolloutSection, wrong: &mut Wrong) {
         ("flag.unleash", flag),
     ];
     for (path, name) in all {
-        if let Some(name) = name.filter(|name| !name.starts_with("MLGATE_")) {
+        if let Some(name) = name.filter(|name| !may_be_named(name)) {
             wrong.at(
                 &format!("{path}.token_env"),
-                &format!("the name of such a variable starts with MLGATE_, and {} does not", code(name)),
+                &format!(
+                    "the name of such a variable starts with MLGATE_ and is not {VARIABLE}: {} is refused",
+                    code(name)
+                ),
             );
         }
     }

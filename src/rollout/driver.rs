@@ -8,8 +8,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
-use super::journal::{Entry, Journal, Unwritten};
-use super::levers::{Levers, Pulled};
+use super::journal::{Entry, Journal, Stored, Unwritten};
+use super::levers::{Levers, PROMOTION, Pulled};
 use super::log::Log;
 use super::signal::{Prometheus, SETTLED};
 use super::state::Counts;
@@ -232,7 +232,7 @@ impl World {
     /// Somebody else decides by now: nothing more is moved here.
     async fn taken(&self, entry: Entry, timeline: Vec<Moment>, mut problems: Vec<Problem>) -> Journey {
         let by = match self.journal.read().await {
-            Ok(Some(other)) => other.by,
+            Ok(Stored::Entry(other, _)) => other.by,
             _ => "somebody else".to_owned(),
         };
         let reason = format!("the rollout was taken over, by {by}: nothing more was moved here");
@@ -260,7 +260,18 @@ impl World {
     ) -> Journey {
         let mut levers = Vec::new();
         if effects.contains(&Effect::Promote) {
-            levers = Box::pin(self.levers.promote(&entry)).await;
+            // Reading a large model takes longer than a cancelled job has.
+            let refusal = tokio::select! {
+                biased;
+                refusal = self.levers.refusal(&entry) => refusal,
+                () = self.stopped() => {
+                    Some(Pulled { lever: PROMOTION, is_done: false, said: "it was cancelled".to_owned() })
+                }
+            };
+            levers = match refusal {
+                Some(refusal) => vec![refusal],
+                None => Box::pin(self.levers.promote(&entry)).await,
+            };
             if let Some(failed) = levers.iter().find(|pulled| !pulled.is_done) {
                 let reason = format!("it could not be promoted: {}", failed.said);
                 problems.push(Problem::new(reason.clone()));

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::github::event;
 use crate::problem::Problem;
 use crate::words::code;
 
@@ -16,6 +17,8 @@ pub struct Claim<'a> {
     pub max_age_hours: f64,
     /// Seconds since 1970.
     pub now: f64,
+    /// Whether the rollout runs in a workflow: then the gate did, too, and recorded what started it.
+    pub is_in_workflow: bool,
 }
 
 /// What a report vouches for.
@@ -50,6 +53,7 @@ pub fn vouch(bytes: &[u8], found: &str, claim: &Claim) -> Result<Vouched, Vec<Pr
         let problem = Problem::new(format!("the gate's result is {}, and only what passed goes out", code(&result)));
         problems.push(problem.hint("`mlgate check` says why"));
     }
+    problems.extend(untrusted_event(&report["pipeline"], claim.is_in_workflow));
     let has_model_gate = report["gates"]
         .as_array()
         .into_iter()
@@ -108,6 +112,26 @@ pub fn vouch(bytes: &[u8], found: &str, claim: &Claim) -> Result<Vouched, Vec<Pr
     })
 }
 
+/// What speaks against the run that made the report: only what is merged, or was started by somebody who may, counts.
+fn untrusted_event(pipeline: &Value, is_in_workflow: bool) -> Option<Problem> {
+    const HINT: &str = "run the gate on `push` to the default branch, on `schedule` or on `workflow_dispatch`";
+    let is_proposal = pipeline["proposal"].as_bool();
+    match pipeline["event"].as_str().filter(|event| !event.is_empty()) {
+        Some(event) => {
+            let is_trusted = match is_proposal {
+                Some(is_proposal) => !is_proposal && (event::is_trusted(event) || event == "workflow_run"),
+                None => event::is_trusted(event),
+            };
+            let said = format!("the report is of a run on {}, which may judge what is only proposed", code(event));
+            (!is_trusted).then(|| Problem::new(said).hint(HINT))
+        }
+        None if is_in_workflow || !pipeline["run_id"].is_null() => {
+            Some(Problem::new("the report does not record which event started its run").hint(HINT))
+        }
+        None => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -121,7 +145,14 @@ mod tests {
             "gates": [{ "gate": "model", "result": "passed" }],
         });
         edit(&mut report);
-        let mut own = Claim { sha256: "F00D", name: "risk", version: Some("8"), max_age_hours: 24.0, now: NOW };
+        let mut own = Claim {
+            sha256: "F00D",
+            name: "risk",
+            version: Some("8"),
+            max_age_hours: 24.0,
+            now: NOW,
+            is_in_workflow: false,
+        };
         claim(&mut own);
         match vouch(report.to_string().as_bytes(), "f00d", &own) {
             Ok(vouched) => {
@@ -150,5 +181,28 @@ mod tests {
         one(&|_| {}, &|claim| claim.max_age_hours = 1.0, "2.0 hours old");
         one(&|report| report["started_at"] = "2027-01-01T00:00:00Z".into(), &|_| {}, "in the future");
         one(&|report| report["started_at"] = "soon".into(), &|_| {}, "when it was made");
+    }
+
+    #[test]
+    fn only_reports_of_trusted_events_let_a_model_out() {
+        let ask = |pipeline: Value, is_in_workflow: bool| {
+            let found =
+                check(|report| report["pipeline"] = pipeline.clone(), |claim| claim.is_in_workflow = is_in_workflow);
+            found.first().cloned().unwrap_or_default()
+        };
+        for event in ["push", "schedule", "workflow_dispatch", "repository_dispatch", "release", "deployment"] {
+            assert_eq!(ask(serde_json::json!({ "event": event, "proposal": false }), true), "");
+            assert_eq!(ask(serde_json::json!({ "event": event }), true), "");
+            assert!(ask(serde_json::json!({ "event": event, "proposal": true }), true).contains(event));
+        }
+        for event in ["pull_request", "merge_group", "issues", "workflow_run", "something_new"] {
+            assert!(ask(serde_json::json!({ "event": event }), false).contains("only proposed"), "{event}");
+        }
+        assert_eq!(ask(serde_json::json!({ "event": "workflow_run", "proposal": false }), true), "");
+        assert!(ask(serde_json::json!({ "event": "pull_request", "proposal": false }), true).contains("only proposed"));
+        // Nothing is recorded outside of a workflow, and there nothing is asked for.
+        assert_eq!(ask(serde_json::json!({ "run_id": null }), false), "");
+        assert!(ask(serde_json::json!({ "run_id": null }), true).contains("does not record which event"));
+        assert!(ask(serde_json::json!({ "run_id": 42 }), false).contains("does not record which event"));
     }
 }

@@ -1,22 +1,26 @@
 //! What was decided, written down before it is done: whoever comes after a crash goes on from here.
-#![expect(clippy::disallowed_methods, reason = "edge: reads and writes the journal")]
 
-use std::io::Write;
-use std::path::PathBuf;
+mod envelope;
+mod place;
+
 use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
+pub use self::envelope::Proof;
+use self::envelope::{Position, Unproven};
+use self::place::History;
+pub use self::place::Kept;
 use super::gated::Vouched;
 use super::{Outcome, State, Traffic};
-use crate::github::branch::{self, Place};
-use crate::mlflow::{Mlflow, Server};
-use crate::problem::Problem;
-use crate::words::{code, one_line};
+use crate::problem::{Failure, Problem};
+use crate::signature::SigningKeys;
+use crate::words::one_line;
 
-/// The key of the tag, where the journal is a registered model's.
-const TAG: &str = "mlgate.rollout";
 const LARGEST: usize = 100_000;
+/// How often a text is signed anew for the commit that it is made on.
+const MOST_WRITES: u32 = 5;
 
 /// One rollout, as the next process finds it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -45,9 +49,34 @@ pub struct Entry {
     pub state: State,
     /// Whether what the end asks for was done.
     pub is_settled: bool,
+    /// Whether this process read `previous_version` in the registry, or a person named it. What only a journal says is
+    /// held against the registry before an alias is moved.
+    #[serde(skip)]
+    pub is_previous_known: bool,
 }
 
 impl Entry {
+    /// An entry of which nothing is known but the model: what is rolled back without a journal.
+    pub fn unknown(strategy: &str, name: &str, by: &str, now: f64) -> Self {
+        Self {
+            schema_version: 1,
+            strategy: strategy.to_owned(),
+            name: name.to_owned(),
+            version: String::new(),
+            previous_version: None,
+            stages: Vec::new(),
+            report_sha256: String::new(),
+            vouched: Vouched::default(),
+            started_at: now,
+            heartbeat_at: now,
+            next_look_by: None,
+            by: by.to_owned(),
+            state: State::default(),
+            is_settled: false,
+            is_previous_known: false,
+        }
+    }
+
     /// Whether the router may still have other weights than those of its end.
     pub fn is_open(&self) -> bool {
         !self.is_settled
@@ -62,24 +91,27 @@ impl Entry {
 /// Where it is written, and what stood there when this process last looked: nobody's word is written over unseen.
 pub struct Journal {
     place: Kept,
-    mark: Mutex<Option<String>>,
+    keys: Option<SigningKeys>,
+    mark: Mutex<Mark>,
 }
 
-/// Where it is kept.
-pub enum Kept {
-    File {
-        path: PathBuf,
-        shown: String,
-    },
-    Mlflow {
-        server: Server,
-        name: String,
-    },
-    /// The blob is what the next one replaces.
-    Branch {
-        place: Place,
-        blob: Mutex<Option<String>>,
-    },
+/// What this process knows of what is written.
+#[derive(Debug, Clone, Default)]
+struct Mark {
+    text: Option<String>,
+    /// The largest that was verified or written.
+    sequence: u64,
+    /// The text that was verified or written last.
+    verified: Option<String>,
+}
+
+/// What stands in a journal.
+#[derive(Debug)]
+pub enum Stored {
+    Missing,
+    Entry(Box<Entry>, Proof),
+    /// A text whose word does not count: it is no journal, or it lacks its signature.
+    Lost(Problem),
 }
 
 /// Why an entry is not written.
@@ -106,28 +138,73 @@ impl Unwritten {
 }
 
 impl Journal {
-    pub fn new(place: Kept) -> Self {
-        Self { place, mark: Mutex::default() }
+    pub fn new(place: Kept, keys: Option<SigningKeys>) -> Self {
+        Self { place, keys, mark: Mutex::default() }
     }
 
-    /// What was written last; nothing where nobody wrote.
+    /// Returns what was written last, and whether its word counts.
     ///
     /// # Errors
-    /// It cannot be read, or is none.
-    pub async fn read(&self) -> Result<Option<Entry>, Problem> {
-        let text = self.text().await?;
+    /// Usage: it takes a key to verify it, and there is none. Unmeasured: it cannot be read, or a later version of mlgate
+    /// wrote it.
+    pub async fn read(&self) -> Result<Stored, Failure> {
+        let mut text = self.place.text().await.map_err(Failure::unmeasured)?;
+        let mut history = None;
+        if self.keys.is_some() && !text.is_empty() && self.mark().verified.as_ref() != Some(&text) {
+            // Of a branch, as one commit left it: another run may have written since.
+            history = self.place.history().await.map_err(Failure::unmeasured)?;
+            if let Some(history) = &history {
+                text.clone_from(&history.text);
+            }
+        }
         self.remember(&text);
         if text.is_empty() {
-            return Ok(None);
+            return Ok(Stored::Missing);
         }
-        let entry: Entry = serde_json::from_str(&text).map_err(|error| {
-            self.problem(&format!("is no journal of mlgate's: {}", one_line(&error.to_string())))
-                .hint("look at what the router does, then remove it")
-        })?;
-        if entry.schema_version != 1 {
-            return Err(self.problem("was written by a later version of mlgate"));
+        let value = match serde_json::from_str::<Value>(&text) {
+            Ok(value) if value.is_object() => value,
+            _ => return Ok(self.lost("is not an entry of mlgate's")),
+        };
+        let proof = match envelope::verify(&value, &self.place.identity(), self.keys.as_ref()) {
+            Ok(Proof::Unsigned) if self.place.is_branch() => {
+                return Err(self.unverifiable("is not verified without `journal-key`"));
+            }
+            Ok(proof) => proof,
+            Err(Unproven::NoKey) => return Err(self.unverifiable("is signed, and `journal-key` is not set")),
+            Err(Unproven::NotSigned) => return Ok(self.lost("is not signed")),
+            Err(Unproven::NotValid) => {
+                return Ok(self.lost("has a signature that is not valid for `journal-key` and this journal"));
+            }
+        };
+        if proof == Proof::Signed
+            && let Some(why) = self.replayed(&text, &envelope::position(&value), history.as_ref())
+        {
+            return Ok(self.lost(why));
         }
-        Ok(Some(entry))
+        if value["schema_version"] != 1 {
+            return Err(Failure::unmeasured(self.place.problem("was written by a later version of mlgate")));
+        }
+        match serde_json::from_value::<Entry>(value) {
+            Ok(entry) => Ok(Stored::Entry(Box::new(entry), proof)),
+            Err(error) => Ok(self.lost(&format!("is not an entry of mlgate's: {}", one_line(&error.to_string())))),
+        }
+    }
+
+    /// Returns why a signed text cannot be the newest one: a smaller number than was seen, or another commit than the one
+    /// that it was signed for. A commit names all that came before it, so that an entry cannot be put on top of later ones.
+    fn replayed(&self, text: &str, position: &Position, history: Option<&History>) -> Option<&'static str> {
+        let mut mark = self.mark.lock().unwrap_or_else(PoisonError::into_inner);
+        if mark.verified.as_deref() == Some(text) {
+            return None;
+        }
+        if position.sequence < mark.sequence {
+            return Some("is an older entry than the one that was read before");
+        }
+        if history.is_some_and(|history| history.parent.as_ref() != Some(&position.parent)) {
+            return Some("was not made on the commit that it is signed for: an older entry was put back");
+        }
+        (mark.sequence, mark.verified) = (position.sequence, Some(text.to_owned()));
+        None
     }
 
     /// Replaces what this process last saw, and is not done before it is on the disk, or with the server.
@@ -135,46 +212,48 @@ impl Journal {
     /// # Errors
     /// Somebody else wrote meanwhile, or it cannot be written.
     pub async fn write(&self, entry: &Entry) -> Result<(), Unwritten> {
-        let text =
-            serde_json::to_string(entry).map_err(|error| self.problem(&format!("cannot be written: {error}")))?;
-        if text.len() > LARGEST {
-            return Err(self.problem("would be too large").into());
+        for _ in 0..MOST_WRITES {
+            if self.write_once(entry).await? {
+                return Ok(());
+            }
         }
-        let mark = self.mark.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let is_taken = |now: &str| mark.as_ref().is_some_and(|mark| mark != now);
-        match &self.place {
-            Kept::Branch { place, blob } => {
-                let before = blob.lock().unwrap_or_else(PoisonError::into_inner).clone();
-                match branch::write(place, &text, before.as_deref()).await {
-                    Ok(written) => *blob.lock().unwrap_or_else(PoisonError::into_inner) = Some(written),
-                    Err(problem) => {
-                        return Err(match self.text().await {
-                            Ok(now) if is_taken(&now) => Unwritten::Taken,
-                            _ => problem.into(),
-                        });
-                    }
+        Err(self.place.problem("shares its branch with journals that are written at the same time").into())
+    }
+
+    /// Returns whether it stands where it was signed for: between journals on one branch another commit may come.
+    async fn write_once(&self, entry: &Entry) -> Result<bool, Unwritten> {
+        let mark = self.mark();
+        let head = self.place.head().await?;
+        let position = Position {
+            sequence: mark.sequence.saturating_add(1),
+            parent: head.clone().unwrap_or_else(|| envelope::digest(mark.text.as_deref().unwrap_or_default())),
+        };
+        let text = envelope::seal(entry, &position, &self.place.identity(), self.keys.as_ref());
+        let text = text.map_err(|error| self.place.problem(&format!("cannot be written: {error}")))?;
+        if text.len() > LARGEST {
+            return Err(self.place.problem("would be too large").into());
+        }
+        let is_taken = |now: &str| mark.text.as_ref().is_some_and(|mark| mark != now);
+        let made_on = if self.place.is_branch() {
+            // The blob that it replaces guards it there.
+            match self.place.put(&text).await {
+                Ok(made_on) => made_on,
+                Err(problem) => {
+                    return Err(match self.place.text().await {
+                        Ok(now) if is_taken(&now) => Unwritten::Taken,
+                        _ => problem.into(),
+                    });
                 }
             }
-            Kept::File { .. } | Kept::Mlflow { .. } if is_taken(&self.text().await?) => return Err(Unwritten::Taken),
-            Kept::File { path, .. } => {
-                let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-                let folder = folder.map_or_else(|| PathBuf::from("."), ToOwned::to_owned);
-                let written = std::fs::create_dir_all(&folder).and_then(|()| {
-                    let mut file = tempfile::Builder::new().prefix(".mlgate-").tempfile_in(&folder)?;
-                    file.write_all(text.as_bytes())?;
-                    file.as_file().sync_all()?;
-                    file.persist(path).map_err(|error| error.error)
-                });
-                written.map_err(|error| self.problem(&format!("could not be written: {error}")))?;
+        } else {
+            if is_taken(&self.place.text().await?) {
+                return Err(Unwritten::Taken);
             }
-            Kept::Mlflow { server, name } => {
-                let mlflow = Mlflow::connect(server).await?;
-                let tagged = mlflow.tag_model(name, TAG, &text).await;
-                tagged.map_err(|wrong| wrong.problem("the journal could not be written"))?;
-            }
-        }
-        self.remember(&text);
-        Ok(())
+            self.place.put(&text).await?
+        };
+        *self.mark.lock().unwrap_or_else(PoisonError::into_inner) =
+            Mark { text: Some(text.clone()), sequence: position.sequence, verified: Some(text) };
+        Ok(made_on == head)
     }
 
     /// As [`Journal::write`], over whatever stands there by now: a person's word, or a watch's.
@@ -182,63 +261,120 @@ impl Journal {
     /// # Errors
     /// It cannot be written.
     pub async fn overwrite(&self, entry: &Entry) -> Result<(), Problem> {
+        if self.mark().text.is_none() {
+            self.catch_up().await?;
+        }
         for _ in 0..4 {
             match self.write(entry).await {
                 Ok(()) => return Ok(()),
-                Err(Unwritten::Taken) => {
-                    let now = self.text().await?;
-                    self.remember(&now);
-                }
+                Err(Unwritten::Taken) => self.catch_up().await?,
                 Err(Unwritten::Problem(problem)) => return Err(problem),
             }
         }
         Err(Unwritten::Taken.problem())
     }
 
-    /// The text that stands there; empty where there is none.
-    async fn text(&self) -> Result<String, Problem> {
-        match &self.place {
-            Kept::File { path, .. } => match std::fs::read_to_string(path) {
-                Ok(text) => Ok(text),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
-                Err(error) => Err(self.problem(&format!("could not be read: {error}"))),
-            },
-            Kept::Branch { place, blob } => Ok(match branch::read(place).await? {
-                Some(found) => {
-                    *blob.lock().unwrap_or_else(PoisonError::into_inner) = Some(found.blob);
-                    found.text
-                }
-                None => String::new(),
-            }),
-            Kept::Mlflow { server, name } => {
-                let mlflow = Mlflow::connect(server).await?;
-                let tag = mlflow.model_tag(name, TAG).await;
-                Ok(tag.map_err(|wrong| wrong.problem("the journal could not be read"))?.unwrap_or_default())
-            }
+    /// Takes what stands there for what this process saw; a signed one's number, too.
+    async fn catch_up(&self) -> Result<(), Problem> {
+        let text = self.place.text().await?;
+        let value: Value = serde_json::from_str(&text).unwrap_or_default();
+        let is_signed = envelope::verify(&value, &self.place.identity(), self.keys.as_ref()) == Ok(Proof::Signed);
+        let mut mark = self.mark.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_signed {
+            mark.sequence = mark.sequence.max(envelope::position(&value).sequence);
         }
+        mark.text = Some(text);
+        Ok(())
+    }
+
+    fn mark(&self) -> Mark {
+        self.mark.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn remember(&self, text: &str) {
-        *self.mark.lock().unwrap_or_else(PoisonError::into_inner) = Some(text.to_owned());
+        self.mark.lock().unwrap_or_else(PoisonError::into_inner).text = Some(text.to_owned());
     }
 
     /// How long a look that moves nothing need not be written: each is a commit there.
     pub fn patience(&self, heartbeat_seconds: f64) -> f64 {
-        match &self.place {
-            Kept::Branch { .. } => heartbeat_seconds / 3.0,
-            Kept::File { .. } | Kept::Mlflow { .. } => 0.0,
+        if self.place.is_branch() { heartbeat_seconds / 3.0 } else { 0.0 }
+    }
+
+    fn lost(&self, why: &str) -> Stored {
+        let hint =
+            "its word does not count: look at what serves, then end it by `mlgate rollback`, or remove the journal";
+        Stored::Lost(self.place.problem(why).hint(hint))
+    }
+
+    fn unverifiable(&self, why: &str) -> Failure {
+        let hint = "set the input `journal-key`, or MLGATE_JOURNAL_KEY, from a secret";
+        Failure::usage(self.place.problem(why).hint(hint))
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "edge: tests write files")]
+mod tests {
+    use super::*;
+
+    pub fn entry() -> Entry {
+        Entry {
+            version: "8".into(),
+            previous_version: Some("7".into()),
+            stages: vec![Traffic::weight(10), Traffic::weight(100)],
+            report_sha256: "f00d".into(),
+            next_look_by: Some(4.5),
+            ..Entry::unknown("canary", "risk", "a test", 1.5)
         }
     }
 
-    fn problem(&self, what: &str) -> Problem {
-        match &self.place {
-            Kept::Branch { place, .. } => {
-                Problem::new(format!("the journal {} on the branch {} {what}", code(&place.path), code(&place.branch)))
-            }
-            Kept::File { shown, .. } => Problem::new(format!("the journal {} {what}", code(shown))),
-            Kept::Mlflow { name, .. } => {
-                Problem::new(format!("the journal, the tag {} of the model {}, {what}", code(TAG), code(name)))
-            }
+    fn journal(folder: &std::path::Path, keys: &str) -> Journal {
+        let place = Kept::File { path: folder.join("journal.json"), shown: "journal.json".into() };
+        Journal::new(place, SigningKeys::parse(keys).unwrap())
+    }
+
+    /// What is read, in a word.
+    fn read(journal: &Journal) -> String {
+        match crate::http::block_on(journal.read()).unwrap() {
+            Ok(Stored::Missing) => "missing".into(),
+            Ok(Stored::Entry(_, proof)) => format!("{proof:?}"),
+            Ok(Stored::Lost(problem)) => problem.message,
+            Err(failure) => format!("{:?}: {}", failure.exit, failure.problems[0].message),
         }
+    }
+
+    #[test]
+    fn an_older_entry_that_is_put_back_is_seen_by_whoever_saw_the_newer_one() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("journal.json");
+        let written = journal(folder.path(), "0123456789abcdef");
+        let write = || crate::http::block_on(written.write(&entry())).unwrap().unwrap();
+        assert_eq!(read(&written), "missing");
+        write();
+        let first = std::fs::read_to_string(&path).unwrap();
+        write();
+        let watched = journal(folder.path(), "0123456789abcdef");
+        assert_eq!(read(&watched), "Signed");
+        std::fs::write(&path, &first).unwrap();
+        assert!(read(&watched).contains("an older entry"));
+        // Another process cannot know: a file has no history.
+        assert_eq!(read(&journal(folder.path(), "0123456789abcdef")), "Signed");
+    }
+
+    #[test]
+    fn a_text_without_its_signature_is_lost() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("journal.json");
+        let (signed, unsigned) = (journal(folder.path(), "0123456789abcdef"), journal(folder.path(), ""));
+        crate::http::block_on(unsigned.overwrite(&entry())).unwrap().unwrap();
+        assert_eq!(read(&unsigned), "Unsigned");
+        assert!(read(&signed).contains("is not signed"));
+        crate::http::block_on(signed.overwrite(&entry())).unwrap().unwrap();
+        assert_eq!(read(&signed), "Signed");
+        assert!(read(&unsigned).contains("is signed, and `journal-key` is not set"));
+        std::fs::write(&path, std::fs::read_to_string(&path).unwrap().replace("\"8\"", "\"9\"")).unwrap();
+        assert!(read(&journal(folder.path(), "0123456789abcdef")).contains("signature that is not valid"));
+        std::fs::write(&path, "{").unwrap();
+        assert!(read(&signed).contains("is not an entry"));
     }
 }

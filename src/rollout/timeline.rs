@@ -221,6 +221,7 @@ mod tests {
                 by: "me".into(),
                 state: State::default(),
                 is_settled: true,
+                is_previous_known: false,
             },
             ended: Ended { outcome: Outcome::RolledBack, reason: reason.to_owned() },
             timeline: vec![

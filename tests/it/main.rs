@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
 mod action;
+mod attestation;
 mod bad_input;
 mod comment;
 mod config;
@@ -27,6 +28,7 @@ mod policy;
 mod notify;
 mod onnx;
 mod onnx_oracle;
+mod registry;
 mod rollout;
 mod several;
 mod suggest;

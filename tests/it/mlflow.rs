@@ -24,10 +24,10 @@ import uvicorn
 uvicorn.main()";
 
 /// A server that answers at `uri` until it is dropped.
-struct Server {
-    uri: String,
+pub struct Server {
+    pub uri: String,
     process: Child,
-    folder: TempDir,
+    pub folder: TempDir,
 }
 
 impl Drop for Server {
@@ -48,7 +48,7 @@ fn prepared() -> &'static Path {
 }
 
 /// Starts a server on a copy of `state`; with passwords where that is `state-auth`.
-fn start(state: &str) -> Server {
+pub fn start(state: &str) -> Server {
     let folder = TempDir::with_prefix("mlgate-mlflow-").unwrap();
     copy(&prepared().join(state), folder.path());
     let log = folder.path().join("log");
@@ -286,47 +286,4 @@ fn an_address_that_must_not_be_spoken_to_is_refused() {
         .write("p.csv", predictions(10))
         .write("mlgate.yml", "model: { predictions: p.csv, baseline: 'mlflow:a@b', checks: [improvement: {}] }");
     nowhere.check(&[]).exits(2).saying("MLFLOW_TRACKING_URI");
-}
-
-#[test]
-fn a_version_is_the_model_that_was_judged_by_its_files_or_its_tag() {
-    use mlgate::mlflow::{Mlflow, Server as Registry};
-    use sha2::{Digest, Sha256};
-
-    let server = start("state");
-    let variables = [("MLFLOW_TRACKING_URI".to_owned(), server.uri.clone())].into();
-    let registry = Registry::of(None, &variables).unwrap();
-    let sha256 = |bytes: &[u8]| Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let ask = |sha256: &str| {
-        let asked = async {
-            let mlflow = Mlflow::connect(&registry).await.unwrap();
-            mlflow.is_model("credit-risk", "1", sha256).await.map_err(|wrong| wrong.problem("").message)
-        };
-        mlgate::http::block_on(asked).unwrap()
-    };
-    assert!(ask(&sha256(b"the model")).unwrap_err().contains("no file that is the model that was judged"));
-    // Wherever the server keeps what the version's source names.
-    let source = Command::new("python3")
-        .args(["-c", "import json,sys,urllib.request as u; print(json.load(u.urlopen(sys.argv[1]))['artifact_uri'])"])
-        .arg(format!("{}/api/2.0/mlflow/model-versions/get-download-uri?name=credit-risk&version=1", server.uri))
-        .output()
-        .unwrap();
-    let source = String::from_utf8(source.stdout).unwrap();
-    let folder = source.trim().trim_start_matches("mlflow-artifacts:").trim_start_matches('/');
-    let folder = server.folder.path().join("artifacts").join(folder);
-    fs::create_dir_all(folder.join("data")).unwrap();
-    fs::write(folder.join("MLmodel"), "flavors: {}").unwrap();
-    fs::write(folder.join("data/model.onnx"), "the model").unwrap();
-    assert_eq!(ask(&sha256(b"the model")), Ok(()));
-    assert!(ask(&sha256(b"another one")).is_err());
-    let tag = |value: String| {
-        let tagged = async {
-            let mlflow = Mlflow::connect(&registry).await.unwrap();
-            mlflow.tag_version("credit-risk", "1", "mlgate.model_sha256", &value).await.is_ok()
-        };
-        assert!(mlgate::http::block_on(tagged).unwrap());
-    };
-    tag(sha256(b"another one"));
-    assert_eq!(ask(&sha256(b"another one")), Ok(()));
-    assert!(ask(&sha256(b"the model")).unwrap_err().contains("is tagged as another model"));
 }

@@ -191,7 +191,7 @@ fn a_config_cannot_name_any_secret() {
     world
         .check(&[])
         .exits(2)
-        .saying("notify.webhook.url_env: the name of such a variable starts with MLGATE_ at mlgate.yml line 5");
+        .saying("notify.webhook.url_env: the name of such a variable starts with MLGATE_ and is not MLGATE_JOURNAL_KEY at mlgate.yml line 5");
     world.write("mlgate.yml", config(5, "{ dispatch: { event: retrain, on: [drift] } }"));
     world.check(&[]).exits(2).saying("notify: waits for drift, and no check measures it");
 }

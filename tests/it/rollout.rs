@@ -16,12 +16,12 @@ use crate::github::{MERGE, Repository};
 use crate::world::{Ran, World};
 
 /// What the two servers are made of.
-struct Inner {
-    weights: [u64; 2],
+pub struct Inner {
+    pub weights: [u64; 2],
     /// Requests of one look.
     rate: f64,
     /// Of each arm.
-    errors: [f64; 2],
+    pub errors: [f64; 2],
     counters: [[f64; 2]; 2],
     /// What a gauge says of the candidate.
     gauge: String,
@@ -39,16 +39,18 @@ struct Inner {
 
 /// A router and a Prometheus.
 #[derive(Clone)]
-struct Toy {
+pub struct Toy {
     inner: Arc<Mutex<Inner>>,
     router: u16,
     prometheus: u16,
 }
 
+/// Signs journals.
+pub const KEY: &str = "a key of the tests, of some length";
 const ARMS: [&str; 2] = ["stable", "candidate"];
 
 impl Toy {
-    fn start(errors: [f64; 2]) -> Self {
+    pub fn start(errors: [f64; 2]) -> Self {
         let inner = Arc::new(Mutex::new(Inner {
             weights: [100, 0],
             rate: 2_000.0,
@@ -78,37 +80,38 @@ impl Toy {
         Self { inner, router, prometheus }
     }
 
-    fn set(&self, change: impl FnOnce(&mut Inner)) -> &Self {
+    pub fn set(&self, change: impl FnOnce(&mut Inner)) -> &Self {
         change(&mut self.inner.lock().unwrap());
         self
     }
 
-    fn candidate(&self) -> u64 {
+    pub fn candidate(&self) -> u64 {
         self.inner.lock().unwrap().weights[1]
     }
 
-    fn history(&self) -> Vec<u64> {
+    pub fn history(&self) -> Vec<u64> {
         self.inner.lock().unwrap().history.clone()
     }
 
     /// A world with a config for these two, and the report that lets version 8 out.
-    fn world(&self, strategy: &str) -> World {
+    pub fn world(&self, strategy: &str) -> World {
         let world = World::new();
         self.furnish(&world, "", strategy);
         world
     }
 
-    fn furnish(&self, world: &World, folder: &str, strategy: &str) {
+    pub fn furnish(&self, world: &World, folder: &str, strategy: &str) {
         world.write(&format!("{folder}mlgate.yml"), self.config(strategy));
         let report = json!({
             "schema_version": 1, "result": "passed", "started_at": chrono::Utc::now().to_rfc3339(),
+            "commit": MERGE, "pipeline": { "event": "push", "proposal": false },
             "model": { "name": "risk", "version": "8", "sha256": null }, "tables": {},
             "gates": [{ "gate": "model", "result": "passed", "checks": [] }],
         });
         world.write(&format!("{folder}report.json"), report.to_string());
     }
 
-    fn config(&self, strategy: &str) -> String {
+    pub fn config(&self, strategy: &str) -> String {
         let query = |what: &str| format!("'{what}{{arm=\"{{{{arm}}}}\"}}'");
         format!(
             "rollout:\n  strategy: {strategy}\n  report: report.json\n  model: {{ name: risk }}\n  step_seconds: 0.3\n  interval_seconds: 0.1\n  \
@@ -125,16 +128,16 @@ impl Toy {
     }
 }
 
-fn sha256(world: &World) -> String {
+pub fn sha256(world: &World) -> String {
     Sha256::digest(world.read("report.json").as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn rollout(world: &World, more: &[&str]) -> Ran {
+pub fn rollout(world: &World, more: &[&str]) -> Ran {
     let sha256 = sha256(world);
     world.run(&[&["rollout", "--report-sha256", &sha256], more].concat())
 }
 
-fn came_to(world: &World) -> Value {
+pub fn came_to(world: &World) -> Value {
     serde_json::from_str(&world.read("mlgate-report/rollout.json")).unwrap_or_default()
 }
 
@@ -568,9 +571,17 @@ fn action(toy: &Toy, event: &str, more: &[(&str, &str)]) -> World {
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    let state = world.path("state");
-    let world = world.variable("GITHUB_REPOSITORY", "octo/risk");
-    world.variable("INPUT_REPORT-SHA256", sha256).variable("GITHUB_STATE", state)
+    let repository = Repository::new(main_branch());
+    let payload = json!({ "repository": { "full_name": repository.name, "default_branch": "main" } });
+    world.write("event.json", payload.to_string());
+    let (state, event) = (world.path("state"), world.path("event.json"));
+    world
+        .variable("GITHUB_REPOSITORY", &repository.name)
+        .variable("GITHUB_TOKEN", &repository.token)
+        .variable("GITHUB_API_URL", crate::github::uri())
+        .variable("GITHUB_EVENT_PATH", event)
+        .variable("INPUT_REPORT-SHA256", sha256)
+        .variable("GITHUB_STATE", state)
 }
 
 #[test]
@@ -681,16 +692,17 @@ fn the_step_after_the_job_undoes_what_it_left() {
 }
 
 /// On GitHub, with a journal on a branch; the server is tests/servers/github.py, which holds to GitHub's own description.
-fn on_github(toy: &Toy, more: &str, setup: Value) -> (Repository, World) {
+pub fn on_github(toy: &Toy, more: &str, setup: Value) -> (Repository, World) {
     let repository = Repository::new(setup);
-    let world = repository.runs(World::new(), "push", &json!({}));
+    let payload = json!({ "repository": { "full_name": repository.name, "default_branch": "main" } });
+    let world = repository.runs(World::new(), "push", &payload).variable("MLGATE_JOURNAL_KEY", KEY);
     toy.furnish(&world, "", "direct");
     let config = world.read("mlgate.yml").replace("{ path: journal.json }", "{ branch: mlgate-state }");
     world.write("mlgate.yml", format!("{config}{more}"));
     (repository, world)
 }
 
-fn main_branch() -> Value {
+pub fn main_branch() -> Value {
     json!({ "refs": { "main": MERGE }, "files": { MERGE: { "mlgate.yml": "" } } })
 }
 

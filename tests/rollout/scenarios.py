@@ -455,16 +455,27 @@ def levers(stage, mlflow):
     )
     stage.users()
     expect(mlflow.alias("champion") == "1", "the seed is not what it was")
-    # What the registry has is not the file that was judged, until it says so.
-    ran = stage.rollout()
-    expect(ran.exit == 2 and "the model that was judged" in ran.said, f"exit {ran.exit}: {ran.said}")
-    mlflow.tag("2", MODEL)
+    only_the_served_file_counts(stage, mlflow)
     promoted = stage.rollout().came_to("promoted", 0)
     found = (mlflow.alias("champion"), mlflow.alias("previous"), flag(None), promoted.json["previous_version"])
     expect(found == ("2", "1", "on", "1"), f"champion, previous, flag, previous_version: {found}")
     tags = mlflow.tags("2")
     expect(tags.get("mlgate.report_sha256") == stage.sha256, f"the version's tags are {tags}")
     stage.is_served_by("candidate")
+
+    # A journal that names another version before it moves no alias: that one is what `previous` says, or none.
+    entry = mlflow.journal()
+    forged = mlflow.register("s3://elsewhere/model")
+    mlflow.journal(json.dumps(entry | {"previous_version": forged}))
+    stage.fault("candidate", errors=0.2)
+    ran = stage.run("watch", "--seconds", "30")
+    expect(ran.exit == 3 and "does not confirm it" in ran.said, f"exit {ran.exit}: {ran.said}")
+    stage.is_served_by("stable")
+    expect(mlflow.alias("champion") == "2", f"champion is version {mlflow.alias('champion')}, by a forged journal")
+    stage.fault("candidate", errors=0.0)
+    stage.world.tell(set={"stable": 0, "candidate": 100})
+    flag("on")
+    mlflow.journal(json.dumps(entry))
 
     # In production it turns bad, and the watch takes it back.
     ran = stage.start("watch", "--seconds", "30")
@@ -499,6 +510,75 @@ def levers(stage, mlflow):
     return f"champion 1 → 2 → 1, by the watch, by a breach, by hand ({promoted.json['levers'][0]['said']})"
 
 
+MLMODEL = b"flavors:\n  python_function: { loader_module: mlflow.onnx, data: model.onnx }\n  onnx: { data: model.onnx }\n"
+
+
+def only_the_served_file_counts(stage, mlflow):
+    """What a registrant can claim lets nothing out: a tag, a file beside the one that is served."""
+
+    def refused(exit, said):
+        ran = stage.rollout()
+        expect(ran.exit == exit and said in ran.said, f"exit {ran.exit}, expected {exit}, `{said}`: {ran.said}")
+        stage.is_served_by("stable")
+
+    refused(3, "has no `MLmodel`")
+    mlflow.tag("2", "mlgate.model_sha256", MODEL)
+    refused(3, "has no signed tag")
+    mlflow.put("2", MLmodel=MLMODEL, model=b"another model", judged=b"the model")
+    refused(2, "does not serve the model that was judged")
+    mlflow.put("2", model=b"the model")
+
+
+@story(long=16)
+def a_tampered_journal_promotes_nothing_and_stable_comes_back(stage):
+    mlflow = Mlflow(stage.folder / "mlflow")
+    try:
+        return tampered(stage, mlflow)
+    finally:
+        mlflow.close()
+
+
+def tampered(stage, mlflow):
+    stage.environment["MLFLOW_TRACKING_URI"] = mlflow.uri
+    stage.environment["MLGATE_JOURNAL_KEY"] = "a key of the stories, of some length"
+    mlflow.put("2", MLmodel=MLMODEL, model=b"the model")
+    registry = {"mlflow": {"promote": "champion", "keep": "previous"}}
+    stage.config(journal={"mlflow": {}}, registry=registry, steps=[50, 100], step_seconds=30)
+    stage.users()
+    seen = []
+    ended = {"outcome": "promoted", "reason": "every stage was within its limits"}
+    for command, forge in {
+        ("rollout", "--once"): lambda entry: {"version": "1"},
+        ("watch",): lambda entry: {"state": entry["state"] | {"ended": ended}, "heartbeat_at": 0},
+    }.items():
+        ran = stage.start_rollout()
+        stage.at_weight(50, ran)
+        ran.process.kill()
+        ran.end()
+        entry = mlflow.journal()
+        expect(entry.get("signature"), f"the journal is not signed: {entry}")
+        # Whoever may tag a model writes over what was signed.
+        mlflow.journal(json.dumps(entry | forge(entry)))
+        ran = stage.run(*command)
+        expect(ran.exit == 3 and "not valid for `journal-key`" in ran.said, f"exit {ran.exit}: {ran.said}")
+        expect(ran.result == "aborted", f"it came to {ran.result}")
+        stage.is_served_by("stable")
+        found = (mlflow.alias("champion"), mlflow.alias("previous"))
+        expect(found == ("1", None), f"champion, previous: {found}")
+        seen.append(ran.reason)
+        # A person ends it: what that writes is a journal again.
+        stage.run("rollback").came_to("rolled_back", 3)
+        stage.run("rollback", "--to-version", "1").came_to("rolled_back", 0)
+    # And what nobody touched is gone on with.
+    stage.config(journal={"mlflow": {}}, registry=registry, steps=[50, 100])
+    stage.rollout("--once").came_to("held", 0)
+    mlflow.put("2", model=b"swapped while it goes out")
+    swapped = stage.rollout("--once")
+    expect(swapped.exit == 3 and "does not serve the model" in swapped.said, f"exit {swapped.exit}: {swapped.said}")
+    stage.is_served_by("stable")
+    return f"{seen[0]}; swapped in the middle: {swapped.reason}"
+
+
 @story(long=3)
 def only_what_was_gated_goes_out(stage):
     stage.config()
@@ -515,6 +595,7 @@ def only_what_was_gated_goes_out(stage):
         "only what passed": {"result": "blocked"},
         "credit-risk": {"model": {"name": "other", "version": "2"}},
         "hours old": {"started_at": "2020-01-01T00:00:00Z"},
+        "only proposed": {"pipeline": {"event": "pull_request", "proposal": True}},
     }.items():
         stage.write_report(**changes)
         refused(said, "--report-sha256", stage.sha256)
@@ -525,7 +606,7 @@ def only_what_was_gated_goes_out(stage):
     expect(dry.exit == 0 and "nothing was moved" in dry.said, f"exit {dry.exit}: {dry.said}")
     stage.is_served_by("stable")
     expect(stage.saw()["candidate"]["requests"] == 0, "a user met a model that nobody let out")
-    return "seven refusals and a dry run, and no user met the candidate"
+    return "eight refusals and a dry run, and no user met the candidate"
 
 
 # --- the stage itself

@@ -273,6 +273,7 @@ import uvicorn
 uvicorn.main()"""
 
     def __init__(self, folder):
+        self.folder = folder
         shutil.copytree(MLFLOW / "state", folder)
         log = folder / "log"
         environment = {
@@ -319,10 +320,29 @@ uvicorn.main()"""
     def set_alias(self, name, version):
         self.ask("registered-models/alias", name="credit-risk", alias=name, version=version)
 
-    def tag(self, version, value):
-        """Says which file the version is."""
-        body = {"name": "credit-risk", "version": version, "key": "mlgate.model_sha256", "value": value}
-        self.ask("model-versions/set-tag", **body)
+    def tag(self, version, key, value):
+        """What whoever registers can write on a version."""
+        self.ask("model-versions/set-tag", name="credit-risk", version=version, key=key, value=value)
+
+    def register(self, source):
+        """A new version of the model, whose files are there."""
+        made = self.ask("model-versions/create", name="credit-risk", source=source)
+        return made["model_version"]["version"]
+
+    def put(self, version, **files):
+        """Its files, as MLflow's client would leave them, by their names without an ending."""
+        found = self.ask(f"model-versions/get-download-uri?name=credit-risk&version={version}")["artifact_uri"]
+        folder = self.folder / "artifacts" / found.removeprefix("mlflow-artifacts:").lstrip("/")
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, data in files.items():
+            (folder / ("MLmodel" if name == "MLmodel" else f"{name}.onnx")).write_bytes(data)
+
+    def journal(self, text=None):
+        """The rollout's journal; written over, where a text is given."""
+        if text is not None:
+            self.ask("registered-models/set-tag", name="credit-risk", key="mlgate.rollout", value=text)
+        tags = self.ask("registered-models/get?name=credit-risk")["registered_model"].get("tags", [])
+        return json.loads({tag["key"]: tag["value"] for tag in tags}.get("mlgate.rollout", "null"))
 
     def tags(self, version):
         found = self.ask(f"model-versions/get?name=credit-risk&version={version}")["model_version"]

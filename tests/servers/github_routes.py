@@ -143,12 +143,15 @@ def as_commit(repository, call, sha):
     return {"sha": sha, "parents": parents, "commit": commit, **addresses(repository, call, "commits", sha)}
 
 
-@plays("repos/list-commits", "sha", "per_page", "page", needs=("contents",))
+@plays("repos/list-commits", "sha", "path", "per_page", "page", needs=("contents",))
 def list_commits(repository, call):
     sha = repository.sha_of(call.query.get("sha"))
     if sha is None:
         return not_found(call)
-    shown, headers = page(repository, call, repository.history(sha))
+    commits = repository.history(sha)
+    if "path" in call.query:
+        commits = [one for one in commits if repository.touches(one, call.query["path"])]
+    shown, headers = page(repository, call, commits)
     return Answer(200, [as_commit(repository, call, one) for one in shown], headers)
 
 

@@ -285,6 +285,12 @@ class Repository:
             found.extend(parent for parent in self.commits.get(one, {}).get("parents", []) if parent not in found)
         return found
 
+    def touches(self, sha, path):
+        """Whether the commit has another file there than the one before it."""
+        before = self.commits.get(sha, {}).get("parents", [])
+        earlier = self.files.get(before[0], {}).get(path) if before else None
+        return self.files.get(sha, {}).get(path) != earlier
+
     def as_json(self):
         return {
             "viewer": self.viewer,

@@ -167,6 +167,24 @@ class WhatIsRight(Test):
         self.assertEqual([commit["sha"] for commit in listed], [HEAD, BASE])
         self.right(422, "GET", "/commits/nowhere")
 
+    def test_two_commits_are_compared(self):
+        for pair, status in {
+            f"{BASE}...main": "identical",
+            f"{BASE}...feat%2Fx": "ahead",
+            f"{HEAD}...main": "behind",
+        }.items():
+            self.assertEqual(self.right(200, "GET", f"/compare/{pair}?per_page=1&page=2").json["status"], status)
+        self.control("setup", {"commits": {"d" * 40: {"parents": [BASE]}}})
+        self.assertEqual(self.right(200, "GET", f"/compare/{'d' * 40}...{HEAD}").json["status"], "diverged")
+        self.right(404, "GET", f"/compare/{'e' * 40}...main")
+        self.right(404, "GET", f"/compare/{FORK}...main")
+
+    def test_commits_are_found_by_the_file_that_they_touch(self):
+        self.control("setup", {"tokens": {}})
+        first = self.right(200, "GET", "/commits?sha=main&path=a%2Fb.txt&per_page=2").json
+        self.assertEqual([commit["sha"] for commit in first], [BASE])
+        self.assertEqual(self.right(200, "GET", "/commits?sha=main&path=nothing").json, [])
+
     def test_files_are_raw_or_in_base64(self):
         self.assertEqual(self.right(200, "GET", "/contents/a/b.txt?ref=main", headers={"Accept": RAW}).body, b"hi")
         self.assertEqual(
@@ -412,7 +430,7 @@ class WhatIsWrong(Test):
         self.wrong("101 is not from 1 to 100", "GET", "/issues/7/comments?per_page=101")
         self.wrong("is given twice", "GET", "/issues/7/comments?page=1&page=2")
         self.wrong("'new' is not one of", "GET", "/pulls?state=new")
-        self.wrong("does not heed", "GET", "/commits?path=x")
+        self.wrong("does not heed", "GET", "/commits?author=x")
 
     def test_its_headers(self):
         for said, name, value in [

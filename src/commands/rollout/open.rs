@@ -24,20 +24,35 @@ use crate::rollout::Reading;
 use crate::rollout::driver::World;
 use crate::rollout::flag::{Flag, Flagd, Unleash};
 use crate::rollout::journal::{Journal, Kept};
-use crate::rollout::levers::{Levers, Registry};
+use crate::rollout::levers::Levers;
 use crate::rollout::log::Log;
+use crate::rollout::registry::Registry;
 use crate::rollout::router::Router;
 use crate::rollout::router::envoy::Envoy;
 use crate::rollout::router::haproxy::Haproxy;
 use crate::rollout::router::kubernetes::Kubernetes;
 use crate::rollout::router::webhook::Webhook;
 use crate::rollout::signal::Prometheus;
+use crate::signature::SigningKeys;
 use crate::words::{code, number};
 use crate::workspace::Workspace;
 
 /// What the job leaves for the step after it.
 pub const UNDER_WAY: &str = "under-way";
 pub const LARGEST_REPORT: u64 = 20_000_000;
+/// A rollout that waits for its registry does not watch.
+const LONGEST: Duration = Duration::from_secs(3);
+/// Reading all of a model takes what it takes.
+const LONGEST_OF_FILES: Duration = Duration::from_mins(30);
+
+/// What a command goes by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// What a journal proves: keys that are wrong or missing end the command.
+    Proof,
+    /// Nothing: to give stable its traffic back takes neither a key nor a journal.
+    Nothing,
+}
 
 /// What the configs say.
 struct Said {
@@ -116,9 +131,10 @@ impl Planned {
         common: &Common,
         context: &Context,
         workspace: &Workspace,
+        needs: Needs,
         stop: Arc<AtomicBool>,
     ) -> Result<World, Failure> {
-        let opener = Opener { common, plan: &self.plan, name: &self.name, context, workspace };
+        let opener = Opener { common, plan: &self.plan, name: &self.name, context, workspace, needs };
         opener.world(self.log_entries.clone(), stop)
     }
 }
@@ -131,6 +147,7 @@ struct Opener<'a> {
     name: &'a str,
     context: &'a Context,
     workspace: &'a Workspace,
+    needs: Needs,
 }
 
 impl Opener<'_> {
@@ -138,7 +155,9 @@ impl Opener<'_> {
         let section = &self.plan.section;
         let registry = match &section.registry {
             Some(RegistrySection::Mlflow(MlflowRegistry { promote, keep })) => Some(Registry {
-                server: self.mlflow()?,
+                server: self.mlflow(LONGEST)?,
+                files: self.mlflow(LONGEST_OF_FILES)?,
+                keys: self.keys()?,
                 name: self.name.to_owned(),
                 promote: promote.clone(),
                 keep: keep.clone(),
@@ -214,8 +233,9 @@ impl Opener<'_> {
     }
 
     fn journal(self) -> Result<Journal, Failure> {
-        Ok(Journal::new(match &self.plan.section.journal {
-            JournalSection::Mlflow(_) => Kept::Mlflow { server: self.mlflow()?, name: self.name.to_owned() },
+        let keys = self.keys()?;
+        let place = match &self.plan.section.journal {
+            JournalSection::Mlflow(_) => Kept::Mlflow { server: self.mlflow(LONGEST)?, name: self.name.to_owned() },
             JournalSection::Path(path) => {
                 if self.variable("RUNNER_ENVIRONMENT").as_deref() == Some("github-hosted") {
                     let said = "a file is no journal on a runner of GitHub's: it is gone with the runner";
@@ -225,20 +245,42 @@ impl Opener<'_> {
                 Kept::File { path: self.workspace.resolve_for_writing(path)?, shown: path.clone() }
             }
             JournalSection::Branch(branch) => {
-                Kept::Branch { place: on_branch(self.common, branch, self.name, self.context)?, blob: Mutex::default() }
+                if keys.is_none() && self.needs == Needs::Proof {
+                    let said = format!(
+                        "a journal on the branch {} needs `journal-key`: who can push there could write it",
+                        code(branch)
+                    );
+                    let hint = "`openssl rand -hex 32` prints a key; keep it as a secret, and give it to `rollout`, `watch` and `rollback` by the input `journal-key`";
+                    return Err(Failure::usage(Problem::new(said).hint(hint)));
+                }
+                Kept::Branch {
+                    place: on_branch(self.common, branch, self.name, self.context)?,
+                    known: Mutex::default(),
+                }
             }
-        }))
+        };
+        Ok(Journal::new(place, keys))
     }
 
-    fn mlflow(self) -> Result<Server, Failure> {
+    /// The keys that sign and verify.
+    fn keys(self) -> Result<Option<SigningKeys>, Failure> {
+        match (self.context.journal_keys(self.common.journal_key.as_deref()), self.needs) {
+            (Err(failure), Needs::Nothing) => {
+                warn(&failure.to_string());
+                Ok(None)
+            }
+            (keys, _) => keys,
+        }
+    }
+
+    fn mlflow(self, longest: Duration) -> Result<Server, Failure> {
         let server = Server::of(self.common.mlflow_tracking_uri.as_deref(), &self.context.variables);
         let server = server.ok_or_else(|| {
             let problem = Problem::new("nothing says where the MLflow server is");
             Failure::usage(problem.hint("set MLFLOW_TRACKING_URI, or the input `mlflow-tracking-uri`"))
         })?;
-        // A rollout that waits for its registry does not watch.
-        let patience = Patience { timeout: server.patience.timeout.min(Duration::from_secs(3)), tries: 2 };
-        Ok(Server { patience, ..server })
+        let timeout = if longest > LONGEST { longest } else { server.patience.timeout.min(longest) };
+        Ok(Server { patience: Patience { timeout, tries: 2 }, ..server })
     }
 
     fn variable(self, name: &str) -> Option<String> {

@@ -3,17 +3,18 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{admit, announce, is_stopped, open, stop_on_signals, tell};
+use super::attest::Verifier;
+use super::open::Needs;
+use super::{admit, announce, is_stopped, lost, open, stop_on_signals, tell};
 use crate::cli::rollout::{Common, RollbackArgs, WatchArgs};
-use crate::commands::{Context, say};
+use crate::commands::{Context, say, warn};
 use crate::http::block_on;
-use crate::plan::rollout::{Asker, RolloutPlan};
+use crate::plan::rollout::Asker;
 use crate::problem::{Exit, Failure, Problem};
 use crate::rollout::driver::{Journey, World, now};
-use crate::rollout::gated::Vouched;
-use crate::rollout::journal::{Entry, Unwritten};
+use crate::rollout::journal::{Entry, Stored, Unwritten};
 use crate::rollout::watch::{Found, next};
-use crate::rollout::{Effect, Ended, Outcome, State, timeline};
+use crate::rollout::{Effect, Ended, Outcome, timeline};
 use crate::words::code;
 
 /// One look at production, or as many as there is time for: a breach, or a rollout that nobody carries on any more, gives
@@ -30,25 +31,38 @@ pub fn watch(args: &WatchArgs, context: &Context) -> Result<Exit, Failure> {
     if !(0.0..=86_400.0).contains(&seconds) {
         return Err(Failure::usage(Problem::new("`seconds` is a number from 0 to 86400")));
     }
-    let world = planned.world(&args.common, context, &workspace, Arc::clone(&stop))?;
+    let world = planned.world(&args.common, context, &workspace, Needs::Proof, Arc::clone(&stop))?;
+    let verifier = Verifier { common: &args.common, context, workspace: &workspace, plan, name: &planned.name };
     let until = now() + seconds;
-    let journey = block_on(async {
+    let watched: Result<Watched, Failure> = block_on(async {
         let mut timeline = Vec::new();
         loop {
-            let entry = world.journal.read().await.map_err(Failure::unmeasured)?;
-            let Some(mut entry) = entry else {
-                return Err(Failure::usage(
-                    Problem::new("there is no journal: nothing was rolled out here").hint("`mlgate rollout` writes it"),
-                ));
+            let (mut entry, proof) = match world.journal.read().await? {
+                Stored::Entry(entry, proof) => (*entry, proof),
+                Stored::Lost(why) => return Ok(Watched::Lost(why)),
+                Stored::Missing => {
+                    return Err(Failure::usage(
+                        Problem::new("there is no journal: nothing was rolled out here")
+                            .hint("`mlgate rollout` writes it"),
+                    ));
+                }
             };
             let seen = world.look(plan).await;
             same_model(&entry, &planned.name)?;
             let is_production = entry.is_in_production();
             match next(plan, &mut entry, &seen) {
                 Found::Promoted => {
+                    let why = match verifier.resume(&world, &entry, proof, None).await {
+                        Ok(why) => why.into_iter().collect(),
+                        Err(failure) => failure.problems,
+                    };
+                    if !why.is_empty() {
+                        return Err(unfinished(why));
+                    }
                     let reason = "it was promoted, and that was not written down".to_owned();
                     let ended = Ended { outcome: Outcome::Promoted, reason };
-                    return Ok(world.finish(entry, ended, &[Effect::Promote], timeline, Vec::new()).await);
+                    let journey = world.finish(entry, ended, &[Effect::Promote], timeline, Vec::new()).await;
+                    return Ok(Watched::Journey(Box::new(journey)));
                 }
                 found @ (Found::InOrder(_) | Found::Blind(_)) => {
                     let (is_blind, said) = match found {
@@ -70,25 +84,44 @@ pub fn watch(args: &WatchArgs, context: &Context) -> Result<Exit, Failure> {
                         }
                         let weight = seen.traffic.as_ref().ok().map(|traffic| traffic.weight);
                         let ended = Ended { outcome: Outcome::Held, reason: said };
-                        return Ok(Journey {
-                            entry,
-                            ended,
-                            timeline,
-                            levers: Vec::new(),
-                            weight,
-                            problems: Vec::new(),
-                        });
+                        let (levers, problems) = (Vec::new(), Vec::new());
+                        let journey = Journey { entry, ended, timeline, levers, weight, problems };
+                        return Ok(Watched::Journey(Box::new(journey)));
                     }
                 }
-                Found::Wrong(ended) => return Ok(undo(&world, entry, ended, timeline).await),
+                Found::Wrong(ended) => {
+                    return Ok(Watched::Journey(Box::new(undo(&world, entry, ended, timeline).await)));
+                }
             }
             tokio::time::sleep(Duration::from_secs_f64(plan.policy.interval_seconds)).await;
         }
     })
-    .map_err(Failure::unmeasured)??;
+    .map_err(Failure::unmeasured)?;
+    let journey = match watched? {
+        Watched::Journey(journey) => journey,
+        Watched::Lost(why) => {
+            let about = lost::About { common: &args.common, context, workspace: &workspace, planned: &planned };
+            return lost::end(&world, &about, why);
+        }
+    };
     announce::end(&args.common, context, plan, None, &journey);
     announce::message(context, &planned.notify, &journey);
     tell::end(&args.common, context, &workspace, &journey)
+}
+
+/// What a watch comes to.
+enum Watched {
+    Journey(Box<Journey>),
+    /// The journal's word does not count.
+    Lost(Problem),
+}
+
+/// A promotion that the journal's word does not let finish: nothing is moved.
+fn unfinished(mut why: Vec<Problem>) -> Failure {
+    let said = "a promotion was cut short, and cannot be finished on the journal's word: nothing was moved";
+    let hint = "finish it by `mlgate rollout` with the report, or end it by `mlgate rollback`";
+    why.push(Problem::new(said).hint(hint));
+    Failure { exit: Exit::Unmeasured, problems: why }
 }
 
 /// One journal is of one model.
@@ -115,11 +148,23 @@ pub fn rollback(args: &RollbackArgs, context: &Context) -> Result<Exit, Failure>
     let workspace = admit(&args.common, context)?;
     let planned = open::planned(&args.common, Asker::Rollout, &workspace)?;
     let (plan, name) = (&planned.plan, planned.name.as_str());
-    let world = planned.world(&args.common, context, &workspace, stop_on_signals())?;
+    // To give stable its traffic back takes neither a key nor a journal that can be believed.
+    let world = planned.world(&args.common, context, &workspace, Needs::Nothing, stop_on_signals())?;
     let reason = args.reason.clone().unwrap_or_else(|| "a person rolled back".to_owned());
     let journey = block_on(async {
-        let known = world.journal.read().await.map_err(Failure::unmeasured)?;
-        let mut entry = known.unwrap_or_else(|| unknown(plan, name));
+        let unknown = || Entry::unknown(plan.policy.strategy.word(), name, "a person", now());
+        let mut entry = match world.journal.read().await {
+            Ok(Stored::Entry(entry, _)) => *entry,
+            Ok(Stored::Missing) => unknown(),
+            Ok(Stored::Lost(why)) => {
+                warn(&why.without_hint().to_string());
+                unknown()
+            }
+            Err(failure) => {
+                warn(&failure.to_string());
+                unknown()
+            }
+        };
         same_model(&entry, name)?;
         if let Some(version) = &args.to_version {
             if let Some(registry) = &world.levers.registry {
@@ -128,7 +173,7 @@ pub fn rollback(args: &RollbackArgs, context: &Context) -> Result<Exit, Failure>
                 let problem = Problem::new(format!("no registry knows version {}", code(version)));
                 return Err(Failure::usage(problem.hint("set `rollout.registry`, or leave `to-version` out")));
             }
-            entry.previous_version = Some(version.clone());
+            (entry.previous_version, entry.is_previous_known) = (Some(version.clone()), true);
         }
         let ended = Ended { outcome: Outcome::RolledBack, reason };
         Ok(undo(&world, entry, ended, Vec::new()).await)
@@ -148,42 +193,21 @@ pub fn rollback(args: &RollbackArgs, context: &Context) -> Result<Exit, Failure>
 pub fn abandoned(common: &Common, context: &Context) -> Result<Exit, Failure> {
     let workspace = admit(common, context)?;
     let planned = open::planned(common, Asker::Rollout, &workspace)?;
-    let world = planned.world(common, context, &workspace, stop_on_signals())?;
-    let journey = block_on(async {
-        let entry = world.journal.read().await.map_err(Failure::unmeasured)?;
-        // A rollout that another run carries on is not ours to end.
-        let own = super::by(context);
-        let is_ours = |entry: &Entry| entry.is_open() && entry.next_look_by.is_none() && entry.by == own;
-        let Some(entry) = entry.filter(is_ours) else {
-            return Ok(None);
-        };
-        let reason = "its job ended before it did".to_owned();
-        let ended = Ended { outcome: Outcome::Aborted, reason };
-        Ok::<_, Failure>(Some(undo(&world, entry, ended, Vec::new()).await))
-    })
-    .map_err(Failure::unmeasured)??;
-    match journey {
-        Some(journey) => tell::end(common, context, &workspace, &journey),
-        None => Ok(Exit::Passed),
+    let world = planned.world(common, context, &workspace, Needs::Proof, stop_on_signals())?;
+    let entry = match block_on(world.journal.read()).map_err(Failure::unmeasured)?? {
+        Stored::Entry(entry, _) => *entry,
+        Stored::Missing => return Ok(Exit::Passed),
+        Stored::Lost(why) => {
+            let about = lost::About { common, context, workspace: &workspace, planned: &planned };
+            return lost::end(&world, &about, why);
+        }
+    };
+    // A rollout that another run carries on is not ours to end.
+    if !entry.is_open() || entry.next_look_by.is_some() || entry.by != super::by(context) {
+        return Ok(Exit::Passed);
     }
-}
-
-/// What is rolled back where no journal was written.
-fn unknown(plan: &RolloutPlan, name: &str) -> Entry {
-    Entry {
-        schema_version: 1,
-        strategy: plan.policy.strategy.word().to_owned(),
-        name: name.to_owned(),
-        version: String::new(),
-        previous_version: None,
-        stages: Vec::new(),
-        report_sha256: String::new(),
-        vouched: Vouched::default(),
-        started_at: now(),
-        heartbeat_at: now(),
-        next_look_by: None,
-        by: "a person".to_owned(),
-        state: State::default(),
-        is_settled: false,
-    }
+    let reason = "its job ended before it did".to_owned();
+    let ended = Ended { outcome: Outcome::Aborted, reason };
+    let journey = block_on(undo(&world, entry, ended, Vec::new())).map_err(Failure::unmeasured)?;
+    tell::end(common, context, &workspace, &journey)
 }

@@ -1,0 +1,145 @@
+//! A new rollout, or the one that is under way: what may begin, and what may be gone on with.
+
+use std::time::Duration;
+
+use super::attest::{Attestation, Verifier};
+use super::{by, is_stopped};
+use crate::plan::rollout::RolloutPlan;
+use crate::problem::{Failure, Problem};
+use crate::rollout::Traffic;
+use crate::rollout::driver::{World, now};
+use crate::rollout::journal::{Entry, Proof, Stored};
+use crate::words::code;
+
+/// What a rollout begins with.
+pub enum Begun {
+    Entry(Box<Entry>),
+    /// The one that is under way may not go on: it is not what was judged any more.
+    Refused(Problem),
+}
+
+/// Nothing lets a model out.
+pub fn no_report() -> Failure {
+    let problem = Problem::new("nothing says which report lets the model out");
+    let hint = "hand over the gate's output: `report-sha256: ${{ needs.gate.outputs.report-sha256 }}`";
+    Failure::usage(problem.hint(hint))
+}
+
+/// A new rollout, or the one that is under way.
+///
+/// # Errors
+/// Neither may be.
+pub async fn begin(
+    verifier: Verifier<'_>,
+    world: &World,
+    given: Option<&Attestation>,
+    known: Option<(Entry, Proof)>,
+) -> Result<Begun, Failure> {
+    let Verifier { plan, name, context, .. } = verifier;
+    let by = by(context);
+    let found = world.levers.router.read().await;
+    let version = |entry: &Entry| given.map_or_else(|| entry.version.clone(), |given| given.vouched.version.clone());
+    if let (Some((entry, _)), Ok(found)) = (&known, &found)
+        && entry.is_in_production()
+        && entry.name == name
+        && entry.version == version(entry)
+        && *found == Traffic::weight(100)
+    {
+        return Ok(Begun::Entry(Box::new(entry.clone())));
+    }
+    if let Some((entry, proof)) = known.filter(|(entry, _)| entry.is_open()) {
+        let is_same = entry.name == name && entry.version == version(&entry);
+        let is_carried_on = is_same && is_carried_on(plan, world, &entry).await?;
+        if !is_same || is_carried_on {
+            let said = format!(
+                "the rollout of {} {} is not over (by {})",
+                code(&entry.name),
+                code(&entry.version),
+                code(&entry.by)
+            );
+            return Err(Failure::usage(Problem::new(said).hint("wait for it, or end it: `mlgate rollback`")));
+        }
+        if entry.strategy != plan.policy.strategy.word() || entry.stages != stages(plan) {
+            let said = "a rollout of this version is under way, and the config has other stages by now";
+            return Err(Failure::usage(
+                Problem::new(said).hint("go on with the config it began with, or end it: `mlgate rollback`"),
+            ));
+        }
+        // What is not what was judged is not left with users.
+        if let Some(why) = verifier.resume(world, &entry, proof, given).await? {
+            return Ok(Begun::Refused(why));
+        }
+        super::super::note("a rollout of this version is under way: going on with it");
+        return Ok(Begun::Entry(Box::new(gone_on_with(entry, by, given))));
+    }
+    let Some(given) = given else { return Err(no_report()) };
+    let found = found.map_err(Failure::unmeasured)?;
+    if found != Traffic::STABLE {
+        let said = format!(
+            "the router already gives the candidate {} %, and no journal says why",
+            found.weight.max(found.mirror)
+        );
+        return Err(Failure::usage(
+            Problem::new(said)
+                .hint("what is in production is `stable`, with all of the traffic, before a rollout begins"),
+        ));
+    }
+    verifier.confirm(world, &given.vouched).await?;
+    let previous_version = match &world.levers.registry {
+        Some(registry) => registry.current().await.map_err(Failure::unmeasured)?,
+        None => None,
+    };
+    if previous_version.as_deref() == Some(given.vouched.version.as_str()) {
+        let said = format!("version {} is in production already", code(&given.vouched.version));
+        return Err(Failure::usage(Problem::new(said)));
+    }
+    Ok(Begun::Entry(Box::new(Entry {
+        version: given.vouched.version.clone(),
+        previous_version,
+        is_previous_known: true,
+        stages: stages(plan),
+        report_sha256: given.report_sha256.clone(),
+        vouched: given.vouched.clone(),
+        ..Entry::unknown(plan.policy.strategy.word(), name, &by, now())
+    })))
+}
+
+/// The entry as this process goes on with it.
+fn gone_on_with(entry: Entry, by: String, given: Option<&Attestation>) -> Entry {
+    let mut state = entry.state.clone();
+    if entry.next_look_by.is_none() {
+        // Whoever died did not look: the stage is watched for all of its time again.
+        (state.is_set, state.stage_at, state.base) = (false, None, None);
+    }
+    let entry = match given {
+        Some(given) => Entry { vouched: given.vouched.clone(), report_sha256: given.report_sha256.clone(), ..entry },
+        None => entry,
+    };
+    Entry { by, next_look_by: None, state, ..entry }
+}
+
+fn stages(plan: &RolloutPlan) -> Vec<Traffic> {
+    plan.policy.stages.iter().map(|stage| stage.traffic).collect()
+}
+
+/// Whether another process gives signs of life: two that carry the same rollout on would work against each other.
+async fn is_carried_on(plan: &RolloutPlan, world: &World, entry: &Entry) -> Result<bool, Failure> {
+    if entry.next_look_by.is_some() || entry.state.ended.is_some() {
+        return Ok(false);
+    }
+    let patience = world.journal.patience(plan.heartbeat_seconds);
+    let left = entry.heartbeat_at + patience + 3.0 * plan.policy.interval_seconds - now();
+    if left <= 0.0 {
+        return Ok(false);
+    }
+    super::super::note("a rollout of this version is under way: waiting whether somebody carries it on");
+    let until = now() + left.min(120.0);
+    while now() < until {
+        if is_stopped(&world.stop) {
+            return Ok(true);
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let later = world.journal.read().await?;
+    Ok(matches!(later, Stored::Entry(later, _) if later.heartbeat_at > entry.heartbeat_at))
+}

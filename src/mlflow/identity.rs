@@ -1,0 +1,329 @@
+//! Which model a registered version is, by the files that it serves; and which commit it is of.
+
+use percent_encoding::utf8_percent_encode;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::served::{Served, plain, served};
+use super::{Mlflow, PLAIN, Wrong};
+use crate::http;
+use crate::problem::{Failure, Problem};
+use crate::signature::{Purpose, SigningKeys};
+use crate::words::code;
+
+/// The digest that a check signed, of a version whose files the server does not hold.
+pub const MODEL_TAG: &str = "mlgate.model_sha256";
+pub const MODEL_SIGNATURE_TAG: &str = "mlgate.model_sha256.sig";
+pub const COMMIT_TAG: &str = "mlgate.commit";
+/// MLflow's client writes it where it runs in a git work tree.
+const SOURCE_COMMIT_TAG: &str = "mlflow.source.git.commit";
+/// Files of a version that are hashed together.
+const MOST_FILES: usize = 1000;
+const LARGEST_MLMODEL: usize = 1_000_000;
+
+/// What a version was found to be.
+enum Identity {
+    /// The digests that it can be known by: of what it serves, of all its files.
+    Digests(Vec<String>),
+    /// The server does not hold its files; why.
+    Elsewhere(String),
+}
+
+impl Mlflow {
+    /// Confirms that the version serves the model with this SHA-256: of a file, or of a folder as report.json has it.
+    ///
+    /// # Errors
+    /// Usage: it is another model. Unmeasured: nothing says which model it is.
+    pub async fn is_model(
+        &self,
+        name: &str,
+        version: &str,
+        sha256: &str,
+        keys: Option<&SigningKeys>,
+    ) -> Result<(), Failure> {
+        let unmeasured = |wrong: Wrong| match wrong {
+            Wrong::Missing(said) => {
+                Failure::usage(Problem::new(format!("the registry has no version {}: {}", code(version), code(&said))))
+            }
+            Wrong::Problem(problem) => Failure::unmeasured(problem),
+        };
+        let found = self.has_version(name, version).await.map_err(unmeasured)?;
+        match self.identity(name, version, sha256).await? {
+            Identity::Digests(digests) if digests.iter().any(|own| own.eq_ignore_ascii_case(sha256)) => Ok(()),
+            Identity::Digests(_) => {
+                let said =
+                    format!("version {} does not serve the model that was judged, by its SHA-256", code(version));
+                let hint =
+                    "gate the version that is to go out: the file that its `MLmodel` serves, or its whole folder";
+                Err(Failure::usage(Problem::new(said).hint(hint)))
+            }
+            Identity::Elsewhere(why) => {
+                let signed = Signed::of(&found);
+                signed.is_model(name, version, sha256, keys, &why)
+            }
+        }
+    }
+
+    async fn identity(&self, name: &str, version: &str, sha256: &str) -> Result<Identity, Failure> {
+        let query = [("name", name), ("version", version)];
+        let elsewhere = |why: String| Ok(Identity::Elsewhere(why));
+        let answer = match self.json("api/2.0/mlflow/model-versions/get-download-uri", &query).await {
+            Ok(answer) => answer,
+            Err(Wrong::Missing(said)) => {
+                return elsewhere(format!("the registry does not name its files: {}", code(&said)));
+            }
+            Err(Wrong::Problem(problem)) => return Err(Failure::unmeasured(problem)),
+        };
+        let uri = answer["artifact_uri"].as_str().unwrap_or_default();
+        let Some(root) = root_of(uri) else {
+            return elsewhere("its files are not on the MLflow server".to_owned());
+        };
+        let unmeasured = |problem| Failure::unmeasured(problem);
+        let text = match self.artifact(&format!("{root}/MLmodel"), LARGEST_MLMODEL).await {
+            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+            // A version can be one file, without an `MLmodel`.
+            Err(Wrong::Missing(_)) => {
+                return match self.sha256(&root).await {
+                    Ok(digest) => Ok(Identity::Digests(vec![digest])),
+                    Err(Wrong::Missing(_)) => elsewhere("it has no `MLmodel`".to_owned()),
+                    // A folder is refused.
+                    Err(Wrong::Problem(problem)) => {
+                        let is_folder =
+                            !self.list(&root).await.map_err(|wrong| unmeasured(wrong.problem("its files")))?.is_empty();
+                        if is_folder { elsewhere("it has no `MLmodel`".to_owned()) } else { Err(unmeasured(problem)) }
+                    }
+                };
+            }
+            Err(Wrong::Problem(problem)) => return Err(unmeasured(problem)),
+        };
+        let wrong = |why: String| {
+            let said = format!("which model version {} serves is unknown: its `MLmodel` {why}", code(version));
+            Failure::unmeasured(Problem::new(said).hint("register the model by MLflow's `log_model`"))
+        };
+        let mut digests = Vec::new();
+        let failed =
+            |wrong: Wrong| unmeasured(wrong.problem(&format!("a file of version {} is missing", code(version))));
+        if let Served::Path(path) = served(&text).map_err(wrong)? {
+            digests.push(self.digest(&root, &path).await.map_err(failed)?);
+        }
+        // Whoever judged the whole folder judged what is served, too.
+        if !digests.iter().any(|own| own.eq_ignore_ascii_case(sha256)) {
+            digests.push(self.folder_digest(&root).await.map_err(failed)?);
+        }
+        Ok(Identity::Digests(digests))
+    }
+
+    /// Of a file, or of a folder, below the root.
+    async fn digest(&self, root: &str, path: &str) -> Result<String, Wrong> {
+        let (parent, name) =
+            path.rsplit_once('/').map_or((root.to_owned(), path), |(parent, name)| (format!("{root}/{parent}"), name));
+        let listed = self.list(&parent).await?;
+        match listed.iter().find(|(own, _)| own == name) {
+            Some((_, true)) => self.folder_digest(&format!("{root}/{path}")).await,
+            Some((_, false)) => self.sha256(&format!("{root}/{path}")).await,
+            None => Err(Wrong::Missing(path.to_owned())),
+        }
+    }
+
+    /// The SHA-256 of the lines `<SHA-256>  <path>`, sorted by path, as a report has it of a folder.
+    async fn folder_digest(&self, root: &str) -> Result<String, Wrong> {
+        let mut paths: Vec<String> = Vec::new();
+        let mut folders = vec![String::new()];
+        while let Some(folder) = folders.pop() {
+            let below = |name: &str| if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
+            for (name, is_folder) in
+                self.list(&if folder.is_empty() { root.to_owned() } else { format!("{root}/{folder}") }).await?
+            {
+                let list = if is_folder { &mut folders } else { &mut paths };
+                list.push(below(&name));
+                if paths.len() + folders.len() > MOST_FILES {
+                    return Err(Problem::new(format!("a version has over {MOST_FILES} files")).into());
+                }
+            }
+        }
+        paths.sort();
+        let mut hash = Sha256::new();
+        for path in paths {
+            let digest = self.sha256(&format!("{root}/{path}")).await?;
+            hash.update(format!("{digest}  {path}\n"));
+        }
+        Ok(hex(&hash.finalize()))
+    }
+
+    /// Names in a folder of artifacts, and whether each is a folder.
+    async fn list(&self, folder: &str) -> Result<Vec<(String, bool)>, Wrong> {
+        let answer = self.json("api/2.0/mlflow-artifacts/artifacts", &[("path", folder)]).await?;
+        let mut listed = Vec::new();
+        for file in answer["files"].as_array().into_iter().flatten() {
+            let name = file["path"].as_str().unwrap_or_default();
+            if name.contains('/') || plain(name).is_none_or(|plain| plain != name || name.is_empty()) {
+                return Err(self.unexpected("a file without a name").into());
+            }
+            listed.push((name.to_owned(), file["is_dir"] == true));
+        }
+        Ok(listed)
+    }
+
+    /// Of an artifact, which is not kept.
+    async fn sha256(&self, path: &str) -> Result<String, Wrong> {
+        let mut response = self.get(&route(path), &[]).await?;
+        let mut hash = Sha256::new();
+        loop {
+            match response.chunk().await {
+                Ok(Some(chunk)) => hash.update(&chunk),
+                Ok(None) => return Ok(hex(&hash.finalize())),
+                Err(error) => {
+                    let said = format!("an artifact of the MLflow server broke off: {}", http::in_words(error));
+                    return Err(Problem::new(said).into());
+                }
+            }
+        }
+    }
+
+    async fn artifact(&self, path: &str, most: usize) -> Result<Vec<u8>, Wrong> {
+        let response = self.get(&route(path), &[]).await?;
+        self.body(response, most, path).await
+    }
+
+    /// The commit that a version is of: its tag `mlgate.commit`, else what MLflow's client wrote of the run; none where
+    /// neither is there.
+    ///
+    /// # Errors
+    /// There is no such version, or no answer.
+    pub async fn commit(&self, name: &str, version: &str) -> Result<Option<String>, Wrong> {
+        let found = self.has_version(name, version).await?;
+        if let Some(commit) = tag(&found["tags"], COMMIT_TAG) {
+            return Ok(Some(commit));
+        }
+        let Some(run) = found["run_id"].as_str().filter(|run| !run.is_empty()) else { return Ok(None) };
+        match self.json("api/2.0/mlflow/runs/get", &[("run_id", run)]).await {
+            Ok(answer) => Ok(tag(&answer["run"]["data"]["tags"], SOURCE_COMMIT_TAG)),
+            // A run that was deleted says nothing.
+            Err(Wrong::Missing(_)) => Ok(None),
+            Err(wrong) => Err(wrong),
+        }
+    }
+
+    /// Tags the version with the digest of its model, signed.
+    ///
+    /// # Errors
+    /// There is no such version, or no answer.
+    pub async fn sign_model(&self, name: &str, version: &str, sha256: &str, keys: &SigningKeys) -> Result<(), Wrong> {
+        let signature = keys.sign(Purpose::ModelDigest, &message(name, version, sha256));
+        self.tag_version(name, version, MODEL_TAG, sha256).await?;
+        self.tag_version(name, version, MODEL_SIGNATURE_TAG, &signature).await
+    }
+}
+
+/// What the version's tags say of its model.
+struct Signed {
+    digest: Option<String>,
+    signature: Option<String>,
+}
+
+impl Signed {
+    fn of(version: &Value) -> Self {
+        Self { digest: tag(&version["tags"], MODEL_TAG), signature: tag(&version["tags"], MODEL_SIGNATURE_TAG) }
+    }
+
+    fn is_model(
+        &self,
+        name: &str,
+        version: &str,
+        sha256: &str,
+        keys: Option<&SigningKeys>,
+        why: &str,
+    ) -> Result<(), Failure> {
+        let unknown = |and: &str| {
+            let said = format!("which model version {} is cannot be confirmed: {why}, and {and}", code(version));
+            let hint = "give the gate `journal-key`, `model-name` and `model-version`: a check that passes on a trusted event signs the digest of the model";
+            Failure::unmeasured(Problem::new(said).hint(hint))
+        };
+        let (Some(digest), Some(signature)) = (&self.digest, &self.signature) else {
+            return Err(unknown(&format!("it has no signed tag {}", code(MODEL_TAG))));
+        };
+        let Some(keys) = keys else {
+            return Err(unknown("its signed tag is not verified without `journal-key`"));
+        };
+        if !keys.verify(Purpose::ModelDigest, &message(name, version, digest), signature) {
+            return Err(unknown(&format!("the signature of its tag {} is not valid", code(MODEL_TAG))));
+        }
+        if digest.eq_ignore_ascii_case(sha256) {
+            return Ok(());
+        }
+        let said = format!("version {} is signed as another model than was judged: {}", code(version), code(digest));
+        Err(Failure::usage(Problem::new(said).hint("gate the version that is to go out")))
+    }
+}
+
+fn message(name: &str, version: &str, sha256: &str) -> Value {
+    json!([name, version, sha256.to_ascii_lowercase()])
+}
+
+/// The value of a tag; none where it is not there or empty.
+pub fn tag(tags: &Value, key: &str) -> Option<String> {
+    let mut tags = tags.as_array().into_iter().flatten();
+    let found = tags.find(|tag| tag["key"] == key)?;
+    found["value"].as_str().map(str::trim).filter(|value| !value.is_empty()).map(ToOwned::to_owned)
+}
+
+/// The path of a version's files on this server; none where they are elsewhere.
+fn root_of(uri: &str) -> Option<String> {
+    let rest = uri.strip_prefix("mlflow-artifacts:")?;
+    let path = match rest.strip_prefix("//") {
+        // `mlflow-artifacts://host/…` names another server.
+        Some(rest) => rest.strip_prefix('/')?,
+        None => rest,
+    };
+    plain(path.trim_start_matches('/')).filter(|path| !path.is_empty())
+}
+
+fn route(path: &str) -> String {
+    let parts: Vec<String> = path.split('/').map(|part| utf8_percent_encode(part, PLAIN).to_string()).collect();
+    format!("api/2.0/mlflow-artifacts/artifacts/{}", parts.join("/"))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_of_another_server_are_elsewhere() {
+        for (uri, root) in [
+            ("mlflow-artifacts:/1/models/m-1/artifacts", Some("1/models/m-1/artifacts")),
+            ("mlflow-artifacts:///1/a", Some("1/a")),
+            ("mlflow-artifacts://other:5000/1/a", None),
+            ("mlflow-artifacts:/../1", None),
+            ("s3://bucket/model", None),
+            ("file:///models/1", None),
+            ("", None),
+        ] {
+            assert_eq!(root_of(uri).as_deref(), root, "{uri}");
+        }
+    }
+
+    #[test]
+    fn a_tag_counts_with_the_signature_of_name_version_and_digest() {
+        let keys = SigningKeys::parse("0123456789abcdef").unwrap().unwrap();
+        let signature = keys.sign(Purpose::ModelDigest, &message("risk", "8", "F00D"));
+        let ask = |name: &str, version: &str, sha256: &str, signature: Option<&str>, keys: Option<&SigningKeys>| {
+            let signed = Signed { digest: Some("f00d".into()), signature: signature.map(ToOwned::to_owned) };
+            signed
+                .is_model(name, version, sha256, keys, "its files are elsewhere")
+                .map_err(|failure| failure.exit as u8)
+        };
+        let (sig, with) = (Some(signature.as_str()), Some(&keys));
+        assert_eq!(ask("risk", "8", "f00d", sig, with), Ok(()));
+        assert_eq!(ask("risk", "8", "beef", sig, with), Err(2));
+        assert_eq!(ask("risk", "9", "f00d", sig, with), Err(3));
+        assert_eq!(ask("other", "8", "f00d", sig, with), Err(3));
+        assert_eq!(ask("risk", "8", "f00d", None, with), Err(3));
+        assert_eq!(ask("risk", "8", "f00d", sig, None), Err(3));
+        let other = SigningKeys::parse("fedcba9876543210").unwrap();
+        assert_eq!(ask("risk", "8", "f00d", sig, other.as_ref()), Err(3));
+    }
+}

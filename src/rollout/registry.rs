@@ -1,0 +1,213 @@
+//! The registry's aliases: moved only to what was judged, or back to what the registry itself says was there before.
+
+use super::journal::Entry;
+use crate::mlflow::identity::{COMMIT_TAG, tag};
+use crate::mlflow::{Mlflow, Server, Wrong};
+use crate::problem::{Failure, Problem};
+use crate::signature::SigningKeys;
+use crate::words::code;
+
+/// On a version that was promoted: the version that was in production before it.
+const PREVIOUS_TAG: &str = "mlgate.previous_version";
+/// Its value where the alias meant nothing before.
+const NONE: &str = "none";
+
+/// The registry's aliases.
+pub struct Registry {
+    pub server: Server,
+    /// The same server, with the time that reading a model takes.
+    pub files: Server,
+    pub name: String,
+    /// The alias of production.
+    pub promote: String,
+    /// The alias that the version before keeps.
+    pub keep: Option<String>,
+    /// They verify what a check said of models that the server does not hold.
+    pub keys: Option<SigningKeys>,
+}
+
+impl Registry {
+    /// What the alias of production means now.
+    ///
+    /// # Errors
+    /// No answer; an alias that means nothing is none.
+    pub async fn current(&self) -> Result<Option<String>, Problem> {
+        self.alias(&self.promote).await
+    }
+
+    async fn alias(&self, alias: &str) -> Result<Option<String>, Problem> {
+        let mlflow = Mlflow::connect(&self.server).await?;
+        match mlflow.version(&self.name, alias).await {
+            Ok(version) => Ok(Some(version.version)),
+            Err(Wrong::Missing(_)) => Ok(None),
+            Err(Wrong::Problem(problem)) => Err(problem),
+        }
+    }
+
+    /// Confirms that the version of an entry is the model that was judged.
+    ///
+    /// # Errors
+    /// It is not, or nothing says which model it is.
+    pub async fn confirm(&self, entry: &Entry) -> Result<(), Failure> {
+        self.is_model(&entry.version, entry.vouched.model_sha256.as_deref()).await
+    }
+
+    /// Confirms that a version is the model with this SHA-256.
+    ///
+    /// # Errors
+    /// It is not, or nothing says which model it is.
+    pub async fn is_model(&self, version: &str, sha256: Option<&str>) -> Result<(), Failure> {
+        let Some(sha256) = sha256 else {
+            let said =
+                "the report does not record which model was judged: it cannot be compared with the registry's version";
+            let hint = "set `model.artifact`, or the input `artifact`, of the gate";
+            return Err(Failure::usage(Problem::new(said).hint(hint)));
+        };
+        let mlflow = Mlflow::connect(&self.files).await.map_err(Failure::unmeasured)?;
+        mlflow.is_model(&self.name, version, sha256, self.keys.as_ref()).await
+    }
+
+    /// The commit that a version is registered with.
+    ///
+    /// # Errors
+    /// There is no such version, or no answer.
+    pub async fn commit(&self, version: &str) -> Result<Option<String>, Failure> {
+        let mlflow = Mlflow::connect(&self.server).await.map_err(Failure::unmeasured)?;
+        mlflow.commit(&self.name, version).await.map_err(|wrong| match wrong {
+            Wrong::Missing(_) => {
+                Failure::usage(wrong.problem(&format!("the registry has no version {}", code(version))))
+            }
+            Wrong::Problem(problem) => Failure::unmeasured(problem),
+        })
+    }
+
+    /// # Errors
+    /// There is no such version, or no answer.
+    pub async fn knows(&self, version: &str) -> Result<(), Problem> {
+        let mlflow = Mlflow::connect(&self.server).await?;
+        let found = mlflow.has_version(&self.name, version).await;
+        found.map(drop).map_err(|wrong| wrong.problem(&format!("the registry has no version {}", code(version))))
+    }
+
+    /// Confirms that what an entry calls the version before was in production before it: by the alias that keeps it, or
+    /// by what the promotion wrote on the version that it promoted.
+    async fn confirm_previous(&self, entry: &Entry) -> Result<(), Problem> {
+        if entry.is_previous_known {
+            return Ok(());
+        }
+        let previous = entry.previous_version.as_deref();
+        if let (Some(keep), Some(previous)) = (&self.keep, previous)
+            && self.alias(keep).await?.as_deref() == Some(previous)
+        {
+            return Ok(());
+        }
+        let mlflow = Mlflow::connect(&self.server).await?;
+        let history = match mlflow.has_version(&self.name, &entry.version).await {
+            Ok(version) => tag(&version["tags"], PREVIOUS_TAG),
+            Err(Wrong::Missing(_)) => None,
+            Err(Wrong::Problem(problem)) => return Err(problem),
+        };
+        if history.as_deref() == Some(previous.unwrap_or(NONE)) {
+            return Ok(());
+        }
+        let own = previous.map_or_else(|| "no version".to_owned(), |version| format!("version {version}"));
+        let kept = self.keep.as_ref().map_or_else(String::new, |keep| format!("neither the alias {} nor ", code(keep)));
+        Err(Problem::new(format!(
+            "{} is not moved: the journal names {own} as the one before, and {kept}the tag {} of version {} does not confirm it; \
+             name the version by `to-version`",
+            code(&self.promote),
+            code(PREVIOUS_TAG),
+            entry.version,
+        )))
+    }
+
+    /// Back to the version that was written down, and to no other; where there was none, the alias goes.
+    ///
+    /// # Errors
+    /// The registry does not confirm that version, or no answer.
+    pub async fn restore(&self, entry: &Entry) -> Result<String, Problem> {
+        let alias = code(&self.promote);
+        let now = self.current().await?;
+        match (&entry.previous_version, now) {
+            (Some(version), Some(now)) if *version == now => Ok(format!("{alias} is version {version}")),
+            (Some(version), _) => {
+                self.confirm_previous(entry).await?;
+                self.point_at(version).await
+            }
+            (None, None) => Ok(format!("{alias} means no version, as before")),
+            (None, Some(now)) if entry.version == now => {
+                self.confirm_previous(entry).await?;
+                let mlflow = Mlflow::connect(&self.server).await?;
+                let gone = mlflow.delete_alias(&self.name, &self.promote).await;
+                gone.map_err(|wrong| wrong.problem(&format!("{alias} could not be taken away")))?;
+                match self.current().await? {
+                    None => Ok(format!("{alias} means no version, as before")),
+                    Some(now) => Err(Problem::new(format!("{alias} is version {now} still"))),
+                }
+            }
+            (None, Some(now)) if entry.version.is_empty() => Err(Problem::new(format!(
+                "{alias} is version {now}, and which it was before is not known: name it by `to-version`"
+            ))),
+            (None, Some(now)) => Ok(format!("{alias} is version {now}, which was not rolled out here")),
+        }
+    }
+
+    async fn point_at(&self, version: &str) -> Result<String, Problem> {
+        let alias = code(&self.promote);
+        let mlflow = Mlflow::connect(&self.server).await?;
+        let set = mlflow.set_alias(&self.name, &self.promote, version).await;
+        set.map_err(|wrong| wrong.problem(&format!("{alias} could not be set")))?;
+        match self.current().await? {
+            Some(now) if now == version => Ok(format!("{alias} is version {version} again")),
+            now => Err(Problem::new(format!("{alias} is version {}", now.unwrap_or_else(|| "none".into())))),
+        }
+    }
+
+    /// Makes the entry's version the one in production; its model was confirmed just before.
+    ///
+    /// # Errors
+    /// The alias was moved since the rollout began, or no answer.
+    pub async fn promote(&self, entry: &Entry) -> Result<String, Problem> {
+        let mlflow = Mlflow::connect(&self.server).await?;
+        let failed = |wrong: Wrong| wrong.problem("it could not be promoted");
+        mlflow.has_version(&self.name, &entry.version).await.map_err(failed)?;
+        let now = self.current().await?;
+        if now != entry.previous_version {
+            // The alias is the version's already where a promotion was cut short.
+            if now.as_ref() != Some(&entry.version) {
+                let said = |version: Option<&String>| {
+                    version.map_or_else(|| "no version".to_owned(), |own| format!("version {own}"))
+                };
+                return Err(Problem::new(format!(
+                    "{} is {}, and was {} when the rollout began",
+                    code(&self.promote),
+                    said(now.as_ref()),
+                    said(entry.previous_version.as_ref())
+                )));
+            }
+            self.confirm_previous(entry).await?;
+        }
+        let previous = entry.previous_version.clone().unwrap_or_else(|| NONE.to_owned());
+        let tags = [
+            (PREVIOUS_TAG, Some(&previous)),
+            ("mlgate.report_sha256", Some(&entry.report_sha256)),
+            ("mlgate.data_fingerprint", entry.vouched.data_fingerprint.as_ref()),
+            (COMMIT_TAG, entry.vouched.commit.as_ref()),
+        ];
+        for (key, value) in tags {
+            if let Some(value) = value {
+                mlflow.tag_version(&self.name, &entry.version, key, value).await.map_err(failed)?;
+            }
+        }
+        if let (Some(keep), Some(previous)) = (&self.keep, &entry.previous_version)
+            && *previous != entry.version
+        {
+            mlflow.set_alias(&self.name, keep, previous).await.map_err(failed)?;
+        }
+        mlflow.set_alias(&self.name, &self.promote, &entry.version).await.map_err(failed)?;
+        match self.current().await? {
+            Some(now) if now == entry.version => Ok(format!("{} is version {now}", code(&self.promote))),
+            now => Err(Problem::new(format!("{} is version {now:?}, not {}", code(&self.promote), entry.version))),
+        }
+    }
+}
