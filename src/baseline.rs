@@ -4,7 +4,6 @@
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
-use tempfile::TempDir;
 
 use crate::candidate::{Baseline, Found};
 use crate::config::model::{BaselineSection, GitSection, Missing, MlflowSection};
@@ -25,6 +24,8 @@ pub struct World<'a> {
     pub workspace: &'a Workspace,
     /// The candidate's predictions and metrics, as the user wrote their paths.
     pub candidate: Vec<&'a str>,
+    /// A folder for what is downloaded.
+    pub scratch: &'a Path,
     /// The MLflow server, if an input or the environment names one.
     pub mlflow: Option<Server>,
     /// This repository on GitHub, if the environment names it.
@@ -40,8 +41,8 @@ pub struct Opened {
 pub enum Predictions {
     /// A path as the user wrote it.
     Here(String),
-    /// Downloaded; the folder is gone when this is.
-    Fetched(PathBuf, TempDir),
+    /// Downloaded into the scratch folder.
+    Fetched(PathBuf),
 }
 
 impl Opened {
@@ -142,10 +143,10 @@ fn from_mlflow(section: &MlflowSection, model: Option<&str>, world: &World) -> R
     let name = section.name.as_deref().or(model).unwrap_or_default();
     // What may never be spoken to is wrong before it is tried.
     crate::http::address(&server.uri, "the MLflow tracking URI").map_err(Failure::usage)?;
-    block_on(registered(server, name, &section.alias)).map_err(Failure::unmeasured)
+    block_on(registered(server, name, &section.alias, world.scratch)).map_err(Failure::unmeasured)
 }
 
-async fn registered(server: &Server, name: &str, alias: &str) -> Result<Opened, Wrong> {
+async fn registered(server: &Server, name: &str, alias: &str, scratch: &Path) -> Result<Opened, Wrong> {
     let mlflow = Mlflow::connect(server).await?;
     let version = mlflow.version(name, alias).await?;
     let title = format!("{name} v{} ({alias})", version.version);
@@ -159,10 +160,10 @@ async fn registered(server: &Server, name: &str, alias: &str) -> Result<Opened, 
     let metrics = mlflow.metrics(&run, &title).await?;
     let mut predictions = None;
     if let Some(path) = mlflow.predictions(&run).await? {
-        let (file, folder) = room(&path)?;
+        let file = room(&path, scratch);
         mlflow.download(&run, &path, &file, LARGEST_TABLE).await?;
         about.insert("predictions".into(), json!(path));
-        predictions = Some(Predictions::Fetched(file, folder));
+        predictions = Some(Predictions::Fetched(file));
     }
     let found = Found {
         title,
@@ -186,10 +187,10 @@ fn from_git(section: &GitSection, world: &World) -> Result<Result<Opened, Wrong>
                 .hint("set GITHUB_REPOSITORY to owner/name; in a workflow it is"),
         ));
     };
-    block_on(at_ref(repository, section)).map_err(Failure::unmeasured)
+    block_on(at_ref(repository, section, world.scratch)).map_err(Failure::unmeasured)
 }
 
-async fn at_ref(repository: &Repository, section: &GitSection) -> Result<Opened, Wrong> {
+async fn at_ref(repository: &Repository, section: &GitSection, scratch: &Path) -> Result<Opened, Wrong> {
     let most = if holds_metrics(&section.path) { recorded::LARGEST } else { LARGEST_TABLE };
     let file = contents::at_ref(repository, &section.reference, &section.path, most).await?;
     let title = format!("{} at {} ({})", section.path, section.reference, &file.sha[..file.sha.len().min(7)]);
@@ -206,22 +207,20 @@ async fn at_ref(repository: &Repository, section: &GitSection) -> Result<Opened,
         found.metrics = Some(Recorded::parse(&title, &text)?);
     } else {
         let name = section.path.rsplit('/').next().unwrap_or_default();
-        let (path, folder) = room(name)?;
+        let path = room(name, scratch);
         std::fs::write(&path, &file.bytes)
             .map_err(|error| Problem::new(format!("{} could not be saved: {error}", code(&title))))?;
         found.has_predictions = true;
-        predictions = Some(Predictions::Fetched(path, folder));
+        predictions = Some(Predictions::Fetched(path));
     }
     Ok(Opened { baseline: Baseline::Found(found), predictions })
 }
 
 /// A place for a downloaded file; of its name only the ending counts.
-fn room(name: &str) -> Result<(PathBuf, TempDir), Problem> {
-    let folder = TempDir::with_prefix("mlgate-")
-        .map_err(|error| Problem::new(format!("no folder for the baseline's predictions: {error}")))?;
+fn room(name: &str, scratch: &Path) -> PathBuf {
     let plain: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '.').collect();
     let ending = plain.split_once('.').map_or(String::new(), |(_, ending)| format!(".{ending}"));
-    Ok((folder.path().join(format!("predictions{ending}")), folder))
+    scratch.join(format!("predictions{ending}"))
 }
 
 /// The problem of the one table that could not be found.

@@ -10,7 +10,7 @@ use crate::recorded::Recorded;
 use crate::table::Role;
 
 /// What the model gate knows beside its tables.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Candidate {
     pub names: Names,
     /// The metrics file, if one is named.
@@ -33,7 +33,7 @@ pub struct Runs {
 }
 
 /// What the candidate is compared with.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub enum Baseline {
     /// The config names none.
     #[default]
@@ -45,7 +45,7 @@ pub enum Baseline {
 }
 
 /// A baseline's numbers; its predictions, where it has some, are the table of that role.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Found {
     /// As people are told: `credit-risk v7 (champion)`.
     pub title: String,

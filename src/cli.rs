@@ -2,9 +2,11 @@
 
 pub mod action;
 pub mod rollout;
+mod values;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
+pub use values::{duration, list, size};
 
 use crate::edits::Policy;
 use crate::problem::{Failure, Problem};
@@ -121,6 +123,9 @@ pub struct CheckArgs {
     /// Memory for state that grows with the rows, such as 512MB; 1GB without it.
     #[arg(long, value_name = "SIZE", help_heading = "Where things are")]
     pub max_memory: Option<String>,
+    /// The time that a run has, such as 90s, 60m or 1h; 60m without it. What is not judged by then is an error.
+    #[arg(long, value_name = "TIME", help_heading = "Where things are")]
+    pub timeout: Option<String>,
     /// A folder outside the workspace that an Action run may read too.
     #[arg(long, value_name = "FOLDER", help_heading = "Where things are")]
     pub data_root: Option<String>,
@@ -180,6 +185,16 @@ pub struct CheckArgs {
     /// The largest model allowed, in MB (`model_size`).
     #[arg(long, value_name = "MB", help_heading = "Thresholds")]
     pub max_model_size_mb: Option<String>,
+
+    /// The most requests a second that the config of a pull request may send an endpoint; 200 without it.
+    #[arg(long, value_name = "RPS", help_heading = "Ceilings on proposals")]
+    pub max_serving_rps: Option<String>,
+    /// The most memory that the config of a pull request may give a model, such as 8GB; 4GB without it.
+    #[arg(long, value_name = "SIZE", help_heading = "Ceilings on proposals")]
+    pub max_model_memory: Option<String>,
+    /// The most seconds that the config of a pull request may give a model for an answer, and load tests together; 600 without it.
+    #[arg(long, value_name = "SECONDS", help_heading = "Ceilings on proposals")]
+    pub max_model_seconds: Option<String>,
 
     /// The token to speak to GitHub with; `GITHUB_TOKEN` without it.
     #[arg(long, value_name = "TOKEN", help_heading = "Talking")]
@@ -342,61 +357,4 @@ pub fn lists(input: &str, texts: &[String]) -> Result<Vec<String>, Failure> {
 /// What is wrong, without usage and help.
 pub fn first_line(error: &str) -> String {
     error.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()
-}
-
-/// A list as an input gives it: one item a line, or JSON.
-///
-/// # Errors
-/// What is wrong with the JSON.
-pub fn list(text: &str) -> Result<Vec<String>, String> {
-    let text = text.trim();
-    if text.starts_with('[') {
-        return serde_json::from_str(text).map_err(|error| format!("not a JSON list of texts: {error}"));
-    }
-    Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(ToOwned::to_owned).collect())
-}
-
-/// Bytes of a size such as `512MB`, `1.5 GiB` or `1000000`.
-///
-/// # Errors
-/// One sentence.
-pub fn size(text: &str) -> Result<usize, String> {
-    let text = text.trim();
-    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let factor = match unit.trim().to_ascii_lowercase().as_str() {
-        "" | "b" => 1.0,
-        "k" | "kb" => 1e3,
-        "m" | "mb" => 1e6,
-        "g" | "gb" => 1e9,
-        "kib" => 1024.0,
-        "mib" => 1024.0 * 1024.0,
-        "gib" => 1024.0 * 1024.0 * 1024.0,
-        _ => return Err(format!("`{text}` is no size, such as 512MB or 2GiB")),
-    };
-    let bytes = number.parse::<f64>().map_err(|_| format!("`{text}` is no size, such as 512MB or 2GiB"))? * factor;
-    if bytes < 1e6 {
-        return Err(format!("`{text}` is less than 1MB, and nothing can be measured in that"));
-    }
-    Ok(bytes as usize)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lists_are_lines_or_json() {
-        assert_eq!(list(" a \n\n b c \n").unwrap(), ["a", "b c"]);
-        assert_eq!(list(r#"["a", "b"]"#).unwrap(), ["a", "b"]);
-        assert!(list("[a").is_err());
-    }
-
-    #[test]
-    fn sizes_have_units() {
-        assert_eq!(size("512MB"), Ok(512_000_000));
-        assert_eq!(size("2 GiB"), Ok(2 << 30));
-        assert!(size("lots").is_err());
-        assert!(size("5").is_err());
-    }
 }

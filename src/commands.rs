@@ -3,43 +3,48 @@
 
 mod base_gate;
 mod candidate;
+mod deadline;
+mod hosts;
 pub mod check;
 pub mod comment;
 mod kept;
 mod laboratory;
+mod measuring;
 mod notify;
 pub mod profile;
 mod progress;
 pub mod report_folder;
 pub mod rollout;
 mod sign;
+mod tables;
 mod talk;
 mod tell;
 mod weigh;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::io::Write;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use clap::error::ErrorKind;
 
 use crate::checks;
-use crate::cli::{RunModelArgs, SuggestArgs, action};
+use crate::cli::{self, RunModelArgs, SuggestArgs, action};
 use crate::docs;
 use crate::engine;
 use crate::github::api::Repository;
 use crate::github::event::Event;
 use crate::github::{Github, annotations, outputs};
-use crate::http::Patience;
+use crate::http::{HostPolicy, Patience};
+use crate::log;
+pub use crate::log::{note, say, warn};
 use crate::model::onnx::child;
 use crate::plan::{self, CsvForm};
 use crate::problem::{Exit, Failure, Problem, nearest};
 use crate::report::markdown::Options;
 use crate::signature::{self, SigningKeys};
 use crate::table::files::{self, Files};
-use crate::words::{code, log_safe};
+use crate::words::code;
 use crate::workspace::Workspace;
 
 /// Problems that are printed one by one.
@@ -49,6 +54,7 @@ const MOST_PROBLEMS: usize = 50;
 static PANIC: Mutex<String> = Mutex::new(String::new());
 
 /// The process's surroundings.
+#[derive(Clone)]
 pub struct Context {
     pub github: Option<Github>,
     /// `GITHUB_ACTIONS=true` and no arguments: then, and only then, `INPUT_*` counts.
@@ -127,6 +133,19 @@ impl Context {
         Some(event)
     }
 
+    /// Whose word counts for a host that requests go to, as far as what started the run says; `trusted_branches` is the
+    /// input.
+    ///
+    /// # Errors
+    /// Usage: the input is no list.
+    pub fn hosts(&self, trusted_branches: &[String]) -> Result<HostPolicy, Failure> {
+        let Some(github) = &self.github else { return Ok(HostPolicy::trusted()) };
+        let branches = cli::lists("trusted-branches", trusted_branches)?;
+        // Of an event that cannot be read there is the name; that it cannot is said where it is read first.
+        let event = github.event().unwrap_or_else(|_| github.nameless_event()).trusting(branches);
+        Ok(if event.is_proposal() { HostPolicy::proposal(Vec::new()) } else { HostPolicy::trusted() })
+    }
+
     /// An input of an Action run, where it is given.
     fn input(&self, name: &str) -> Option<String> {
         let value = self.variables.get(&format!("INPUT_{}", name.to_uppercase()))?.trim();
@@ -179,17 +198,13 @@ impl Context {
     /// Ends a run that has no verdict.
     pub fn failed(&self, failure: &Failure) -> Exit {
         for problem in failure.problems.iter().take(MOST_PROBLEMS) {
-            complain("error:", anstyle::AnsiColor::Red, &problem.to_string());
+            log::error(&problem.to_string());
         }
         if failure.problems.len() > MOST_PROBLEMS {
-            complain(
-                "error:",
-                anstyle::AnsiColor::Red,
-                &format!("and {} more", failure.problems.len() - MOST_PROBLEMS),
-            );
+            log::error(&format!("and {} more", failure.problems.len() - MOST_PROBLEMS));
         }
         if self.github.is_some() {
-            annotations::problems(&failure.problems).iter().for_each(|line| say(&format!("{line}\n")));
+            annotations::problems(&failure.problems).iter().for_each(log::command);
         }
         if let Some(github) = &self.github {
             let values = [("result", "error".to_owned()), ("passed", "false".to_owned())];
@@ -213,7 +228,7 @@ impl Context {
     /// Never; the exit is the answer.
     pub fn usage(&self, error: &clap::Error) -> Result<Exit, Failure> {
         if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-            let _ = error.print();
+            log::usage(error);
             return Ok(Exit::Passed);
         }
         let said = error.to_string();
@@ -223,11 +238,7 @@ impl Context {
             let lines: Vec<&str> = lines.map(str::trim).filter(|line| !line.is_empty()).collect();
             return Err(Failure::usage(Problem::new(lines.join("; ").trim_start_matches("error: "))));
         }
-        if self.github.is_some() {
-            say(&log_safe(&said));
-        } else {
-            let _ = error.print();
-        }
+        log::usage(error);
         Ok(Exit::Usage)
     }
 
@@ -246,15 +257,6 @@ pub fn quiet_panics() {
     }));
 }
 
-pub fn warn(message: &str) {
-    complain("warning:", anstyle::AnsiColor::Yellow, message);
-}
-
-/// What should be known and is no trouble.
-pub fn note(text: &str) {
-    say(&format!("{}\n", log_safe(&format!("note: {text}"))));
-}
-
 /// What a folder contains besides the table's files.
 pub fn name_unread(files: &Files) {
     const SHOWN: usize = 5;
@@ -267,26 +269,6 @@ pub fn name_unread(files: &Files) {
     note(&format!("not read in {}: {}{more}", code(&files.shown), names.join(", ")));
 }
 
-/// Writes to the terminal or the log; nobody listening any more is no reason to stop.
-pub fn say(text: &str) {
-    let _ = std::io::stdout().write_all(text.as_bytes());
-}
-
-/// As [`say`], with colours where they are wanted.
-pub fn say_styled(text: &str) {
-    let _ = anstream::stdout().write_all(text.as_bytes());
-}
-
-fn complain(word: &str, color: anstyle::AnsiColor, message: &str) {
-    let style = color.on_default().bold();
-    let line = format!(
-        "{style}{word}{style:#} {}
-",
-        log_safe(message)
-    );
-    let _ = anstream::stderr().write_all(line.as_bytes());
-}
-
 /// Bytes in lower-case hexadecimal digits.
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -297,7 +279,7 @@ pub fn run_model(args: &RunModelArgs) -> Exit {
     match child::serve(args) {
         Ok(()) => Exit::Passed,
         Err(error) => {
-            complain("error:", anstyle::AnsiColor::Red, &error.to_string());
+            log::error(&error.to_string());
             Exit::Unmeasured
         }
     }

@@ -29,7 +29,7 @@ mod types;
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 pub use batches::{Made, Slice, Written, batches};
 pub use occurring::Handed;
@@ -48,12 +48,23 @@ use crate::words::code;
 pub struct Progress {
     rows: AtomicU64,
     expected: AtomicU64,
+    is_stopped: AtomicBool,
 }
 
 impl Progress {
     /// Rows scanned so far, and to be scanned as far as is known.
     pub fn get(&self) -> (u64, u64) {
         (self.rows.load(Ordering::Relaxed), self.expected.load(Ordering::Relaxed))
+    }
+
+    /// Nobody waits for the rest any more.
+    pub fn stop(&self) {
+        self.is_stopped.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the rest is of no use.
+    pub fn is_stopped(&self) -> bool {
+        self.is_stopped.load(Ordering::Relaxed)
     }
 
     /// So many more are done.
@@ -109,12 +120,13 @@ impl Opened {
 /// Measures every key whose tables could be opened; `memory` bytes bound the state that grows with rows.
 ///
 /// Every table is scanned once for everything, and again where a statistic asks for it, or where the columns
-/// that are compared do not fit the memory together.
+/// that are compared do not fit the memory together. `tell` hears what is known as soon as it is.
 pub fn measure(
     sources: &BTreeMap<Role, Opened>,
     keys: &BTreeSet<Key>,
     memory: usize,
     progress: &Arc<Progress>,
+    tell: &mut dyn FnMut(&Measured),
 ) -> Measured {
     // A model's own questions are for [`crate::model::lab`].
     let is_there = |key: &&Key| {
@@ -126,6 +138,11 @@ pub fn measure(
     let mut groups = contrasts::groups(&compared, sources, share).into_iter();
     let mut pairs = occurring::Table::of(&others, sources, share);
     let mut measured = pairs.problems();
+    let unread = others.iter().filter_map(|key| {
+        let known = sources.get(&key.table)?.table()?.known(&key.statistic)?;
+        Some((key.clone(), known))
+    });
+    tell(&unread.collect());
 
     let first = groups.next().unwrap_or_default();
     let mut collected = Measured::new();
@@ -145,6 +162,7 @@ pub fn measure(
         let (columns, found): (Measured, Measured) =
             found.into_iter().partition(|(key, _)| contrasts::are_compared(key));
         collected.extend(columns);
+        tell(&found);
         measured.extend(found);
     }
     measured.extend(contrasts::answer(&first, std::mem::take(&mut collected)));
@@ -163,6 +181,7 @@ pub fn measure(
         let lost = || Err(Problem::new("it could not be computed: this is a bug in mlgate").hint("please report it"));
         measured.entry(key.clone()).or_insert_with(lost);
     }
+    tell(&measured);
     measured
 }
 

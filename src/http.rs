@@ -1,9 +1,16 @@
-//! HTTP as mlgate does it: bounded in time, tries and size; credentials by TLS only, and never past a redirect.
+//! The one door to the network: bounded in time, tries and size; to hosts that somebody may name (`hosts`), at addresses
+//! that are no machine's metadata service (`addresses`); credentials by TLS only, and never past a redirect.
+#![expect(clippy::disallowed_methods, reason = "edge: resolves names, makes clients")]
+
+pub mod addresses;
+pub mod body;
+pub mod hosts;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Once;
 use std::time::Duration;
 
+pub use hosts::{AllowedHost, HostPolicy};
 use reqwest::{Client, Url, redirect};
 
 use crate::problem::Problem;
@@ -53,35 +60,41 @@ pub fn address(text: &str, what: &str) -> Result<Url, Problem> {
     Ok(url)
 }
 
-/// A client for this address alone.
+/// A client for this host alone.
 ///
 /// # Errors
-/// The address is link-local, cannot be resolved, or credentials would go over the network as plain text.
-pub async fn client(url: &Url, has_credentials: bool, patience: Patience, proxied: bool) -> Result<Client, Problem> {
+/// The host is, or resolves to, an address that is refused; it cannot be resolved; credentials would go over the network
+/// as plain text.
+pub async fn client(
+    allowed: &AllowedHost,
+    has_credentials: bool,
+    patience: Patience,
+    proxied: bool,
+) -> Result<Client, Problem> {
     static TLS: Once = Once::new();
     TLS.call_once(|| {
         // Another provider that is there already will do.
         let _ = rustls::crypto::ring::default_provider().install_default();
     });
+    let url = allowed.url();
     let shown = code(&shown(url));
     let mut builder = Client::builder()
         .redirect(redirect::Policy::none())
         .connect_timeout(patience.timeout.min(Duration::from_secs(10)))
         .timeout(patience.timeout)
         .user_agent(concat!("mlgate/", env!("CARGO_PKG_VERSION")));
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-    let port = url.port_or_known_default().unwrap_or(443);
-    let found = tokio::time::timeout(patience.timeout, tokio::net::lookup_host((host.as_str(), port))).await;
-    let addresses: Vec<SocketAddr> = match found {
-        Ok(Ok(addresses)) => addresses.collect(),
-        // A proxy may know hosts that this machine does not.
-        _ if proxied => Vec::new(),
-        Ok(Err(error)) => return Err(Problem::new(format!("{shown} could not be found: {error}"))),
-        Err(_) => return Err(Problem::new(format!("{shown} could not be found in time"))),
-    };
-    if addresses.iter().any(|address| is_link_local(address.ip())) {
-        return Err(Problem::new(format!("{shown} is a link-local address, such as machines' metadata have"))
-            .hint("name the server by an address of its own"));
+    let (host, addresses) = resolved(url, patience, proxied).await?;
+    if let Some(why) = refusal(&host, &addresses) {
+        return Err(Problem::new(format!("{shown} {why}")).hint("name the server by an address of its own"));
+    }
+    if let Some(referrer) = allowed.referrer()
+        && addresses.iter().any(|address| addresses::is_private(address.ip()))
+    {
+        let (_, own) = resolved(referrer, patience, proxied).await?;
+        if !own.iter().all(|address| addresses::is_private(address.ip())) {
+            let from = code(&self::shown(referrer));
+            return Err(Problem::new(format!("{from} refers to {shown}, an address in a private network")));
+        }
     }
     let is_loopback = !addresses.is_empty() && addresses.iter().all(|address| address.ip().is_loopback());
     if has_credentials && url.scheme() == "http" && !is_loopback {
@@ -95,6 +108,26 @@ pub async fn client(url: &Url, has_credentials: bool, patience: Patience, proxie
         builder = builder.no_proxy();
     }
     builder.build().map_err(|error| Problem::new(format!("no client for {shown}: {error}")))
+}
+
+/// The host of an address as it is resolved, and what it resolves to: nothing where only a proxy may know it.
+async fn resolved(url: &Url, patience: Patience, proxied: bool) -> Result<(String, Vec<SocketAddr>), Problem> {
+    let shown = code(&shown(url));
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+    let lookup = tokio::net::lookup_host((host.clone(), url.port_or_known_default().unwrap_or(443)));
+    let found = match tokio::time::timeout(patience.timeout, lookup).await {
+        Ok(Ok(addresses)) => addresses.collect(),
+        // A proxy may know hosts that this machine does not.
+        _ if proxied => Vec::new(),
+        Ok(Err(error)) => return Err(Problem::new(format!("{shown} could not be found: {error}"))),
+        Err(_) => return Err(Problem::new(format!("{shown} could not be found in time"))),
+    };
+    Ok((host, found))
+}
+
+/// Why no request goes to a host of this name at these addresses.
+pub fn refusal(host: &str, resolved: &[SocketAddr]) -> Option<&'static str> {
+    addresses::refusal_of_name(host).or_else(|| resolved.iter().find_map(|address| addresses::refusal(address.ip())))
 }
 
 /// Runs what is asked of servers, on this thread.
@@ -128,35 +161,57 @@ pub fn in_words(error: reqwest::Error) -> String {
     crate::words::one_line(&said)
 }
 
-/// Whether it is of machines' metadata and the like.
-pub fn is_link_local(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => ip.is_link_local(),
-        IpAddr::V6(ip) => ip.is_unicast_link_local() || ip.to_ipv4_mapped().is_some_and(|ip| ip.is_link_local()),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn refused(text: &str, has_credentials: bool) -> String {
-        let url = address(text, "the address").unwrap();
-        block_on(client(&url, has_credentials, Patience::default(), false)).unwrap().unwrap_err().message
+        let host = AllowedHost::by_input(address(text, "the address").unwrap());
+        block_on(client(&host, has_credentials, Patience::default(), false)).unwrap().unwrap_err().message
     }
 
     #[test]
     fn machines_metadata_is_out_of_reach() {
-        for text in ["http://169.254.169.254/", "http://[fe80::1]/", "http://[::ffff:169.254.169.254]/"] {
+        for text in [
+            "http://169.254.169.254/",
+            "http://[fe80::1]/",
+            "http://[::ffff:169.254.169.254]/",
+            "http://2852039166/",
+            "http://0xa9fea9fe/",
+            "http://[64:ff9b::a9fe:a9fe]/",
+        ] {
             assert!(refused(text, false).contains("link-local"), "{text}");
         }
+        for text in ["http://168.63.129.16/", "http://100.100.100.200/", "http://[fd00:ec2::254]/"] {
+            assert!(refused(text, false).contains("a cloud's metadata service"), "{text}");
+        }
+        assert!(refused("http://0.0.0.0:1/", false).contains("not the address of one host"));
+    }
+
+    #[test]
+    fn a_proxy_is_not_asked_for_metadata() {
+        for text in ["http://169.254.169.254/", "http://metadata.google.internal/"] {
+            let host = AllowedHost::by_input(address(text, "the address").unwrap());
+            assert!(block_on(client(&host, false, Patience::default(), true)).unwrap().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_public_host_refers_to_no_private_one() {
+        let refer = |from: &str| {
+            let from = AllowedHost::by_environment(address(from, "the API").unwrap());
+            let host = from.referral("http://127.0.0.1:1/x", "the artifact's address").unwrap();
+            block_on(client(&host, false, Patience::default(), false)).unwrap()
+        };
+        assert!(refer("http://192.0.2.1/").unwrap_err().message.contains("an address in a private network"));
+        assert!(refer("http://127.0.0.1:2/").is_ok());
     }
 
     #[test]
     fn credentials_are_encrypted_but_on_loopback() {
         assert!(refused("http://192.0.2.1:5000", true).contains("unencrypted"));
-        let url = address("http://127.0.0.1:1", "the address").unwrap();
-        assert!(block_on(client(&url, true, Patience::default(), false)).unwrap().is_ok());
+        let host = AllowedHost::by_input(address("http://127.0.0.1:1", "the address").unwrap());
+        assert!(block_on(client(&host, true, Patience::default(), false)).unwrap().is_ok());
     }
 
     #[test]

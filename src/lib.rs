@@ -30,6 +30,7 @@ pub mod verdict;
 pub mod report;
 pub mod words;
 pub mod signature;
+pub mod log;
 pub mod http;
 pub mod mlflow;
 pub mod baseline;
@@ -42,6 +43,8 @@ pub mod commands;
 pub mod problem;
 #[cfg(test)]
 mod hostile;
+#[cfg(test)]
+mod sources;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

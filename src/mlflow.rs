@@ -13,13 +13,13 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{Client, Method, Response, StatusCode, Url};
 use serde_json::Value;
 
-use crate::http::{self, Patience};
+use crate::http::{self, AllowedHost, Patience, body};
 use crate::problem::Problem;
 use crate::recorded::Recorded;
 use crate::words::{code, cut, one_line};
 
-/// A larger answer is none that was asked for.
-const LARGEST_ANSWER: usize = 20_000_000;
+/// A larger answer is none that was asked for; parsed, JSON takes many times as much memory.
+const LARGEST_ANSWER: usize = 10_000_000;
 /// Pages of a run's files that are looked through.
 const MOST_PAGES: usize = 20;
 /// What stands in addresses as itself.
@@ -29,6 +29,8 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.'
 #[derive(Clone)]
 pub struct Server {
     pub uri: String,
+    /// How its host is admitted: as an input's or as the environment's.
+    admit: fn(Url) -> AllowedHost,
     pub credentials: Credentials,
     pub patience: Patience,
     /// Whether the environment names a proxy.
@@ -67,7 +69,10 @@ impl Server {
     /// The server that the input, else the environment names, with the environment's credentials.
     pub fn of(uri: Option<&str>, variables: &BTreeMap<String, String>) -> Option<Self> {
         let get = |name: &str| variables.get(name).filter(|value| !value.is_empty()).cloned();
-        let uri = uri.map(ToOwned::to_owned).or_else(|| get("MLFLOW_TRACKING_URI"))?;
+        let (uri, admit): (String, fn(Url) -> AllowedHost) = match uri {
+            Some(uri) => (uri.to_owned(), AllowedHost::by_input),
+            None => (get("MLFLOW_TRACKING_URI")?, AllowedHost::by_environment),
+        };
         let user = get("MLFLOW_TRACKING_USERNAME").zip(get("MLFLOW_TRACKING_PASSWORD"));
         let credentials = match (user, get("MLFLOW_TRACKING_TOKEN")) {
             (Some((name, password)), _) => Credentials::User { name, password },
@@ -85,7 +90,7 @@ impl Server {
         let proxied = ["HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"]
             .iter()
             .any(|name| get(name).is_some());
-        Some(Self { uri, credentials, patience, proxied })
+        Some(Self { uri, admit, credentials, patience, proxied })
     }
 }
 
@@ -101,12 +106,10 @@ impl Mlflow {
     /// # Errors
     /// The address is none that may be spoken to.
     pub async fn connect(server: &Server) -> Result<Self, Problem> {
-        let mut base = http::address(&server.uri, "the MLflow tracking URI")?;
-        if !base.path().ends_with('/') {
-            base.set_path(&format!("{}/", base.path()));
-        }
+        let host = (server.admit)(http::address(&server.uri, "the MLflow tracking URI")?).as_folder();
         let has_credentials = !matches!(server.credentials, Credentials::None);
-        let client = http::client(&base, has_credentials, server.patience, server.proxied).await?;
+        let client = http::client(&host, has_credentials, server.patience, server.proxied).await?;
+        let base = host.url().clone();
         Ok(Self { base, client, credentials: server.credentials.clone(), patience: server.patience })
     }
 
@@ -208,7 +211,7 @@ impl Mlflow {
 
     async fn json_of(&self, response: Response, path: &str) -> Result<Value, Wrong> {
         let bytes = self.body(response, LARGEST_ANSWER, path).await?;
-        serde_json::from_slice(&bytes).map_err(|_| {
+        body::json(&bytes).map_err(|_| {
             let text = String::from_utf8_lossy(&bytes[..bytes.len().min(2000)]).into_owned();
             let is_page = text.trim_start().to_lowercase().starts_with(['<']);
             self.unexpected(if is_page { "a web page instead of JSON" } else { "no JSON" }).into()
@@ -259,7 +262,7 @@ impl Mlflow {
         let status = response.status();
         let location = response.headers().get("location").and_then(|value| value.to_str().ok()).map(ToOwned::to_owned);
         let bytes = self.body(response, 100_000, "the answer").await.unwrap_or_default();
-        let answer: Value = serde_json::from_slice(&bytes).unwrap_or_default();
+        let answer = body::json(&bytes).unwrap_or_default();
         let said = cut(&one_line(answer["message"].as_str().unwrap_or_default()), 200);
         let shown = self.shown();
         // https://mlflow.org/docs/latest/api_reference/rest-api.html: an unknown alias is a 400.
@@ -293,23 +296,21 @@ impl Mlflow {
     }
 
     /// The body, up to so many bytes.
-    async fn body(&self, mut response: Response, most: usize, what: &str) -> Result<Vec<u8>, Wrong> {
-        let mut bytes = Vec::new();
-        loop {
-            match response.chunk().await {
-                Ok(Some(chunk)) if bytes.len() + chunk.len() > most => {
-                    let problem = format!("{} of the MLflow server {} has over {most} bytes", code(what), self.shown());
-                    return Err(Problem::new(problem).into());
-                }
-                Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
-                Ok(None) => return Ok(bytes),
-                Err(error) => {
-                    let why = http::in_words(error);
-                    let problem = format!("the answer of the MLflow server {} broke off: {why}", self.shown());
-                    return Err(Problem::new(problem).into());
-                }
+    async fn body(&self, response: Response, most: usize, what: &str) -> Result<Vec<u8>, Wrong> {
+        body::read(response, most).await.map_err(|error| self.unread(error, what).into())
+    }
+
+    /// A body that is too large, or broke off.
+    fn unread(&self, error: body::BodyError, what: &str) -> Problem {
+        Problem::new(match error {
+            body::BodyError::TooLarge(most) => {
+                format!("{} of the MLflow server {} has over {most} bytes", code(what), self.shown())
             }
-        }
+            body::BodyError::Broken(error) => {
+                let why = http::in_words(error);
+                format!("the answer of the MLflow server {} broke off: {why}", self.shown())
+            }
+        })
     }
 
     fn unexpected(&self, what: &str) -> Problem {

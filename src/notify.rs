@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::http::{self, Patience};
+use crate::http::{self, AllowedHost, Patience};
 use crate::problem::Problem;
 use crate::report::Report;
 use crate::words::{cut, one_line};
@@ -58,8 +58,12 @@ pub async fn webhook(address: &str, text: &str, proxied: bool) -> Result<(), Pro
     let failed = |said: String| Problem::new(format!("the webhook was not told: {said}"));
     // What is wrong with an address would show some of it.
     let url = http::address(address, "the webhook's address").map_err(|_| failed("its address is none".into()))?;
-    let client = http::client(&url, true, Patience::default(), proxied).await.map_err(|_| {
-        failed("its host was not found, or may not be spoken to: it must be https, and no link-local one".into())
+    let host = AllowedHost::by_environment(url.clone());
+    let client = http::client(&host, true, Patience::default(), proxied).await.map_err(|_| {
+        failed(
+            "its host was not found, or may not be spoken to: it must be https, and neither link-local nor a metadata service"
+                .into(),
+        )
     })?;
     let request = client.post(url).header("content-type", "application/json").body(json!({ "text": text }).to_string());
     let response = request.send().await.map_err(|error| failed(http::in_words(error)))?;

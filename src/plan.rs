@@ -1,5 +1,6 @@
 //! What the config means: every entry a check, every table a path, every problem listed.
 
+pub mod ceilings;
 pub mod rollout;
 mod running;
 
@@ -71,7 +72,7 @@ impl CsvForm {
 }
 
 /// What the model gate looks at; nothing where it does not run.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct ModelPlan {
     pub name: Option<String>,
     pub version: Option<String>,

@@ -64,30 +64,6 @@ pub fn cut(text: &str, longest: usize) -> String {
     }
 }
 
-/// Unstyled text for a log that GitHub's runner reads: a line that would be a command (`::` at its
-/// start, `##[` anywhere) is broken visibly, and so are control characters; lines stay lines.
-pub fn log_safe(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for (i, line) in text.split('\n').enumerate() {
-        if i > 0 {
-            out.push('\n');
-        }
-        let indent = line.len() - line.trim_start().len();
-        let line = match line[indent..].strip_prefix("::") {
-            Some(rest) => format!("{}\\u{{3a}}:{rest}", &line[..indent]),
-            None => line.to_owned(),
-        };
-        for c in line.replace("##[", "##\\u{5b}").chars() {
-            if c != '\t' && (c.is_control() || is_invisible(c)) {
-                let _ = write!(out, "\\u{{{:x}}}", c as u32);
-            } else {
-                out.push(c);
-            }
-        }
-    }
-    out
-}
-
 /// Zero-width, bidirectional and other format characters that change how text around them looks,
 /// and the two that XML forbids.
 pub fn is_invisible(c: char) -> bool {
@@ -314,15 +290,6 @@ mod tests {
     #[test]
     fn foreign_text_stays_in_its_line() {
         assert_eq!(one_line(" a\r\n\n b\tc\u{1b}[31m\u{200b} "), "a  b c\\u{1b}[31m\\u{200b}");
-    }
-
-    #[test]
-    fn the_runner_finds_no_command_in_safe_text() {
-        assert_eq!(log_safe("::error::x"), "\\u{3a}:error::x");
-        assert_eq!(log_safe("ok\n \t::set-env name=A::b"), "ok\n \t\\u{3a}:set-env name=A::b");
-        assert_eq!(log_safe("a ##[group]b"), "a ##\\u{5b}group]b");
-        assert_eq!(log_safe("a\r::error::b\u{1b}]0;x\u{7}"), "a\\u{d}::error::b\\u{1b}]0;x\\u{7}");
-        assert_eq!(log_safe("std::fmt at 10::20"), "std::fmt at 10::20");
     }
 
     #[test]

@@ -1,36 +1,35 @@
 //! What the model gate knows before anything is measured: recorded numbers, the artifact, the baseline.
 
+use std::path::Path;
+
 use super::{Context, weigh};
 use crate::baseline::{self, Opened, World};
-use crate::candidate::Candidate;
+use crate::candidate::{Baseline, Candidate};
 use crate::cli::CheckArgs;
 use crate::mlflow::Server;
-use crate::plan::Plan;
+use crate::plan::ModelPlan;
 use crate::problem::Failure;
 use crate::report;
-use crate::table::Role;
 use crate::workspace::Workspace;
 
-/// The candidate, what the report says of it, and where the baseline's predictions are.
-pub struct Known {
-    pub candidate: Candidate,
-    pub model: report::Model,
-    pub predictions: Option<baseline::Predictions>,
-}
-
-/// # Errors
-/// Usage: a path that may not be read, a server that nothing names.
-pub fn open(plan: &Plan, args: &CheckArgs, workspace: &Workspace, context: &Context) -> Result<Known, Failure> {
-    let predicted = plan.tables.get(&Role::Predictions);
-    let plan = &plan.model;
-    let mut candidate = Candidate { names: plan.names.clone(), ..Candidate::default() };
-    let mut model = report::Model {
+/// What the report says of the model before anything is read.
+pub fn reported(plan: &ModelPlan) -> report::Model {
+    report::Model {
         name: plan.name.clone(),
         version: plan.version.clone(),
         sha256: None,
         artifact: plan.artifact.clone(),
         ..report::Model::default()
-    };
+    }
+}
+
+/// Reads what the model gate needs beside its tables, and what the report says of it.
+///
+/// # Errors
+/// Usage: a path that may not be read.
+pub fn open(plan: &ModelPlan, workspace: &Workspace) -> Result<(Candidate, report::Model), Failure> {
+    let mut candidate = Candidate { names: plan.names.clone(), ..Candidate::default() };
+    let mut model = reported(plan);
     if let Some(path) = &plan.metrics {
         candidate.recorded = Some(baseline::read_metrics(path, workspace)?);
     }
@@ -41,16 +40,31 @@ pub fn open(plan: &Plan, args: &CheckArgs, workspace: &Workspace, context: &Cont
             bytes
         }));
     }
-    let mut predictions = None;
-    if let Some(section) = &plan.baseline {
-        let world = World {
-            workspace,
-            candidate: predicted.into_iter().chain(&plan.metrics).map(String::as_str).collect(),
-            mlflow: Server::of(args.mlflow_tracking_uri.as_deref(), &context.variables),
-            repository: context.repository(args.github_token.as_deref()),
-        };
-        let opened = baseline::open(section, plan.name.as_deref(), &world)?;
-        Opened { baseline: candidate.baseline, predictions } = opened;
-    }
-    Ok(Known { candidate, model, predictions })
+    Ok((candidate, model))
+}
+
+/// Finds the baseline, and where its predictions are; `predicted` is the path of the candidate's, `scratch` a folder for
+/// what is downloaded.
+///
+/// # Errors
+/// Usage: a path that may not be read, a server that nothing names.
+pub fn find_baseline(
+    plan: &ModelPlan,
+    predicted: Option<&str>,
+    args: &CheckArgs,
+    workspace: &Workspace,
+    context: &Context,
+    scratch: &Path,
+) -> Result<Opened, Failure> {
+    let Some(section) = &plan.baseline else {
+        return Ok(Opened { baseline: Baseline::Unnamed, predictions: None });
+    };
+    let world = World {
+        workspace,
+        candidate: predicted.into_iter().chain(plan.metrics.as_deref()).collect(),
+        scratch,
+        mlflow: Server::of(args.mlflow_tracking_uri.as_deref(), &context.variables),
+        repository: context.repository(args.github_token.as_deref()),
+    };
+    baseline::open(section, plan.name.as_deref(), &world)
 }

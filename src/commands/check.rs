@@ -10,27 +10,26 @@ use std::time::Instant;
 use chrono::{SecondsFormat, Utc};
 use clap::ValueEnum;
 
+use super::deadline::Deadline;
 use super::kept::{self, Kept};
+use super::measuring::{Job, Measuring, Opened};
 use super::tell::{JSON, Sinks, sha256};
-use super::{Context, Foreign, base_gate, candidate, laboratory, progress, report_folder, sign};
-use crate::baseline::{self, Predictions};
+use super::{Context, Foreign, base_gate, hosts, laboratory, progress, report_folder, sign};
 use crate::check::{Check, Gate};
 use crate::checks::data::anomaly::Anomaly;
 use crate::cli::{self, CheckArgs, CommentWhen, FailOn, GateChoice};
 use crate::config::document::{Document, LARGEST};
 use crate::config::{Config, NotifySection, inputs};
-use crate::engine::{self, Opened, Progress};
+use crate::engine::Progress;
 use crate::gate;
 use crate::github::event::Event;
 use crate::github::outputs;
-use crate::plan::{self, DEFAULT_CONFIG, Plan};
+use crate::plan::ceilings::Ceilings;
+use crate::plan::{self, DEFAULT_CONFIG};
 use crate::problem::{Exit, Failure, Problem};
-use crate::profile;
-use crate::report::{
-    self, ConfigFile, GateReport, Pipeline, PullRequest, Report, RunResult, TableSummary, Tool, history,
-};
+use crate::report::{self, ConfigFile, GateReport, Pipeline, PullRequest, Report, RunResult, Tool, history};
 use crate::statistic::Measured;
-use crate::table::{Role, TableInfo, files};
+use crate::table::Role;
 use crate::verdict::Verdict;
 use crate::words::code;
 use crate::workspace::Workspace;
@@ -103,6 +102,7 @@ impl Run<'_> {
     fn judge(&mut self, args: &CheckArgs, workspace: &Workspace, sinks: &mut Sinks) -> Result<Judged, Failure> {
         // Keys that cannot sign are said before anything is judged.
         self.context.journal_keys(args.journal_key.as_deref())?;
+        let deadline = Deadline::new(args.timeout.as_deref(), self.clock).map_err(Failure::usage)?;
         let (mut config, mut problems) = self.read_configs(args, workspace)?;
         problems.extend(inputs::apply(&mut config, args));
         let (args, config, gate_edits) = if problems.is_empty() {
@@ -115,6 +115,10 @@ impl Run<'_> {
             (args.clone(), config, None)
         };
         let args = &args;
+        let ceilings = Ceilings::new(args).map_err(|found| {
+            problems.extend(found);
+            Failure { exit: Exit::Usage, problems: std::mem::take(&mut problems) }
+        })?;
         let plan = match plan::plan(config, args, self.started.timestamp_micros()) {
             Ok(plan) if problems.is_empty() => plan,
             Ok(_) => return Err(Failure { exit: Exit::Usage, problems }),
@@ -126,6 +130,14 @@ impl Run<'_> {
         if plan.entries.is_empty() {
             return Err(Failure::usage(self.nothing_to_check(args)));
         }
+        let is_proposal = !self.context.hosts(&args.trusted_branches)?.trusts_config();
+        if is_proposal {
+            let breaches = ceilings.breaches(&plan);
+            if !breaches.is_empty() {
+                return Err(Failure { exit: Exit::Usage, problems: breaches });
+            }
+        }
+        let hosts = hosts::policy(self.context, self.event, args, plan.model.run.as_ref(), &deadline)?;
         let fail_on = plan.fail_on;
         let notify = plan.notify.clone();
         let not_configured = plan.not_configured.clone();
@@ -139,42 +151,21 @@ impl Run<'_> {
         };
         let run_id = self.pipeline().run_id.map(|id| (id, self.pipeline().run_attempt.unwrap_or(1)));
         let past = |title: &str| known_past.as_ref().map(|known| known.past(title, run_id)).unwrap_or_default();
-        let mut known = candidate::open(&plan, args, workspace, self.context)?;
-        let (mut sources, mut infos, mut tables) = open_tables(&plan, known.predictions.as_ref(), workspace)?;
-        let memory = plan.memory;
-        let progress: Arc<Progress> = Arc::default();
-        let shown = progress::Shown::start(&progress);
-        let (run, target, timestamp) = (plan.model.run.clone(), plan.target.clone(), plan.timestamp.clone());
-        let csv = laboratory::reader(plan.csv.clone());
-        let mut lab = None;
+        let most_rps = is_proposal.then_some(ceilings.rps);
+        let door = laboratory::Door::find(plan.model.run.as_ref(), args, self.context, &hosts, most_rps)?;
         for cases in plan.cases() {
             workspace.resolve(cases)?;
         }
-        if let Some(run) = &run {
-            let setting = laboratory::Setting {
-                run,
-                args,
-                workspace,
-                context: self.context,
-                target: target.as_deref(),
-                timestamp: timestamp.as_deref(),
-                csv: &csv,
-                memory,
-                progress: &progress,
-            };
-            let tables = laboratory::Tables { sources: &mut sources, infos: &mut infos, shown: &mut tables };
-            lab = Some(laboratory::set_up(&setting, &mut known.candidate, &mut known.model, tables)?);
-        }
-        let candidate = &known.candidate;
+        let progress: Arc<Progress> = Arc::default();
+        let shown = progress::Shown::start(&progress);
+        let job = Job::new(&plan, args, workspace, self.context, door);
+        let mut measuring = Measuring::start(job, deadline, &progress)?;
+        let Opened { candidate, model, infos, mut tables } = measuring.opened()?;
         let asks_fingerprint = args.fingerprint == Some(true) || notify.needs_fingerprint();
         let own = kept::keys(&infos, asks_fingerprint, kept.profile.is_some());
         let mut beside = Measured::new();
-        let mut verdicts = gate::judge(plan, &infos, candidate, &past, |keys| {
-            let all = keys.union(&own).cloned().collect();
-            let mut measured = engine::measure(&sources, &all, memory, &progress);
-            if let Some((lab, _)) = &mut lab {
-                measured.extend(lab.measure(&all, &sources));
-            }
+        let mut verdicts = gate::judge(plan, &infos, &candidate, &past, |keys| {
+            let mut measured = measuring.measure(&keys.union(&own).cloned().collect());
             beside = measured.clone();
             measured.retain(|key, _| keys.contains(key));
             measured
@@ -199,7 +190,7 @@ impl Run<'_> {
         let mut report = self.report(result, gates);
         report.tables = tables;
         report.baseline = candidate.baseline.reported();
-        report.model = known.model;
+        report.model = model;
         report.not_configured = not_configured;
         report.gate_edits = gate_edits;
         report.summary = report.summed_up();
@@ -315,62 +306,6 @@ pub struct Judged {
     pub notify: NotifySection,
     /// What is kept of the run for later ones.
     pub kept: Kept,
-}
-
-/// Opened tables, what is known of all, and how the report names them.
-type OpenTables = (BTreeMap<Role, Opened>, BTreeMap<Role, Result<TableInfo, Problem>>, BTreeMap<String, TableSummary>);
-
-fn open_tables(plan: &Plan, baseline: Option<&Predictions>, workspace: &Workspace) -> Result<OpenTables, Failure> {
-    let mut sources = BTreeMap::new();
-    let mut infos = BTreeMap::new();
-    let mut tables = BTreeMap::new();
-    let anywhere = Workspace::command_line();
-    let mut named: Vec<(Role, String, String, &Workspace)> =
-        plan.tables.iter().map(|(role, path)| (*role, path.clone(), path.clone(), workspace)).collect();
-    match baseline {
-        Some(Predictions::Here(path)) => named.push((Role::Baseline, path.clone(), path.clone(), workspace)),
-        Some(Predictions::Fetched(path, _)) => {
-            // Where it was put is nobody's business, and need not lie in the workspace.
-            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            named.push((Role::Baseline, path.to_string_lossy().into_owned(), name, &anywhere));
-        }
-        None => {}
-    }
-    for (role, path, shown, workspace) in &named {
-        let mut summary = TableSummary { path: shown.clone(), rows: None, columns: None, fingerprint: None };
-        match open(*role, path, plan, workspace)? {
-            Ok(source) => {
-                let info = source.info();
-                summary.rows = Some(info.rows);
-                summary.columns = Some(info.columns.len() as u64);
-                infos.insert(*role, Ok(info));
-                sources.insert(*role, source);
-            }
-            Err(problem) => {
-                infos.insert(*role, Err(problem));
-            }
-        }
-        tables.insert(role.word().to_owned(), summary);
-    }
-    Ok((sources, infos, tables))
-}
-
-/// The outer error ends the run (a path that may not be read), the inner one is the table's own.
-fn open(role: Role, path: &str, plan: &Plan, workspace: &Workspace) -> Result<Result<Opened, Problem>, Failure> {
-    if path.ends_with(profile::ENDING) {
-        if role != Role::Reference {
-            let said = format!("the {role} table {} is a profile, which has no rows", code(path));
-            return Ok(Err(Problem::new(said).hint("a profile may be the `reference`, and nothing else")));
-        }
-        return Ok(super::profile::read(path, workspace)?.map(|profile| Opened::Profile(Box::new(profile))));
-    }
-    let files = match files::find(path, workspace) {
-        Ok(files) => files,
-        Err(failure) => return baseline::problem_of(failure, path).map(Err),
-    };
-    super::name_unread(&files);
-    let csv = plan.csv.clone().for_files(&files);
-    Ok(engine::open(files, csv).map(|source| Opened::Table(Box::new(source))))
 }
 
 /// The outer error ends the run (a path that may not be read), the inner one is the file's own.

@@ -120,7 +120,7 @@ pub fn run(args: &CommentArgs, context: &Context) -> Result<Exit, Failure> {
         };
     };
     told.troubles.iter().for_each(|problem| warn(&problem.to_string()));
-    say(&format!("commented: {}\n", words::log_safe(&outputs::one_line(&url))));
+    say(&format!("commented: {}\n", outputs::one_line(&url)));
     context.write_outputs(&[("comment-url", outputs::one_line(&url))])?;
     Ok(Exit::Passed)
 }

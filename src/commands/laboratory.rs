@@ -1,19 +1,19 @@
 //! Sets a run's models up: where the library is, who may be asked for predictions, and what is made of them.
 
 use std::collections::BTreeMap;
-
-use reqwest::Url;
-use tempfile::TempDir;
+use std::path::Path;
+use std::time::Duration;
 
 use super::{Context, weigh};
 use crate::candidate::Candidate;
 use crate::cli::CheckArgs;
 use crate::config::running::{EndpointSection, ProtocolName};
 use crate::engine::{self, Opened, Progress};
-use crate::http;
+use crate::http::hosts::ENDPOINT;
+use crate::http::{self, AllowedHost, HostPolicy};
 use crate::limit::Finite;
 use crate::model::endpoint::protocol::{OpenInference, Protocol, Template};
-use crate::model::endpoint::{Address, Credentials};
+use crate::model::endpoint::{Address, Credentials, SECONDS};
 use crate::model::lab::{self, Addressing, Lab, Room};
 use crate::model::onnx::{Artifact, Means};
 use crate::plan::{CsvForm, RunPlan};
@@ -25,9 +25,8 @@ use crate::table::{Role, TableInfo};
 use crate::words::code;
 use crate::workspace::Workspace;
 
-/// Rows of one request, and how long it may take.
+/// Rows of one request.
 const ROWS: usize = 500;
-const SECONDS: f64 = 30.0;
 
 /// The tables of a run, which predictions are added to.
 pub struct Tables<'a> {
@@ -39,14 +38,16 @@ pub struct Tables<'a> {
 /// What a run knows when it sets its models up.
 pub struct Setting<'a> {
     pub run: &'a RunPlan,
-    pub args: &'a CheckArgs,
     pub workspace: &'a Workspace,
     pub context: &'a Context,
+    pub door: Option<&'a Door>,
     pub target: Option<&'a str>,
     pub timestamp: Option<&'a str>,
     pub csv: &'a dyn Fn(&Files) -> Csv,
     pub memory: usize,
     pub progress: &'a Progress,
+    /// A folder for what the model predicts.
+    pub scratch: &'a Path,
 }
 
 /// How files of text are read.
@@ -54,16 +55,16 @@ pub fn reader(csv: CsvForm) -> impl Fn(&Files) -> Csv {
     move |files| csv.clone().for_files(files)
 }
 
-/// Loads the model, and where nothing was recorded predicts the test table with it. The folder holds the predictions.
+/// Loads the model, and where nothing was recorded predicts the test table with it.
 ///
 /// # Errors
-/// Usage: paths that may not be read, an address that is none, a token that would go astray.
+/// Usage: paths that may not be read.
 pub fn set_up<'a>(
     setting: &Setting<'a>,
     candidate: &mut Candidate,
     model: &mut report::Model,
     tables: Tables,
-) -> Result<(Lab<'a>, Option<TempDir>), Failure> {
+) -> Result<Lab<'a>, Failure> {
     let run = setting.run;
     let variable = |name: &str| setting.context.variables.get(name).filter(|value| !value.is_empty()).cloned();
     let artifact = match &run.artifact {
@@ -74,13 +75,9 @@ pub fn set_up<'a>(
         }
         None => None,
     };
-    let door = match &run.endpoint {
-        Some(section) => Some(Door::find(section, setting)?),
-        None => None,
-    };
     let names = candidate.names.clone();
     let address =
-        door.as_ref().map(|door| |table: &TableInfo, features: Vec<String>| door.address(run, table, features));
+        setting.door.map(|door| |table: &TableInfo, features: Vec<String>| door.address(run, table, features));
     let mut lab = Lab::open(Room {
         workspace: setting.workspace,
         plan: run,
@@ -94,8 +91,11 @@ pub fn set_up<'a>(
         address: address.as_ref().map(|address| address as &Addressing),
         memory: setting.memory,
         progress: setting.progress,
+        scratch: setting.scratch,
     })?;
-    let folder = if run.makes_predictions { predict(&mut lab, setting, tables) } else { None };
+    if run.makes_predictions {
+        predict(&mut lab, setting, tables);
+    }
     let runs = lab.runs();
     if let Ok(runs) = &runs {
         model.features.clone_from(&runs.sees);
@@ -108,12 +108,12 @@ pub fn set_up<'a>(
             bytes
         }));
     }
-    model.endpoint = door.as_ref().map(|door| http::shown(&door.url));
-    Ok((lab, folder))
+    model.endpoint = setting.door.map(|door| http::shown(door.host.url()));
+    Ok(lab)
 }
 
 /// Predicts the test table, which then is the table of predictions too.
-fn predict(lab: &mut Lab, setting: &Setting, tables: Tables) -> Option<TempDir> {
+fn predict(lab: &mut Lab, setting: &Setting, tables: Tables) {
     let Tables { sources, infos, shown } = tables;
     let role = Role::Predictions;
     let test = shown.get(Role::Test.word()).map(|table| table.path.clone()).unwrap_or_default();
@@ -124,64 +124,76 @@ fn predict(lab: &mut Lab, setting: &Setting, tables: Tables) -> Option<TempDir> 
         // A table without a row has no predictions, and is said to be empty for itself.
         (Some(Ok(info)), _) if info.rows == 0 => {
             infos.insert(role, Ok(info.clone()));
-            return None;
+            return;
         }
         (_, Some(Opened::Table(source))) => lab.predict(source, &path),
         (Some(Err(problem)), _) => Err(problem.clone()),
         _ => Err(Problem::new("there are no rows to ask the model about").hint(Role::Test.hint())),
     };
-    let opened = made.and_then(|(file, folder)| {
+    let opened = made.and_then(|file| {
         // Where it was put is nobody's business, and need not lie in the workspace.
         let found = files::find(&file.to_string_lossy(), &Workspace::command_line())
             .map_err(|_| Problem::new("the model's predictions could not be read again"))?;
         let csv = (setting.csv)(&found);
-        Ok((engine::open(found, csv)?, folder))
+        engine::open(found, csv)
     });
-    let folder = match opened {
-        Ok((source, folder)) => {
+    match opened {
+        Ok(source) => {
             let info = source.info().clone();
             summary.rows = Some(info.rows);
             summary.columns = Some(info.columns.len() as u64);
             infos.insert(role, Ok(info));
             sources.insert(role, Opened::Table(Box::new(source)));
-            Some(folder)
         }
-        Err(problem) => {
-            infos.insert(role, Err(problem));
-            None
-        }
-    };
+        Err(problem) => drop(infos.insert(role, Err(problem))),
+    }
     shown.insert(role.word().to_owned(), summary);
-    folder
 }
 
 /// Where an endpoint is, and what lets us in.
-struct Door<'a> {
-    section: &'a EndpointSection,
+pub struct Door {
+    section: EndpointSection,
     model: Option<String>,
-    url: Url,
+    host: AllowedHost,
     credentials: Option<Credentials>,
+    /// The most requests a second, where there is a ceiling.
+    most_rps: Option<f64>,
     is_proxied: bool,
 }
 
-impl<'a> Door<'a> {
-    fn find(section: &'a EndpointSection, setting: &Setting<'a>) -> Result<Self, Failure> {
+impl Door {
+    /// The endpoint of a run, where it has one. Its token is hidden before anything is said that could hold it.
+    ///
+    /// # Errors
+    /// Usage: an address that is none, a host that nobody may name, a token that would go astray.
+    pub fn find(
+        run: Option<&RunPlan>,
+        args: &CheckArgs,
+        context: &Context,
+        hosts: &HostPolicy,
+        most_rps: Option<f64>,
+    ) -> Result<Option<Self>, Failure> {
+        let Some((run, section)) = run.and_then(|run| Some((run, run.endpoint.clone()?))) else { return Ok(None) };
         let url = http::address(section.url.as_deref().unwrap_or_default(), "the endpoint");
         let url = url.map_err(|problem| {
             Failure::usage(
                 problem.hint("write it as https://staging.example.org/invocations, its token in `token_env`"),
             )
         })?;
+        let host = match &args.endpoint {
+            Some(_) => AllowedHost::by_input(url),
+            None => hosts.by_config(url, ENDPOINT).map_err(Failure::usage)?,
+        };
         let credentials = match &section.token_env {
-            Some(name) => Some(token(name, section, setting)?),
+            Some(name) => Some(token(name, &section, args, context)?),
             None => None,
         };
-        let model = section.model.clone().or_else(|| setting.run.name.clone());
-        Ok(Self { section, model, url, credentials, is_proxied: setting.context.is_proxied() })
+        let model = section.model.clone().or_else(|| run.name.clone());
+        Ok(Some(Self { section, model, host, credentials, most_rps, is_proxied: context.is_proxied() }))
     }
 
     fn address(&self, run: &RunPlan, table: &TableInfo, features: Vec<String>) -> Result<Address, Problem> {
-        let section = self.section;
+        let section = &self.section;
         let protocol = match section.protocol() {
             ProtocolName::Mlflow => Protocol::Mlflow,
             ProtocolName::OpenInference => {
@@ -197,31 +209,32 @@ impl<'a> Door<'a> {
         };
         let Finite(seconds) = section.timeout_seconds.unwrap_or(Finite(SECONDS));
         Ok(Address {
-            url: self.url.clone(),
+            host: self.host.clone(),
             protocol,
             credentials: self.credentials.clone(),
             rows: run.batch_rows.unwrap_or(ROWS),
-            timeout: std::time::Duration::from_secs_f64(seconds),
+            timeout: Duration::from_secs_f64(seconds),
+            pace: self.most_rps.map_or(Duration::ZERO, |rps| Duration::from_secs_f64((1.0 / rps).min(3600.0))),
             is_proxied: self.is_proxied,
         })
     }
 }
 
 /// A config can come from a pull request: what it names gets no token, only the host that an input names.
-fn token(name: &str, section: &EndpointSection, setting: &Setting) -> Result<Credentials, Failure> {
-    if setting.args.endpoint.is_none() {
+fn token(name: &str, section: &EndpointSection, args: &CheckArgs, context: &Context) -> Result<Credentials, Failure> {
+    if args.endpoint.is_none() {
         let problem =
             Problem::new(format!("the token in {} would go to a host that only the config names", code(name)));
         return Err(Failure::usage(problem.hint("name the endpoint by the input `endpoint`")));
     }
-    let secret = setting.context.variables.get(name).map(|secret| secret.trim()).filter(|secret| !secret.is_empty());
+    let secret = context.variables.get(name).map(|secret| secret.trim()).filter(|secret| !secret.is_empty());
     let Some(secret) = secret else {
         let problem =
             Problem::new(format!("the variable {}, which holds the endpoint's token, is not set", code(name)));
         return Err(Failure::usage(problem.hint("set it from a secret: `env:` of the step")));
     };
-    if setting.context.github.is_some() {
-        super::say(&format!("::add-mask::{secret}\n"));
+    if context.github.is_some() {
+        crate::log::mask(secret);
     }
     Credentials::new(section.header.as_deref(), secret).map_err(Failure::usage)
 }

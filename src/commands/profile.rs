@@ -35,7 +35,7 @@ pub fn merge(profiles: &[String], output: Option<&str>, workspace: &Workspace) -
     let merged = profiles.and_then(Profile::merged).map_err(Failure::unmeasured)?;
     let text = merged.to_json();
     let Some(shown) = output else {
-        super::say(&text);
+        super::say(&crate::log::escape::json(&text));
         return Ok(());
     };
     if !shown.ends_with(ENDING) {

@@ -1,6 +1,5 @@
 //! A line that says how far the scan is: only on a terminal, only for work longer than a second.
 
-use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
@@ -19,7 +18,7 @@ pub struct Shown {
 impl Shown {
     pub fn start(progress: &Arc<Progress>) -> Self {
         let over = Arc::new(AtomicBool::new(false));
-        if !std::io::stderr().is_terminal() {
+        if !crate::log::is_watched() {
             return Self { over, thread: None };
         }
         let (progress, ended) = (Arc::clone(progress), Arc::clone(&over));

@@ -31,7 +31,7 @@ use crate::rollout::driver::{Journey, Until, World};
 use crate::rollout::gated::Vouched;
 use crate::rollout::journal::{Entry, Stored};
 use crate::rollout::{Ended, Outcome, Strategy, timeline};
-use crate::words::{self, code, log_safe};
+use crate::words::{self, code};
 use crate::workspace::Workspace;
 
 /// # Errors
@@ -88,8 +88,7 @@ pub fn run(args: &RolloutArgs, context: &Context) -> Result<Exit, Failure> {
         }
         let started_at = entry.started_at;
         let mut told = |moment: &_| {
-            let line = timeline::line(moment, started_at);
-            say(&format!("{}\n", log_safe(&line)));
+            say(&format!("{}\n", timeline::line(moment, started_at)));
         };
         world.run(plan, entry, until, &mut told).await
     })

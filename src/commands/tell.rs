@@ -10,7 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::check::Judged;
 use super::talk::{Heard, Settings, Talk, Told};
-use super::{Context, notify, say, say_styled, warn};
+use super::{Context, notify, say, warn};
 use crate::cli::{CheckArgs, FailOn, GateChoice};
 use crate::edits::GateEdits;
 use crate::github::api::Api;
@@ -18,6 +18,7 @@ use crate::github::check_run::App;
 use crate::github::event::Event;
 use crate::github::{annotations, outputs};
 use crate::http::block_on;
+use crate::log;
 use crate::problem::{Exit, Failure, Problem};
 use crate::report::digest::Digest;
 use crate::report::markdown::{self, Before, Options};
@@ -95,7 +96,7 @@ impl<'a> Sinks<'a> {
         };
         let page = |options: &Options| markdown::render(report, options);
         let write = |markdown: &str| {
-            say_styled(&report::terminal::render(report, terminal_width()));
+            log::say_styled(&report::terminal::render(report, terminal_width()));
             let json = report.to_json();
             let written = self.write_files(&[
                 (JSON, &json),
@@ -243,20 +244,20 @@ impl<'a> Sinks<'a> {
             let lines = annotations::render(report, |verdict| !has_check_run || verdict.at.is_none());
             let edits = report.gate_edits.as_ref().and_then(GateEdits::headline).map(Problem::new);
             let edits = edits.map(|headline| annotations::warning(&headline));
-            lines.iter().chain(&edits).for_each(|line| say(&format!("{line}\n")));
+            lines.iter().chain(&edits).for_each(log::command);
         }
     }
 
     fn say_what_was_told(&self, told: &Told) {
         let mut seen = std::collections::HashSet::new();
         for problem in told.troubles.iter().filter(|problem| seen.insert(&problem.message)) {
-            say(&format!("{}\n", annotations::warning(problem)));
+            log::command(&annotations::warning(problem));
         }
         for note in &told.notes {
             super::note(note);
         }
         if let Some(url) = &told.comment_url {
-            say(&format!("commented: {}\n", crate::words::log_safe(&outputs::one_line(url))));
+            say(&format!("commented: {}\n", outputs::one_line(url)));
             let url = [("comment-url", outputs::one_line(url))];
             if let Err(failure) = self.context.write_outputs(&url) {
                 warn(&failure.to_string());

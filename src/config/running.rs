@@ -31,7 +31,7 @@ pub struct OutputsSection {
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunSection {
-    /// Rows that it is asked about at a time; 16384 for a file, 500 for an endpoint.
+    /// Rows that it is asked about at a time, 1000000 at most; 16384 for a file, 500 for an endpoint.
     pub batch_rows: Option<u32>,
     /// Seconds for loading it, and for each batch; 60 without it.
     pub timeout_seconds: Option<Finite>,
@@ -153,12 +153,19 @@ impl EndpointSection {
     }
 }
 
+/// Rows of one batch at most.
+const MOST_ROWS: u32 = 1_000_000;
+
 impl RunSection {
     /// What cannot be.
     pub fn problems(&self) -> Vec<&'static str> {
         let mut all = Vec::new();
         if self.batch_rows == Some(0) {
             all.push("batch_rows: a batch has at least one row");
+        }
+        // All of a batch is in memory, as values and as a request.
+        if self.batch_rows.is_some_and(|rows| rows > MOST_ROWS) {
+            all.push("batch_rows: a batch has at most 1,000,000 rows");
         }
         if self.timeout_seconds.is_some_and(|Finite(seconds)| !is_time(seconds)) {
             all.push("timeout_seconds is no time to wait, from 0.001 to 86400");
@@ -269,6 +276,12 @@ mod tests {
         assert!(said("{url: u, token_env: HOME}").contains("begin with MLGATE_"));
         assert!(said("{url: u, timeout_seconds: 0}").contains("no time to wait"));
         assert!(said("{url: u, scores: p, request: '{{rows}}'}").contains("no JSON pointer"));
+    }
+
+    #[test]
+    fn a_batch_has_a_size() {
+        let wrong = |rows: u32| !RunSection { batch_rows: Some(rows), ..RunSection::default() }.problems().is_empty();
+        assert_eq!([0, 1, 1_000_000, 1_000_001, u32::MAX].map(wrong), [true, false, false, true, true]);
     }
 
     #[test]

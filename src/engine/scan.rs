@@ -59,6 +59,10 @@ pub fn scan(
     progress: &Arc<Progress>,
 ) -> BTreeMap<Statistic, Result<Value, Problem>> {
     let mut done = BTreeMap::new();
+    if progress.is_stopped() {
+        let stopped = Problem::new("the scan was stopped");
+        return statistics.iter().map(|statistic| (statistic.clone(), Err(stopped.clone()))).collect();
+    }
     match attempt(source, statistics, means, progress) {
         Ok(values) => done.extend(values),
         Err(ScanError::Table(problem)) => {
@@ -275,6 +279,9 @@ fn fold(
     let twins = Mutex::new(twins);
     let each = move |batch: DataFrame| -> PolarsResult<DataFrame> {
         let nothing = batch.clear();
+        if progress.is_stopped() {
+            polars_bail!(ComputeError: "the scan was stopped");
+        }
         if batch.height() == 0 {
             return Ok(nothing);
         }

@@ -4,6 +4,8 @@ use std::collections::HashSet;
 
 use serde_json::{Value, json};
 
+use crate::log::Command;
+use crate::log::command::visible;
 use crate::problem::{Place, Problem};
 use crate::report::Report;
 use crate::verdict::{Status, Verdict};
@@ -14,7 +16,7 @@ const MOST: usize = 10;
 const LONGEST: usize = 4000;
 
 /// The annotations of these of the report's verdicts, the worst first; the last of a level says how many more there are.
-pub fn render(report: &Report, wanted: impl Fn(&Verdict) -> bool) -> Vec<String> {
+pub fn render(report: &Report, wanted: impl Fn(&Verdict) -> bool) -> Vec<Command> {
     let mut lines = Vec::new();
     for (level, blocking) in [("error", true), ("warning", false)] {
         let verdicts: Vec<&Verdict> = report
@@ -69,19 +71,14 @@ pub fn of_check_run(report: &Report, relative: &dyn Fn(&str) -> String) -> Vec<V
     needy.filter_map(one).take(MOST).collect()
 }
 
-/// Lines stay lines; what changes how text looks is seen.
-fn visible(text: &str) -> String {
-    text.split('\n').map(crate::words::one_line).collect::<Vec<_>>().join("\n")
-}
-
 /// What went wrong beside the verdicts.
-pub fn warning(problem: &Problem) -> String {
+pub fn warning(problem: &Problem) -> Command {
     let hint = problem.hint.as_ref().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
     command("warning", None, "mlgate", &format!("{}{hint}", problem.message))
 }
 
 /// The annotations of the problems that ended the run.
-pub fn problems(problems: &[Problem]) -> Vec<String> {
+pub fn problems(problems: &[Problem]) -> Vec<Command> {
     let shown = if problems.len() > MOST { MOST - 1 } else { problems.len() };
     let one = |problem: &Problem| {
         let hint = problem.hint.as_ref().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
@@ -92,27 +89,18 @@ pub fn problems(problems: &[Problem]) -> Vec<String> {
     problems[..shown].iter().map(one).chain(more).collect()
 }
 
-fn command(level: &str, place: Option<&Place>, title: &str, message: &str) -> String {
+fn command(level: &'static str, place: Option<&Place>, title: &str, message: &str) -> Command {
     let mut properties = Vec::new();
     if let Some(place) = place {
-        properties.push(format!("file={}", property(&place.file)));
-        properties.push(format!("line={}", place.line));
+        properties.push(("file", place.file.clone()));
+        properties.push(("line", place.line.to_string()));
         if let Some(column) = place.column {
-            properties.push(format!("col={column}"));
+            properties.push(("col", column.to_string()));
         }
     }
-    properties.push(format!("title={}", property(title)));
+    properties.push(("title", title.to_owned()));
     let message: String = message.chars().take(LONGEST).collect();
-    format!("::{level} {}::{}", properties.join(","), data(&message))
-}
-
-/// Escapes the text of a log command. The runner also knows `##[…]`, anywhere in a line.
-fn data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A").replace("##[", "# #[")
-}
-
-fn property(text: &str) -> String {
-    data(text).replace(':', "%3A").replace(',', "%2C")
+    Command::new(level, &properties, &message)
 }
 
 #[cfg(test)]
@@ -123,8 +111,8 @@ mod tests {
     fn foreign_text_stays_inside_its_annotation() {
         let place = Place { file: "a,b:c.yml".into(), line: 3, column: Some(5) };
         assert_eq!(
-            command("error", Some(&place), "FAIL range:x::y", "100 %\n::set-output name=a::b\r##[error]"),
-            "::error file=a%2Cb%3Ac.yml,line=3,col=5,title=FAIL range%3Ax%3A%3Ay::100 %25%0A::set-output name=a::b%0D# #[error]"
+            command("error", Some(&place), "FAIL range:x::y", "100 %\n::set-output name=a::b\r##[error]").to_string(),
+            "::error file=a%2Cb%3Ac.yml,line=3,col=5,title=FAIL range%3Ax%3A%3Ay::100 %25%0A::set-output name=a::b # #[error]"
         );
     }
 }

@@ -10,7 +10,7 @@ use reqwest::header::{ACCEPT, HeaderMap, HeaderValue, LOCATION, RETRY_AFTER};
 use serde_json::Value;
 
 use self::raw::Raw;
-use crate::http::{self, Patience};
+use crate::http::{self, AllowedHost, Patience, body};
 use crate::problem::Problem;
 use crate::words::{code, cut, one_line};
 
@@ -48,6 +48,7 @@ pub struct Api {
     /// The API's address and the repository, for messages.
     shown: String,
     name: String,
+    host: AllowedHost,
     patience: Patience,
 }
 
@@ -129,7 +130,8 @@ impl Api {
             ..problem
         })?;
         let patience = repository.patience;
-        let client = http::client(&url, repository.token.is_some(), patience, repository.proxied).await?;
+        let host = AllowedHost::by_environment(url.clone());
+        let client = http::client(&host, repository.token.is_some(), patience, repository.proxied).await?;
         let broken = |error: octocrab::Error| Problem::new(format!("no client for GitHub: {}", reason(&error)));
         let builder = || {
             let builder = Octocrab::builder().base_uri(repository.api.as_str()).map_err(broken)?;
@@ -145,8 +147,14 @@ impl Api {
             root: url.path().trim_end_matches('/').to_owned(),
             shown: code(&http::shown(&url)),
             name: repository.name.clone(),
+            host,
             patience,
         })
+    }
+
+    /// Where the API is.
+    pub fn host(&self) -> &AllowedHost {
+        &self.host
     }
 
     /// How long to wait after this failed try, from 1.
@@ -370,7 +378,7 @@ impl Api {
 
 /// The bytes as JSON; what is none is null.
 fn json_of(bytes: &[u8]) -> Value {
-    serde_json::from_slice(bytes).unwrap_or_default()
+    body::json(bytes).unwrap_or_default()
 }
 
 /// A part of a path, or a whole one, as it stands in an address.

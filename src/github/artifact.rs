@@ -5,7 +5,7 @@ use std::io::{Cursor, Read};
 use zip::ZipArchive;
 
 use super::api::{Api, Ask, Denied, value};
-use crate::http::{self, Patience};
+use crate::http::{self, AllowedHost, Patience, body};
 use crate::problem::Problem;
 use crate::words::code;
 
@@ -34,28 +34,24 @@ pub async fn report(api: &Api, run: u64, name: &str, proxied: bool) -> Result<Ve
         return Err(too_large(name).into());
     }
     let address = api.location(&format!("/actions/artifacts/{id}/zip"), READ).await?;
-    let bytes = fetch(&address, name, proxied).await?;
+    let bytes = fetch(api.host(), &address, name, proxied).await?;
     Ok(unpack(&bytes, name)?)
 }
 
 /// From the store that GitHub sends to; its address is the permission, and no token goes along.
-async fn fetch(address: &str, name: &str, proxied: bool) -> Result<Vec<u8>, Problem> {
-    let url =
-        http::address(address, "the artifact's address").map_err(|_| Problem::new("the artifact's address is none"))?;
-    let client = http::client(&url, true, Patience::default(), proxied).await?;
+async fn fetch(api: &AllowedHost, address: &str, name: &str, proxied: bool) -> Result<Vec<u8>, Problem> {
+    let store = api.referral(address, "the artifact's address");
+    let store = store.map_err(|_| Problem::new("the artifact's address is none"))?;
+    let client = http::client(&store, true, Patience::default(), proxied).await?;
     let broken = |said: String| Problem::new(format!("the artifact {} could not be downloaded: {said}", code(name)));
-    let mut response = client.get(url).send().await.map_err(|error| broken(http::in_words(error)))?;
+    let response = client.get(store.url().clone()).send().await.map_err(|error| broken(http::in_words(error)))?;
     if !response.status().is_success() {
         return Err(broken(format!("the store answers {}", response.status())));
     }
-    let mut bytes = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(|error| broken(http::in_words(error)))? {
-        bytes.extend_from_slice(&chunk);
-        if bytes.len() > LARGEST_ARCHIVE {
-            return Err(too_large(name));
-        }
-    }
-    Ok(bytes)
+    body::read(response, LARGEST_ARCHIVE).await.map_err(|error| match error {
+        body::BodyError::TooLarge(_) => too_large(name),
+        body::BodyError::Broken(error) => broken(http::in_words(error)),
+    })
 }
 
 fn too_large(name: &str) -> Problem {

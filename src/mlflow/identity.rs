@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::served::{Served, plain, served};
 use super::{Mlflow, PLAIN, Wrong};
-use crate::http;
+use crate::http::body;
 use crate::problem::{Failure, Problem};
 use crate::signature::{Purpose, SigningKeys};
 use crate::words::code;
@@ -20,6 +20,8 @@ const SOURCE_COMMIT_TAG: &str = "mlflow.source.git.commit";
 /// Files of a version that are hashed together.
 const MOST_FILES: usize = 1000;
 const LARGEST_MLMODEL: usize = 1_000_000;
+/// Bytes of one file; a model is smaller, and no server answers without end.
+const LARGEST_FILE: u64 = 100_000_000_000;
 
 /// What a version was found to be.
 enum Identity {
@@ -166,18 +168,11 @@ impl Mlflow {
 
     /// Of an artifact, which is not kept.
     async fn sha256(&self, path: &str) -> Result<String, Wrong> {
-        let mut response = self.get(&route(path), &[]).await?;
+        let response = self.get(&route(path), &[]).await?;
         let mut hash = Sha256::new();
-        loop {
-            match response.chunk().await {
-                Ok(Some(chunk)) => hash.update(&chunk),
-                Ok(None) => return Ok(hex(&hash.finalize())),
-                Err(error) => {
-                    let said = format!("an artifact of the MLflow server broke off: {}", http::in_words(error));
-                    return Err(Problem::new(said).into());
-                }
-            }
-        }
+        let read = body::each(response, LARGEST_FILE, |chunk| hash.update(chunk)).await;
+        read.map_err(|error| self.unread(error, "an artifact"))?;
+        Ok(hex(&hash.finalize()))
     }
 
     async fn artifact(&self, path: &str, most: usize) -> Result<Vec<u8>, Wrong> {

@@ -4,6 +4,7 @@
 pub mod load;
 pub mod protocol;
 
+use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 use protocol::Protocol;
@@ -13,30 +14,38 @@ use tokio::runtime::Runtime;
 
 use super::answers::Reader;
 use super::{Batch, Output};
-use crate::http::{self, Patience, in_words};
+use crate::http::{self, AllowedHost, Patience, body, in_words};
 use crate::problem::Problem;
 use crate::words::{self, code};
 
+/// Seconds that one answer may take, unless the config says otherwise.
+pub const SECONDS: f64 = 30.0;
 /// Bytes that one answer may have.
 const LONGEST: usize = 64_000_000;
 
 /// Where a model is served, and how it is spoken to.
 #[derive(Debug, Clone)]
 pub struct Address {
-    pub url: Url,
+    pub host: AllowedHost,
     pub protocol: Protocol,
     /// The header that lets us in; its value is in no report.
     pub credentials: Option<Credentials>,
     /// Rows of one request.
     pub rows: usize,
     pub timeout: Duration,
+    /// The least time from one request to the next, where one follows another.
+    pub pace: Duration,
     pub is_proxied: bool,
 }
 
 impl Address {
     async fn client(&self) -> Result<Client, Problem> {
         let patience = Patience { timeout: self.timeout, ..Patience::default() };
-        http::client(&self.url, self.credentials.is_some(), patience, self.is_proxied).await
+        http::client(&self.host, self.credentials.is_some(), patience, self.is_proxied).await
+    }
+
+    fn url(&self) -> &Url {
+        self.host.url()
     }
 
     fn hide(&self, text: &str) -> String {
@@ -67,7 +76,7 @@ impl Address {
     }
 
     fn post(&self, client: &Client, body: Vec<u8>) -> reqwest::RequestBuilder {
-        client.post(self.protocol.url(&self.url)).header(CONTENT_TYPE, "application/json").body(body)
+        client.post(self.protocol.url(self.url())).header(CONTENT_TYPE, "application/json").body(body)
     }
 }
 
@@ -107,6 +116,8 @@ pub struct Endpoint {
     pub address: Address,
     client: Client,
     runtime: Runtime,
+    /// When the last request left.
+    last: Cell<Option<Instant>>,
 }
 
 /// Why a request has no answer, and whether it may be asked again.
@@ -124,14 +135,14 @@ impl Endpoint {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| Problem::new(format!("no way to wait for a server: {error}")))?;
         let client = runtime.block_on(address.client())?;
-        let mut endpoint = Self { address, client, runtime };
+        let mut endpoint = Self { address, client, runtime, last: Cell::new(None) };
         endpoint.learn()?;
         Ok(endpoint)
     }
 
     /// An Open Inference server says what its model takes.
     fn learn(&mut self) -> Result<(), Problem> {
-        let Some(url) = self.address.protocol.metadata(&self.address.url) else { return Ok(()) };
+        let Some(url) = self.address.protocol.metadata(self.address.url()) else { return Ok(()) };
         let got = self.runtime.block_on(answered(&self.client, &self.address, self.client.get(url)));
         let text = got.map_err(|unanswered| self.about(unanswered.problem))?;
         self.address.protocol.learn(&text).map_err(|problem| self.about(problem))
@@ -143,6 +154,7 @@ impl Endpoint {
     /// No answer, or one that is none.
     pub fn predict(&self, batch: &Batch) -> Result<Vec<Output>, Problem> {
         let body = self.address.protocol.body(batch)?;
+        self.pace();
         let text = self.runtime.block_on(self.ask(body)).map_err(|problem| self.about(problem))?;
         self.address.protocol.read(&text, batch.rows).map_err(|problem| self.about(problem))
     }
@@ -155,6 +167,7 @@ impl Endpoint {
         let mut times = Vec::with_capacity(rows);
         for turn in 0..warmup + rows {
             let request = self.address.post(&self.client, bodies[turn % bodies.len()].clone());
+            self.pace();
             let start = Instant::now();
             let text = self.runtime.block_on(answered(&self.client, &self.address, request));
             let took = start.elapsed();
@@ -183,8 +196,16 @@ impl Endpoint {
         }
     }
 
+    /// Waits until the next request may leave.
+    fn pace(&self) {
+        if let Some(last) = self.last.get() {
+            std::thread::sleep(self.address.pace.saturating_sub(last.elapsed()));
+        }
+        self.last.set(Some(Instant::now()));
+    }
+
     fn about(&self, problem: Problem) -> Problem {
-        let shown = code(&http::shown(&self.address.url));
+        let shown = code(&http::shown(self.address.url()));
         self.hide(Problem { message: format!("the endpoint {shown} {}", problem.message), ..problem })
     }
 
@@ -203,7 +224,7 @@ async fn answered(client: &Client, address: &Address, request: reqwest::RequestB
     };
     let request =
         request.build().map_err(|error| never(Problem::new(format!("cannot be asked: {}", in_words(error)))))?;
-    let mut response = client.execute(request).await.map_err(|error| {
+    let response = client.execute(request).await.map_err(|error| {
         let is_safe = error.is_connect();
         let hint = if is_safe { "is the server running, and is the address right?" } else { "is the server healthy?" };
         Unanswered { problem: Problem::new(format!("gave no answer: {}", said(error, address))).hint(hint), is_safe }
@@ -214,17 +235,12 @@ async fn answered(client: &Client, address: &Address, request: reqwest::RequestB
         .get(CONTENT_TYPE)
         .and_then(|kind| kind.to_str().ok())
         .is_some_and(|kind| kind.contains("html"));
-    let mut text = Vec::new();
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if text.len() + chunk.len() <= LONGEST => text.extend_from_slice(&chunk),
-            Ok(Some(_)) => return Err(never(Problem::new(format!("answered over {LONGEST} bytes")))),
-            Ok(None) => break,
-            Err(error) => {
-                return Err(never(Problem::new(format!("broke off its answer: {}", said(error, address)))));
-            }
-        }
-    }
+    let text = body::read(response, LONGEST).await.map_err(|error| {
+        never(Problem::new(match error {
+            body::BodyError::TooLarge(most) => format!("answered over {most} bytes"),
+            body::BodyError::Broken(error) => format!("broke off its answer: {}", said(error, address)),
+        }))
+    })?;
     // Before anything is cut out of it: of a token that is cut, the rest would be shown.
     let text = address.hide_bytes(text);
     if !status.is_success() {

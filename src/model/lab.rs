@@ -9,13 +9,12 @@ mod serve;
 mod tables;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use asker::{Asker, known};
 use keep::Keep;
 use tables::{first_rows, meets, not_features, tables_for};
-use tempfile::TempDir;
 
 use super::answers::{Known, Predicted};
 use super::endpoint::{Address, Endpoint};
@@ -54,6 +53,7 @@ pub struct Lab<'a> {
     known: Option<Predicted>,
     memory: usize,
     progress: &'a Progress,
+    scratch: &'a Path,
 }
 
 /// Makes an endpoint's address for a table and its features.
@@ -75,6 +75,8 @@ pub struct Room<'a, 'r> {
     pub address: Option<&'r Addressing<'r>>,
     pub memory: usize,
     pub progress: &'a Progress,
+    /// A folder for what the model predicts, which is not for every user of the machine.
+    pub scratch: &'a Path,
 }
 
 impl<'a> Lab<'a> {
@@ -149,6 +151,7 @@ impl<'a> Lab<'a> {
             known: None,
             memory: room.memory,
             progress: room.progress,
+            scratch: room.scratch,
         })
     }
 
@@ -173,14 +176,8 @@ impl<'a> Lab<'a> {
     ///
     /// # Errors
     /// The model's, the table's, the disk's.
-    pub fn predict(&mut self, source: &Source, shown: &str) -> Result<(PathBuf, TempDir), Problem> {
-        // It holds the test table, which is not for every user of the machine.
-        let folder = tempfile::Builder::new()
-            .prefix("mlgate-")
-            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700))
-            .tempdir()
-            .map_err(|error| Problem::new(format!("no folder for the model's predictions: {error}")))?;
-        let path = folder.path().join("predictions.arrow");
+    pub fn predict(&mut self, source: &Source, shown: &str) -> Result<PathBuf, Problem> {
+        let path = self.scratch.join("predictions.arrow");
         let file = std::fs::File::create(&path)
             .map_err(|error| Problem::new(format!("no file for the model's predictions: {error}")))?;
         let asker = self.asker.as_mut().map_err(|problem| problem.clone())?;
@@ -245,11 +242,11 @@ impl<'a> Lab<'a> {
         if !made.finish()? {
             return Err(Problem::new(format!("the {} table is empty", Role::Test)));
         }
-        Ok((path, folder))
+        Ok(path)
     }
 
-    /// Answers every probe among the keys.
-    pub fn measure(&mut self, keys: &BTreeSet<Key>, sources: &BTreeMap<Role, Opened>) -> Measured {
+    /// Answers every probe among the keys, and tells each answer as soon as it is there.
+    pub fn measure(&mut self, keys: &BTreeSet<Key>, sources: &BTreeMap<Role, Opened>, tell: &mut dyn FnMut(&Measured)) {
         let probes: Vec<(&Key, &Probe)> = keys
             .iter()
             .filter_map(|key| match &key.statistic {
@@ -257,7 +254,6 @@ impl<'a> Lab<'a> {
                 _ => None,
             })
             .collect();
-        let mut measured = Measured::new();
         let changed: Vec<&Probe> =
             probes.iter().map(|(_, probe)| *probe).filter(|probe| matches!(probe, Probe::Changed { .. })).collect();
         let mut moved = compare::changed(self, &changed, sources);
@@ -276,9 +272,8 @@ impl<'a> Lab<'a> {
                 Probe::Memory => self.weigh(sources).map(Value::Count),
                 Probe::Served { rps, seconds } => self.serve(rps.0, seconds.0, sources).map(Value::Served),
             };
-            measured.insert(key.clone(), value);
+            tell(&Measured::from([(key.clone(), value)]));
         }
-        measured
     }
 
     /// Milliseconds of single predictions, ascending.

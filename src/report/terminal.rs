@@ -10,6 +10,7 @@ use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::{Report, RunResult};
+use crate::log::escape;
 use crate::verdict::{Status, Verdict};
 use crate::words;
 
@@ -204,7 +205,7 @@ fn limit(verdict: &Verdict) -> String {
 }
 
 fn foreign(text: &str) -> String {
-    words::log_safe(&words::one_line(text))
+    escape::plain(&words::one_line(text))
 }
 
 fn padded(text: &str, width: usize) -> String {
@@ -226,14 +227,14 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
     loop {
         let end = end_of(rest, width.max(2));
         if end == rest.len() {
-            lines.push(words::log_safe(rest));
+            lines.push(escape::plain(rest));
             return lines;
         }
         // A number stays with its `%`.
         let spaces = rest.match_indices(' ').map(|(at, _)| at).take_while(|at| *at <= end);
         let space = spaces.filter(|at| *at > 0 && !rest[at + 1..].starts_with('%')).last();
         let (line, next) = space.map_or_else(|| rest.split_at(end), |at| (&rest[..at], &rest[at + 1..]));
-        lines.push(words::log_safe(line));
+        lines.push(escape::plain(line));
         rest = next;
     }
 }

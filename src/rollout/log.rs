@@ -63,7 +63,7 @@ impl Log {
         }
         let (memory, progress): (usize, Arc<Progress>) = (plan.memory, Arc::default());
         let verdicts = gate::judge(plan, &infos, &Candidate::default(), &|_| Vec::new(), |keys| {
-            engine::measure(&sources, keys, memory, &progress)
+            engine::measure(&sources, keys, memory, &progress, &mut |_| ())
         });
         let judged = verdicts.into_iter().map(|(_, verdict)| {
             let said = verdict.message.clone();

@@ -4,16 +4,15 @@
 use std::time::Duration;
 
 use reqwest::{Client, Url};
-use serde_json::Value;
 
 use super::{ArmSeen, Reading};
-use crate::http::{self, Patience, in_words};
+use crate::http::{self, AllowedHost, Patience, body, in_words};
 use crate::plan::rollout::Queries;
 use crate::problem::Problem;
 use crate::words::{code, cut, one_line};
 
 const PATIENCE: Patience = Patience { timeout: Duration::from_secs(3), tries: 1 };
-const LARGEST: u64 = 1_000_000;
+const LARGEST: usize = 1_000_000;
 /// Seconds after which no scrape is half in.
 pub const SETTLED: f64 = 1.0;
 
@@ -29,17 +28,14 @@ impl Prometheus {
     /// # Errors
     /// An address that may not be spoken to.
     pub async fn connect(
-        url: &str,
+        host: AllowedHost,
         token: Option<String>,
         stale_seconds: f64,
         is_proxied: bool,
     ) -> Result<Self, Problem> {
-        let mut base = http::address(url, "the address of Prometheus")?;
-        if !base.path().ends_with('/') {
-            base.set_path(&format!("{}/", base.path()));
-        }
-        let client = http::client(&base, token.is_some(), PATIENCE, is_proxied).await?;
-        Ok(Self { base, client, token, stale_seconds })
+        let host = host.as_folder();
+        let client = http::client(&host, token.is_some(), PATIENCE, is_proxied).await?;
+        Ok(Self { base: host.url().clone(), client, token, stale_seconds })
     }
 
     /// What is seen of an arm; one answer that does not come is waited for, and no other.
@@ -122,11 +118,11 @@ impl Prometheus {
         };
         let response = request.send().await.map_err(|error| no_answer(in_words(error)))?;
         let status = response.status();
-        if response.content_length().is_some_and(|length| length > LARGEST) {
-            return Err(format!("{} gives too much", code(query)));
-        }
-        let text = response.text().await.map_err(|error| no_answer(in_words(error)))?;
-        let answer: Value = serde_json::from_str(&text).unwrap_or_default();
+        let text = body::read(response, LARGEST).await.map_err(|error| match error {
+            body::BodyError::TooLarge(most) => format!("{} is answered by more than {most} bytes", code(query)),
+            body::BodyError::Broken(error) => no_answer(in_words(error)),
+        })?;
+        let answer = body::json(&text).unwrap_or_default();
         if answer["status"] != "success" {
             let said = answer["error"].as_str().map(one_line).unwrap_or_default();
             return Err(format!("Prometheus answers {} to {}: {}", status.as_u16(), code(query), cut(&said, 200)));

@@ -53,7 +53,7 @@ impl Answer {
         Self { bytes: bytes.as_bytes().to_vec(), after: Duration::ZERO, ends: true }
     }
 
-    fn after(mut self, milliseconds: u64) -> Self {
+    pub fn after(mut self, milliseconds: u64) -> Self {
         self.after = Duration::from_millis(milliseconds);
         self
     }

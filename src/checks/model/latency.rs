@@ -73,6 +73,13 @@ const MOST_ROWS: u32 = 1_000_000;
 /// Of the interval that is shown where none decides.
 const SHOWN: f64 = 0.95;
 
+impl Latency {
+    /// Predictions that are asked for.
+    pub fn requests(&self) -> f64 {
+        f64::from(self.rows) + f64::from(self.warmup)
+    }
+}
+
 impl Check for Latency {
     const ID: &'static str = "latency";
     const PARTS: &'static [Part] = &[Part::Latencies];

@@ -60,6 +60,13 @@ fn default_seconds() -> Finite {
     Finite(60.0)
 }
 
+impl Serving {
+    /// Requests a second, and for how many seconds.
+    pub fn load(&self) -> (f64, f64) {
+        (self.rps.0, self.seconds.0)
+    }
+}
+
 /// Of the latencies' interval that is shown.
 const SHOWN: f64 = 0.95;
 /// The generator's own lag may be so much of the limit.

@@ -15,7 +15,8 @@ use crate::config::rollout::{
 };
 use crate::config::{Config, DataSection, Entry, NotifySection};
 use crate::github::branch::Place;
-use crate::http::{self, Patience, block_on};
+use crate::http::hosts::HostSetting;
+use crate::http::{self, AllowedHost, Patience, block_on};
 use crate::mlflow::Server;
 use crate::plan::rollout::{Asker, RolloutPlan};
 use crate::plan::{self};
@@ -177,26 +178,26 @@ impl Opener<'_> {
         let prometheus = &section.signals.prometheus;
         let token = self.token(prometheus.token_env.as_ref())?;
         let is_proxied = self.context.is_proxied();
-        let connected = block_on(Prometheus::connect(&prometheus.url, token, self.plan.stale_seconds, is_proxied));
+        let host = self.host(&prometheus.url, "the address of Prometheus", "rollout.signals.prometheus.url")?;
+        let connected = block_on(Prometheus::connect(host, token, self.plan.stale_seconds, is_proxied));
         let prometheus = connected.map_err(Failure::unmeasured)?.map_err(Failure::unmeasured)?;
         let levers = Levers { router: self.router()?, registry, flag: self.flag()? };
         Ok(World { levers, prometheus, log, journal: self.journal()?, stop })
     }
 
     fn router(self) -> Result<Router, Failure> {
-        let address = |text: &str, what: &str| http::address(text, what).map_err(Failure::usage);
         Ok(match &self.plan.section.router {
             RouterSection::Haproxy(haproxy) => Router::Haproxy(Haproxy { section: haproxy.clone() }),
             RouterSection::Envoy(envoy) => Router::Envoy(Envoy {
                 routes: self.workspace.resolve(&envoy.routes)?,
                 shown: envoy.routes.clone(),
-                admin: address(&envoy.admin, "Envoy's admin interface")?,
+                admin: self.host(&envoy.admin, "Envoy's admin interface", "rollout.router.envoy.admin")?,
                 stable: envoy.stable.clone(),
                 candidate: envoy.candidate.clone(),
                 header: envoy.header.clone(),
             }),
             RouterSection::Webhook(webhook) => Router::Webhook(Webhook {
-                url: address(&webhook.url, "the router's webhook")?,
+                host: self.host(&webhook.url, "the router's webhook", "rollout.router.webhook.url")?,
                 token: self.token(webhook.token_env.as_ref())?,
                 is_proxied: self.context.is_proxied(),
             }),
@@ -214,7 +215,7 @@ impl Opener<'_> {
         let or = |value: &Option<String>, default: &str| value.clone().unwrap_or_else(|| default.to_owned());
         Ok(match &self.plan.section.flag {
             Some(FlagSection::Unleash(unleash)) => Some(Flag::Unleash(Unleash {
-                url: unleash.url.clone(),
+                host: self.host(&unleash.url, "the address of Unleash", "rollout.flag.unleash.url")?,
                 project: or(&unleash.project, "default"),
                 environment: or(&unleash.environment, "production"),
                 feature: unleash.feature.clone(),
@@ -275,12 +276,23 @@ impl Opener<'_> {
 
     fn mlflow(self, longest: Duration) -> Result<Server, Failure> {
         let server = Server::of(self.common.mlflow_tracking_uri.as_deref(), &self.context.variables);
-        let server = server.ok_or_else(|| {
+        let mut server = server.ok_or_else(|| {
             let problem = Problem::new("nothing says where the MLflow server is");
             Failure::usage(problem.hint("set MLFLOW_TRACKING_URI, or the input `mlflow-tracking-uri`"))
         })?;
         let timeout = if longest > LONGEST { longest } else { server.patience.timeout.min(longest) };
-        Ok(Server { patience: Patience { timeout, tries: 2 }, ..server })
+        server.patience = Patience { timeout, tries: 2 };
+        Ok(server)
+    }
+
+    /// A server that the config names: a rollout runs on no proposal, and there the config's word would not count.
+    fn host(self, text: &str, what: &str, path: &'static str) -> Result<AllowedHost, Failure> {
+        let url = http::address(text, what).map_err(|problem| {
+            let hint = format!("write `{path}` as https://server.example.org, and a token into a variable of the step");
+            Failure::usage(problem.without_hint().hint(hint))
+        })?;
+        let hosts = self.context.hosts(&self.common.trusted_branches)?;
+        hosts.by_config(url, HostSetting { path, input: None }).map_err(Failure::usage)
     }
 
     fn variable(self, name: &str) -> Option<String> {
@@ -296,7 +308,7 @@ impl Opener<'_> {
             return Err(Failure::usage(problem.hint("set it from a secret: `env:` of the step")));
         };
         if self.context.github.is_some() {
-            crate::commands::say(&format!("::add-mask::{token}\n"));
+            crate::log::mask(&token);
         }
         Ok(Some(token))
     }

@@ -4,10 +4,11 @@ use crate::cli::rollout::Common;
 use crate::commands::{Context, say, warn};
 use crate::github::annotations;
 use crate::github::outputs::one_line;
+use crate::log;
 use crate::problem::{Exit, Failure, Problem};
 use crate::rollout::driver::Journey;
 use crate::rollout::{Outcome, timeline};
-use crate::words::{code, log_safe};
+use crate::words::code;
 use crate::workspace::Workspace;
 
 /// A run that is killed must not look like a promotion.
@@ -40,9 +41,9 @@ pub fn end(common: &Common, context: &Context, workspace: &Workspace, journey: &
     journey.problems.iter().for_each(|problem| warn(&problem.to_string()));
     let summary = format!("{}: {}", journey.ended.outcome.word().replace('_', " "), journey.ended.reason);
     let summary = one_line(&summary);
-    say(&format!("{}\n", log_safe(&summary)));
+    say(&format!("{summary}\n"));
     if context.github.is_some() && matches!(journey.ended.outcome, Outcome::RolledBack | Outcome::Aborted) {
-        say(&format!("{}\n", annotations::warning(&Problem::new(summary))));
+        log::command(&annotations::warning(&Problem::new(summary)));
     }
     context.write_outputs(&[
         ("rollout-result", journey.ended.outcome.word().to_owned()),

@@ -29,7 +29,7 @@ struct Fate {
 }
 
 impl Endpoint {
-    /// Sends `bodies` in turn, `rps` a second for `seconds`.
+    /// Sends `bodies` in turn, `rps` a second for `seconds`, as long as `watch` wants more.
     ///
     /// # Errors
     /// Nothing can be sent at all.
@@ -39,7 +39,7 @@ impl Endpoint {
         reader: &Reader,
         rps: f64,
         seconds: f64,
-        watch: &dyn Fn(f64),
+        watch: &dyn Fn(f64) -> bool,
     ) -> Result<Served, Problem> {
         let planned = ((rps * seconds).round() as u64).max(1);
         let fates: Arc<Mutex<Vec<Fate>>> = Arc::new(Mutex::new(Vec::with_capacity(planned as usize)));
@@ -95,7 +95,9 @@ impl Endpoint {
             } else if send.send((at, intended)).is_err() {
                 return Err(Problem::new("no request could be sent"));
             }
-            watch((at + 1) as f64 / planned as f64);
+            if !watch((at + 1) as f64 / planned as f64) {
+                return Err(Problem::new("the load was stopped"));
+            }
         }
         drop(send);
         sender.join().map_err(|_| Problem::new("the load could not be sent: this is a bug in mlgate"))?;

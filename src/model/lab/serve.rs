@@ -31,6 +31,7 @@ impl Lab<'_> {
         endpoint.load(&bodies, &self.reader(sources)?, rps, seconds, &|share| {
             let now = (share * 1e3) as u64;
             self.progress.add(now - told.replace(now));
+            !self.progress.is_stopped()
         })
     }
 

@@ -5,7 +5,7 @@ use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Client, Method, Response, StatusCode, Url};
 use serde_json::Value;
 
-use crate::http::{self, Patience};
+use crate::http::{self, AllowedHost, Patience, body};
 use crate::problem::Problem;
 use crate::words::{code, cut, one_line};
 
@@ -18,7 +18,7 @@ const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.'
 #[derive(Clone)]
 pub struct Unleash {
     /// Where Unleash is: what stands before `/api/admin`.
-    pub url: String,
+    pub host: AllowedHost,
     pub project: String,
     pub environment: String,
     pub feature: String,
@@ -35,21 +35,15 @@ impl Unleash {
     /// # Errors
     /// It was refused, there is no such feature or environment, or it is still on.
     pub async fn turn_off(&self) -> Result<String, Problem> {
-        let mut base = http::address(&self.url, "the address of Unleash").map_err(|problem| {
-            problem
-                .without_hint()
-                .hint("write it as https://unleash.example.org, and the token into `token_env`'s variable")
-        })?;
-        if !base.path().ends_with('/') {
-            base.set_path(&format!("{}/", base.path()));
-        }
-        let client = http::client(&base, true, self.patience, self.is_proxied).await?;
+        let host = self.host.clone().as_folder();
+        let client = http::client(&host, true, self.patience, self.is_proxied).await?;
+        let base = host.url().clone();
         let [project, feature, environment] =
             [&self.project, &self.feature, &self.environment].map(|name| escaped(name));
         let path = format!("api/admin/projects/{project}/features/{feature}");
         self.ask(&client, Method::POST, &base, &format!("{path}/environments/{environment}/off")).await?;
         let answer = self.ask(&client, Method::GET, &base, &path).await?;
-        let found: Value = serde_json::from_slice(&answer)
+        let found = body::json(&answer)
             .map_err(|_| about(&base, "answers with no JSON").hint("is it Unleash, or a login page before it?"))?;
         let environments = found["environments"].as_array().map(Vec::as_slice).unwrap_or_default();
         let own = environments.iter().find(|own| own["name"] == self.environment.as_str());
@@ -72,7 +66,7 @@ impl Unleash {
             tried += 1;
             let request = client.request(method.clone(), url.clone()).header(AUTHORIZATION, token.clone());
             let why = match request.send().await {
-                Ok(response) if response.status().is_success() => return body(base, response).await,
+                Ok(response) if response.status().is_success() => return bounded(base, response).await,
                 Ok(response) => {
                     let status = response.status();
                     if !(status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS) {
@@ -93,8 +87,8 @@ impl Unleash {
     /// What a status that is no success means.
     async fn refused(&self, base: &Url, response: Response) -> Problem {
         let status = response.status();
-        let answer = body(base, response).await.unwrap_or_default();
-        let answer: Value = serde_json::from_slice(&answer).unwrap_or_default();
+        let answer = bounded(base, response).await.unwrap_or_default();
+        let answer = body::json(&answer).unwrap_or_default();
         // The particulars are in a list, with a message over it that says no more than the status.
         let said = answer["details"][0]["message"].as_str().or(answer["message"].as_str()).unwrap_or_default();
         let said = cut(&one_line(said), 300);
@@ -125,18 +119,8 @@ fn escaped(name: &str) -> String {
 }
 
 /// The body, up to so many bytes.
-async fn body(base: &Url, mut response: Response) -> Result<Vec<u8>, Problem> {
-    let mut bytes = Vec::new();
-    loop {
-        match response.chunk().await {
-            Ok(Some(chunk)) if bytes.len() + chunk.len() > LARGEST => {
-                return Err(about(base, &format!("answers with over {LARGEST} bytes")));
-            }
-            Ok(Some(chunk)) => bytes.extend_from_slice(&chunk),
-            Ok(None) => return Ok(bytes),
-            Err(error) => return Err(about(base, &format!("broke off: {}", http::in_words(error)))),
-        }
-    }
+async fn bounded(base: &Url, response: Response) -> Result<Vec<u8>, Problem> {
+    body::read(response, LARGEST).await.map_err(|error| about(base, &error.said()))
 }
 
 fn about(base: &Url, what: &str) -> Problem {

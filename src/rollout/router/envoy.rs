@@ -6,12 +6,11 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use reqwest::Url;
 use serde_json::Value;
 use serde_yaml::{Mapping, Value as Yaml};
 
 use super::share;
-use crate::http::{self, Patience, in_words};
+use crate::http::{self, AllowedHost, Patience, body, in_words};
 use crate::problem::Problem;
 use crate::rollout::Traffic;
 use crate::words::{code, one_line};
@@ -19,14 +18,15 @@ use crate::words::{code, one_line};
 const PATIENCE: Patience = Patience { timeout: Duration::from_secs(5), tries: 1 };
 /// How long Envoy may take to see a new file.
 const UNTIL_LIVE: Duration = Duration::from_secs(10);
-const LARGEST: usize = 50_000_000;
+/// Bytes of its dump of routes; parsed, JSON takes many times as much memory.
+const LARGEST: usize = 10_000_000;
 
 /// An Envoy and its file of routes.
 pub struct Envoy {
     pub routes: PathBuf,
     /// As the user wrote it.
     pub shown: String,
-    pub admin: Url,
+    pub admin: AllowedHost,
     pub stable: String,
     pub candidate: String,
     /// By which users stay with an arm.
@@ -36,19 +36,17 @@ pub struct Envoy {
 impl Envoy {
     /// What is live, not what was written.
     pub(super) async fn read(&self) -> Result<Traffic, Problem> {
-        let mut url = self.admin.clone();
+        let mut url = self.admin.url().clone();
         url.set_path("/config_dump");
         url.set_query(Some("resource=dynamic_route_configs"));
-        let about =
-            |what: String| Problem::new(format!("Envoy's admin interface {} {what}", code(&http::shown(&self.admin))));
-        let client = http::client(&url, false, PATIENCE, false).await?;
+        let about = |what: String| {
+            Problem::new(format!("Envoy's admin interface {} {what}", code(&http::shown(self.admin.url()))))
+        };
+        let client = http::client(&self.admin, false, PATIENCE, false).await?;
         let response = client.get(url).send().await;
         let response = response.map_err(|error| about(format!("gives no answer: {}", in_words(error))))?;
-        let text = response.text().await.map_err(|error| about(format!("broke off: {}", in_words(error))))?;
-        if text.len() > LARGEST {
-            return Err(about("answers too much".into()));
-        }
-        let dump: Value = serde_json::from_str(&text).map_err(|_| about("answers no JSON".into()))?;
+        let text = body::read(response, LARGEST).await.map_err(|error| about(error.said()))?;
+        let dump = body::json(&text).map_err(|why| about(format!("answers no JSON: {why}")))?;
         let mut found = Vec::new();
         routes(&dump, &mut |route| found.extend(self.traffic(route)));
         match found.as_slice() {
@@ -210,7 +208,7 @@ mod tests {
         Envoy {
             routes: "rds.yaml".into(),
             shown: "rds.yaml".into(),
-            admin: Url::parse("http://127.0.0.1:1").unwrap(),
+            admin: AllowedHost::by_input(http::address("http://127.0.0.1:1", "the admin interface").unwrap()),
             stable: "stable".into(),
             candidate: "candidate".into(),
             header: header.map(ToOwned::to_owned),

@@ -1,4 +1,5 @@
 //! HAProxy's [run-time API](https://docs.haproxy.org/2.6/management.html#9.3): a line of commands, an answer, the end.
+#![expect(clippy::disallowed_methods, reason = "edge: speaks to a socket")]
 
 use std::time::Duration;
 
@@ -97,8 +98,9 @@ impl Haproxy {
         };
         let asked = async {
             let found: Vec<std::net::SocketAddr> = tokio::net::lookup_host(address).await?.collect();
-            if found.iter().any(|address| crate::http::is_link_local(address.ip())) {
-                return Err(std::io::Error::other("it is a link-local address, such as machines' metadata have"));
+            let host = address.rsplit_once(':').map_or(address.as_str(), |(host, _)| host);
+            if let Some(why) = crate::http::refusal(host, &found) {
+                return Err(std::io::Error::other(format!("it {why}")));
             }
             let mut stream = TcpStream::connect(found.as_slice()).await?;
             stream.write_all(format!("{commands}\n").as_bytes()).await?;

@@ -9,8 +9,9 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use http_body_util::Limited;
 use kube::api::{Api, DynamicObject, GroupVersionKind, Patch, PatchParams};
-use kube::client::AuthError;
+use kube::client::{AuthError, ClientBuilder};
 use kube::config::{KubeConfigOptions, KubeconfigError};
 use kube::core::ApiResource;
 use kube::{Client, Config};
@@ -18,13 +19,16 @@ use reqwest::header::{HeaderValue, USER_AGENT};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
+use tower_http::map_response_body::MapResponseBodyLayer;
 
-use crate::http::{self, Patience};
+use crate::http::{self, AllowedHost, Patience};
 use crate::problem::Problem;
 use crate::words::{code, cut, one_line};
 
 /// Tries of a change: a controller that writes its status between reading and patching takes one.
 const TRIES: u32 = 5;
+/// Bytes of an answer; etcd keeps no object of 2 MB.
+const LARGEST: usize = 10_000_000;
 
 /// What can split traffic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
@@ -254,14 +258,17 @@ async fn connect(mut config: Config) -> Result<Client, Problem> {
     if url.host_str().is_some_and(is_loopback) {
         config.proxy_url = None;
     }
-    // For what it refuses: link-local addresses, and credentials as plain text. It installs the TLS that kube takes, too.
-    http::client(&url, true, Patience::default(), config.proxy_url.is_some()).await?;
+    // For what it refuses: metadata services, and credentials as plain text. It installs the TLS that kube takes, too.
+    http::client(&AllowedHost::by_environment(url.clone()), true, Patience::default(), config.proxy_url.is_some())
+        .await?;
     // Tries are counted here, where a patch can be made anew.
     config.default_retry = false;
     config.connect_timeout = Some(Duration::from_secs(10));
     // What the cluster's audit log shows.
     config.headers.push((USER_AGENT, HeaderValue::from_static(concat!("mlgate/", env!("CARGO_PKG_VERSION")))));
-    Client::try_from(config).map_err(|error| match error {
+    let bounded = MapResponseBodyLayer::new(|body| Limited::new(body, LARGEST));
+    let built = ClientBuilder::try_from(config).map(|builder| builder.with_layer(&bounded).build());
+    built.map_err(|error| match error {
         // It shows the address, which can hold a password.
         kube::Error::ProxyProtocolUnsupported { .. } | kube::Error::ProxyProtocolDisabled { .. } => {
             Problem::new("the proxy before the cluster is none of HTTP")

@@ -2,22 +2,21 @@
 
 use std::time::Duration;
 
-use reqwest::Url;
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use serde_json::{Value, json};
 
 use super::share;
-use crate::http::{self, Patience, in_words};
+use crate::http::{self, AllowedHost, Patience, body, in_words};
 use crate::problem::Problem;
 use crate::rollout::Traffic;
 use crate::words::code;
 
 const PATIENCE: Patience = Patience { timeout: Duration::from_secs(5), tries: 1 };
-const LARGEST: u64 = 100_000;
+const LARGEST: usize = 100_000;
 
 /// An address that moves traffic.
 pub struct Webhook {
-    pub url: Url,
+    pub host: AllowedHost,
     pub token: Option<String>,
     pub is_proxied: bool,
 }
@@ -38,13 +37,13 @@ impl Webhook {
     }
 
     async fn send(&self, body: Option<Value>) -> Result<Value, Problem> {
-        let client = http::client(&self.url, self.token.is_some(), PATIENCE, self.is_proxied).await?;
+        let client = http::client(&self.host, self.token.is_some(), PATIENCE, self.is_proxied).await?;
         let request = match &body {
             Some(body) => client
-                .put(self.url.clone())
+                .put(self.host.url().clone())
                 .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
                 .body(body.to_string()),
-            None => client.get(self.url.clone()),
+            None => client.get(self.host.url().clone()),
         };
         let request = match &self.token {
             Some(token) => request.bearer_auth(token),
@@ -59,14 +58,11 @@ impl Webhook {
         if body.is_some() {
             return Ok(Value::Null);
         }
-        if response.content_length().is_some_and(|length| length > LARGEST) {
-            return Err(self.about("answers too much"));
-        }
-        let text = response.text().await.map_err(|error| self.about(&format!("broke off: {}", in_words(error))))?;
-        serde_json::from_str(&text).map_err(|_| self.about("answers no JSON"))
+        let text = body::read(response, LARGEST).await.map_err(|error| self.about(&error.said()))?;
+        body::json(&text).map_err(|_| self.about("answers no JSON"))
     }
 
     fn about(&self, what: &str) -> Problem {
-        Problem::new(format!("the router's webhook {} {what}", code(&http::shown(&self.url))))
+        Problem::new(format!("the router's webhook {} {what}", code(&http::shown(self.host.url()))))
     }
 }

@@ -2,13 +2,14 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::http::body;
 use crate::model::{Batch, Cells, Data, Element, Output, Port, PortKind, Tensor};
 use crate::problem::Problem;
 use crate::words::{self, code};
 
 /// Python's servers write NaN and Infinity, which JSON does not know.
 pub fn parsed(text: &[u8]) -> Result<Value, Problem> {
-    serde_json::from_slice(text).map_err(|error| {
+    body::json(text).map_err(|error| {
         let start = String::from_utf8_lossy(&text[..text.len().min(2_000)]).into_owned();
         let is_nan = ["NaN", "Infinity"].iter().any(|word| String::from_utf8_lossy(text).contains(word));
         let what = if is_nan { "NaN or Infinity".to_owned() } else { format!("what is no JSON ({error})") };
