@@ -164,7 +164,9 @@ impl Workspace {
         let Some(name) = path.file_name().map(|name| name.to_string_lossy().into_owned()) else {
             return Err(Failure::usage(Problem::new(format!("{} is not the name of a file", shown(&path)))));
         };
-        let folder = self.output_folder_at(path.parent().unwrap_or(Path::new("")));
+        // The parent of a bare file name is empty, which is no path.
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = self.output_folder_at(parent);
         Ok(folder.map(|folder| OutputFile { folder, name }))
     }
 
