@@ -119,6 +119,23 @@ pub fn compare(base: &Gate, head: &Gate) -> Vec<Edit> {
     edits
 }
 
+/// Checks whose p-values are adjusted together: each further entry makes those of the others larger.
+const FAMILY: [&str; 2] = ["drift", "target_drift"];
+
+/// Returns that a proposal adds entries whose p-values widen the family of the base's.
+pub fn widened(base: &Config, head: &Config) -> Option<Edit> {
+    let count = |config: &Config| config.entries.iter().filter(|entry| FAMILY.contains(&entry.check.id)).count();
+    let (from, to) = (count(base), count(head));
+    (from > 0 && to > from).then(|| Edit {
+        kind: Kind::Changed,
+        rule: code("drift"),
+        setting: Some("entries with adjusted p-values".to_owned()),
+        from: Some(from.to_string()),
+        to: Some(to.to_string()),
+        at: None,
+    })
+}
+
 /// Of two, what ends more runs.
 pub fn stricter(a: FailOn, b: FailOn) -> FailOn {
     let strictness = |one: &FailOn| [FailOn::Never, FailOn::Fail, FailOn::Warn].iter().position(|known| known == one);

@@ -92,8 +92,11 @@ async fn read(
     let place = inputs::Place { api, context, github, ends, changes: &changes, is_proposed };
     let inputs = inputs::at(&place, args).await?;
     let names = plan::config_names(&inputs.args).map_err(|message| Problem::new(format!("input config: {message}")))?;
-    let names = names.iter().map(|name| github.written(name)).collect();
-    let config = config_at(api, &ends.base, &ends.branch, names, &inputs.args).await?;
+    let mut written = Vec::new();
+    for name in names {
+        written.push(in_repository(api, github, &ends.base, &name).await?);
+    }
+    let config = config_at(api, &ends.base, &ends.branch, written, &inputs.args).await?;
     if config.entries.is_empty() {
         // What is not there and what may not be seen are one answer; the commit itself is there.
         let ask = Ask { to: "read the base commit", permission: "contents: read" };
@@ -101,6 +104,18 @@ async fn read(
         api.get(&route, "application/vnd.github.sha", 100, ask).await.map_err(Denied::problem)?;
     }
     Ok(BaseGate { gate: gate(config, &inputs.args), inputs, changes })
+}
+
+/// A config's path as the repository has it: of a checkout in a folder, from that folder on.
+async fn in_repository(api: &Api, github: &Github, sha: &str, name: &str) -> Result<String, Problem> {
+    let written = github.written(name);
+    for other in files::below_checkouts(&github.in_workspace(""), &written) {
+        if text_at(api, sha, &written, LARGEST).await?.is_none() && text_at(api, sha, &other, LARGEST).await?.is_some()
+        {
+            return Ok(other);
+        }
+    }
+    Ok(written)
 }
 
 /// A config with its entries that are asked for, and what else decides.
@@ -229,6 +244,12 @@ pub fn hold(context: &Context, event: &Event, args: &CheckArgs, config: Config) 
     edits.edits.extend(edits::compare(&base, &gate(config.clone(), args)));
     edits.edits.extend(computed.iter().map(|name| computed_input(name)));
     let is_held = edits.policy != Policy::Head;
+    if is_held {
+        edits.edits.extend(other_base(event, &edits.branch));
+    }
+    if edits.policy != Policy::Base {
+        edits.edits.extend(edits::widened(&base.config, &config));
+    }
     let args = if is_held { held_args(&base_args, args).map_err(Failure::unmeasured)? } else { args.clone() };
     let config = edits::under(edits.policy, base, config);
     let is_edited = changes.has(&github.step.file) || changes.unknown.is_some() && is_edited;
@@ -266,13 +287,21 @@ fn held_args(base: &CheckArgs, head: &CheckArgs) -> Result<CheckArgs, Problem> {
     Ok(args)
 }
 
+/// What a reviewer reads where the base is another branch than the default one: whoever opens the pull request chooses it,
+/// and may choose another after the gate has passed.
+fn other_base(event: &Event, branch: &str) -> Option<Edit> {
+    let default = event.default_branch.as_deref().filter(|default| *default != branch)?;
+    let rule = "the branch whose gate counts".to_owned();
+    Some(Edit { kind: Kind::Changed, rule, setting: None, from: Some(code(default)), to: Some(code(branch)), at: None })
+}
+
 fn gone_input(name: &str, text: &str) -> Edit {
     let rule = format!("input {}", code(name));
     Edit { kind: Kind::Removed, rule, setting: None, from: Some(code(text)), to: None, at: None }
 }
 
 fn computed_input(name: &str) -> Edit {
-    let to = "as the edited workflow computes it".to_owned();
+    let to = "as this run is given it: its value at the base is not known".to_owned();
     Edit {
         kind: Kind::Changed,
         rule: format!("input {}", code(name)),

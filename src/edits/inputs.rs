@@ -64,12 +64,25 @@ pub fn is_own(name: &str) -> bool {
     PLACES.contains(&name) || HANDED_OVER.contains(&name)
 }
 
+/// Returns the names of all inputs given that are not the proposal's own, but for the policy.
+pub fn undecided(args: &CheckArgs) -> Vec<String> {
+    given(args).map(|(name, _)| name).filter(|name| !is_own(name) && name != "policy").collect()
+}
+
 /// Returns the inputs that decide something and have no part of the config.
 pub fn deciding(args: &CheckArgs) -> BTreeMap<String, Value> {
-    let named = mapping(args).into_iter().filter_map(|(name, value)| Some((name.as_str()?.to_owned(), value)));
-    let is_given = |value: &Value| !value.is_null() && value.as_sequence().is_none_or(|list| !list.is_empty());
     let elsewhere = |name: &str| is_own(name) || IN_CONFIG.contains(&name) || ORDERED.contains(&name);
-    named.filter(|(name, value)| is_given(value) && !elsewhere(name)).collect()
+    given(args).filter(|(name, _)| !elsewhere(name)).collect()
+}
+
+fn given(args: &CheckArgs) -> impl Iterator<Item = (String, Value)> {
+    let named = mapping(args).into_iter().filter_map(|(name, value)| Some((name.as_str()?.to_owned(), value)));
+    let is_given = |value: &Value| match value {
+        Value::Null | Value::Bool(false) => false,
+        Value::Sequence(list) => !list.is_empty(),
+        _ => true,
+    };
+    named.filter(move |(_, value)| is_given(value))
 }
 
 /// Returns what a proposal changes of them.

@@ -401,6 +401,69 @@ fn another_name_of_the_check_run_does_not_lose_its_past() {
 }
 
 #[test]
+fn another_base_branch_is_listed() {
+    let repository = Repository::with_pull_request(&json!({ "mlgate.yml": LAX }), &json!({ "mlgate.yml": LAX }));
+    let run = |base: &str, policy: &str| {
+        let world = World::new();
+        world.write("mlgate.yml", LAX).write("data.csv", DATA);
+        let mut payload = repository.payload(&repository.name);
+        payload["repository"] = json!({ "full_name": repository.name, "default_branch": "main" });
+        payload["pull_request"]["base"]["ref"] = json!(base);
+        edits(&act(&repository.runs(world, "pull_request", &payload), &[("policy", policy)]).exits(0))
+    };
+    // A branch with a gate of one's own, and back to `main` once the job is green.
+    assert_eq!(run("lax", "base"), ["the branch whose gate counts: `main` → `lax`"]);
+    assert_eq!((run("main", "base").len(), run("lax", "head").len()), (0, 0));
+}
+
+#[test]
+fn entries_that_widen_the_family_of_drift_are_listed() {
+    let config = |more: &str| format!("data: {{ path: data.csv, reference: data.csv, checks: [drift{more}] }}\n");
+    let rows: String = (0..60).map(|row| format!("{row},{}\n", row % 7)).collect();
+    let table = format!("a,b\n{rows}");
+    let head = config(", drift: { columns: [a] }, drift: { columns: [b] }");
+    let (_, world) = proposed(&config(""), &head, &[("data.csv", &table)]);
+    for (policy, count) in [("head", 1), ("stricter", 1), ("base", 0)] {
+        let said = edits(&act(&world, &[("policy", policy)]).exits(0));
+        assert_eq!(said.iter().filter(|said| *said == "`drift`: 1 → 3").count(), count, "{policy}: {said:?}");
+    }
+}
+
+#[test]
+fn flags_of_a_command_line_are_not_the_bases() {
+    let (_, world) = proposed(LAX, LAX, &[("data.csv", DATA)]);
+    let said = "limits that are inputs of a command line cannot be read at the base";
+    for flags in [&["--min-rows", "1"][..], &["--fail-on", "never"], &["--now", "2020-01-01T00:00:00Z"]] {
+        world.check(&[&["--policy", "base"], flags].concat()).exits(3).saying(said);
+    }
+    let ran = world.check(&["--policy", "base", "--only", "row_count"]).exits(0);
+    assert_eq!(edits(&ran), ["input `only`: none → as this run is given it: its value at the base is not known"]);
+    world.check(&["--min-rows", "1"]).exits(0);
+}
+
+#[test]
+fn a_checkout_in_a_folder_is_compared_from_there() {
+    let strict = STRICT.replace("data.csv", "code/data.csv");
+    let lax = LAX.replace("data.csv", "code/data.csv");
+    let repository = Repository::with_pull_request(&json!({ "mlgate.yml": strict }), &json!({ "mlgate.yml": lax }));
+    let world = World::new();
+    world.write("code/mlgate.yml", &lax).write("code/data.csv", DATA).write("code/.git/HEAD", HEAD);
+    let world = repository.proposes(world);
+    let ran = act(&world, &[("config", "code/mlgate.yml")]).exits(0);
+    assert_eq!(edits(&ran), ["`row_count`: 100 → 2"]);
+    act(&world, &[("config", "code/mlgate.yml"), ("policy", "base")]).exits(1);
+}
+
+#[test]
+fn how_files_are_checked_out_is_listed() {
+    let text = "data: { path: data.csv, reference: ref.csv, checks: [row_count: { max_change_percent: 50 }] }\n";
+    let (repository, world) = proposed(text, text, &[("data.csv", DATA), ("ref.csv", DATA)]);
+    changes(&repository, &["refs/.gitattributes"]);
+    let listed = "how files are checked out: none → `refs/.gitattributes` as this pull request has it";
+    assert_eq!(edits(&act(&world, &[]).exits(0)), [listed]);
+}
+
+#[test]
 fn a_fork_is_compared_by_its_commits() {
     let repository = Repository::new(json!({}));
     repository.setup(pull_request("mallory/risk", &json!({ "mlgate.yml": STRICT }), &json!({ "mlgate.yml": LAX })));

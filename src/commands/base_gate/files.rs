@@ -11,6 +11,9 @@ use crate::github::Github;
 use crate::github::compare::Changes;
 use crate::words::code;
 
+/// Files by which git writes others into a checkout: filters, encodings, submodules.
+const CHECKOUT: [&str; 3] = [".gitattributes", ".gitmodules", ".lfsconfig"];
+
 /// Returns the files of the gate that the proposal rewrites in place; `places` says where in the repository a path may be.
 ///
 /// Where the proposal's files are not all known, that is listed too.
@@ -34,7 +37,19 @@ pub fn touched(
         to: Some(format!("unknown: {why}")),
         at: None,
     });
-    touched.map(Goalpost::edit).chain(unlisted).collect()
+    let rules = changes.files.iter().filter(|_| !goalposts.is_empty()).filter(|file| {
+        let name = file.name.rsplit('/').next().unwrap_or_default();
+        CHECKOUT.contains(&name)
+    });
+    let rules = rules.map(|file| Edit {
+        kind: Kind::Changed,
+        rule: "how files are checked out".to_owned(),
+        setting: None,
+        from: None,
+        to: Some(format!("{} as this pull request has it", code(&file.name))),
+        at: None,
+    });
+    touched.map(Goalpost::edit).chain(rules).chain(unlisted).collect()
 }
 
 /// Returns what a reviewer reads where the workflow is edited: its steps run before the gate, and write what it reads.
@@ -72,7 +87,7 @@ pub fn places(github: &Github, path: &str) -> BTreeSet<String> {
 }
 
 /// The path from each folder on that is a checkout of its own.
-fn below_checkouts(root: &Path, path: &str) -> Vec<String> {
+pub fn below_checkouts(root: &Path, path: &str) -> Vec<String> {
     let all = parts(path);
     let is_checkout = |at: &usize| root.join(all[..*at].join("/")).join(".git").exists();
     (1..all.len()).filter(is_checkout).map(|at| all[at..].join("/")).collect()

@@ -6,11 +6,11 @@ use std::ffi::OsString;
 use clap::Parser;
 
 use super::{Ends, text_at};
-use crate::cli::{self, CheckArgs, Cli, Command, action};
+use crate::cli::{self, CheckArgs, Cli, Command, FailOn, action};
 use crate::commands::Context;
 use crate::config::document::LARGEST;
 use crate::edits::Policy;
-use crate::edits::inputs::{is_limit, is_own};
+use crate::edits::inputs::{is_limit, is_own, undecided};
 use crate::github::Github;
 use crate::github::api::Api;
 use crate::github::compare::{ChangedFile, Changes};
@@ -61,8 +61,11 @@ pub async fn at(place: &Place<'_>, args: &CheckArgs) -> Result<Inputs, Problem> 
     let step = &place.github.step;
     // Neither the default branch's own workflow nor one that a ruleset brings from another repository is a proposal's to
     // edit.
-    if !place.context.is_action || !place.is_proposed || step.file.is_empty() {
+    if !place.is_proposed || step.file.is_empty() {
         return Ok(Inputs::of(args.clone()));
+    }
+    if !place.context.is_action {
+        return unread("a command line", args);
     }
     let here = here(place).await?;
     let there = match text_at(place.api, &place.ends.base, &step.file, LARGEST).await? {
@@ -70,7 +73,7 @@ pub async fn at(place: &Place<'_>, args: &CheckArgs) -> Result<Inputs, Problem> 
         None => former(place).await?.unwrap_or_default(),
     };
     let Some(with) = workflow::inputs(&there, step) else {
-        return without_step(&there, here.as_deref(), place.github, args).map(Inputs::of);
+        return without_step(&there, here.as_deref(), place.github, args);
     };
     let variables = &place.context.variables;
     let now = |name: &str| variables.get(&variable(name)).filter(|text| !text.trim().is_empty()).cloned();
@@ -155,7 +158,7 @@ fn is_editable(text: &str) -> bool {
 }
 
 /// The inputs at the base where its workflow has no such step: a new one had none, and of another nobody can tell.
-fn without_step(there: &str, here: Option<&str>, github: &Github, args: &CheckArgs) -> Result<CheckArgs, Problem> {
+fn without_step(there: &str, here: Option<&str>, github: &Github, args: &CheckArgs) -> Result<Inputs, Problem> {
     let step = &github.step;
     let is_new = here.is_some_and(|here| workflow::inputs(here, step).is_some());
     let others = workflow::count(there, step);
@@ -164,14 +167,24 @@ fn without_step(there: &str, here: Option<&str>, github: &Github, args: &CheckAr
         return Err(Problem::new(format!("{said} cannot be told")).hint("give the step an `id`, and keep it"));
     }
     if is_new {
-        return Ok(CheckArgs { config: args.config.clone(), ..CheckArgs::default() });
+        return Ok(Inputs::of(CheckArgs { config: args.config.clone(), ..CheckArgs::default() }));
     }
-    // Of a reusable workflow or a composite action: only what stands in config files can be compared.
-    if args.policy.unwrap_or_default() != Policy::Head && has_thresholds(args) {
-        let said = "limits that are inputs of a reusable workflow or a composite action cannot be read at the base";
+    unread("a reusable workflow or a composite action", args)
+}
+
+/// The inputs where nothing says what they are at the base: under a policy of the base, limits among them end the run, and
+/// the others are listed.
+fn unread(place: &str, args: &CheckArgs) -> Result<Inputs, Problem> {
+    let mut inputs = Inputs::of(args.clone());
+    if args.policy.unwrap_or_default() == Policy::Head {
+        return Ok(inputs);
+    }
+    if has_thresholds(args) || args.now.is_some() || args.fail_on == Some(FailOn::Never) {
+        let said = format!("limits that are inputs of {place} cannot be read at the base");
         return Err(Problem::new(said).hint("put them into mlgate.yml"));
     }
-    Ok(args.clone())
+    inputs.computed = undecided(args);
+    Ok(inputs)
 }
 
 fn has_thresholds(args: &CheckArgs) -> bool {
