@@ -34,6 +34,7 @@ mod onnx_oracle;
 mod registry;
 mod requests;
 mod rollout;
+mod sandbox;
 mod several;
 mod suggest;
 mod trust;
