@@ -16,6 +16,9 @@ use crate::problem::{Failure, Problem};
 #[command(name = "mlgate", version, propagate_version = true, max_term_width = 100)]
 #[command(after_help = "Exit codes: 0 passed, 1 blocked by the gate, 2 usage or configuration, 3 could not measure.")]
 pub struct Cli {
+    /// Print details to standard error, such as what confines the model's process.
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
     #[command(subcommand)]
     pub command: Command,
 }
@@ -126,6 +129,10 @@ pub struct CheckArgs {
     /// The time that a run has, such as 90s, 60m or 1h; 60m without it. What is not judged by then is an error.
     #[arg(long, value_name = "TIME", help_heading = "Where things are")]
     pub timeout: Option<String>,
+    /// Whether statistics in Parquet footers count as measured, without decoding the values. `auto`: yes, except on pull
+    /// requests and other proposals, where every column is decoded. Default: `auto`.
+    #[arg(long, value_name = "WHEN", help_heading = "Where things are")]
+    pub trust_footers: Option<TrustFooters>,
     /// A folder outside the workspace that an Action run may read too.
     #[arg(long, value_name = "FOLDER", help_heading = "Where things are")]
     pub data_root: Option<String>,
@@ -314,6 +321,18 @@ pub enum CommentWhen {
     /// When the gate does not pass; a comment that is there is kept current.
     Failures,
     Off,
+}
+
+/// When statistics in Parquet footers count as measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TrustFooters {
+    /// Always, except on proposals.
+    #[default]
+    Auto,
+    Always,
+    /// Every column is decoded and compared with the footer.
+    Never,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]

@@ -1,196 +1,114 @@
-//! SQL conditions for `expression`: what is let through, and what it becomes.
+//! SQL conditions: the language, its types, and their evaluation over columns of values.
 //!
-//! Allowed is what one row can answer by itself; everything else that Polars' SQL can do (files,
-//! subqueries, aggregates, windows) is refused here, before Polars sees it.
+//! The language is what one row can answer by itself. Every operator and function stands in an allow-list and is
+//! computed here, with the semantics that tests/oracle/expression.py holds against DuckDB; everything else is refused.
+//! Values that a condition computes cannot wrap (integers have 128 bits, beyond them is an error), cannot be NaN (that is
+//! null), and cannot outgrow [`values::MOST_TEXT`].
 
-use std::ops::ControlFlow;
+mod calendar;
+mod call;
+mod cast;
+mod compare;
+mod convert;
+mod evaluate;
+mod lower;
+mod parse;
+mod text;
+mod tree;
+mod types;
+pub mod values;
 
-use sqlparser::ast::{Expr as Sql, FunctionArguments, Query, Value as Literal, Visit, Visitor};
-use sqlparser::dialect::GenericDialect;
-use sqlparser::parser::Parser;
-use sqlparser::tokenizer::{Token, Tokenizer};
+use crate::problem::Problem;
+use crate::words::{self, code};
+pub use types::Type;
+pub use values::{Column, Data};
 
-use crate::words::code;
-
-/// Functions of one row's values.
-const FUNCTIONS: &[&str] = &[
-    "abs",
-    "ceil",
-    "ceiling",
-    "char_length",
-    "character_length",
-    "coalesce",
-    "concat",
-    "date",
-    "ends_with",
-    "floor",
-    "if",
-    "ifnull",
-    "left",
-    "length",
-    "lower",
-    "ltrim",
-    "mod",
-    "nullif",
-    "octet_length",
-    "regexp_like",
-    "replace",
-    "right",
-    "round",
-    "rtrim",
-    "sign",
-    "sqrt",
-    "starts_with",
-    "strpos",
-    "substr",
-    "upper",
-    "power",
-    "pow",
-    "ln",
-    "log",
-    "log10",
-    "log2",
-    "exp",
-    "greatest",
-    "least",
-    "strptime",
-    "timestamp",
-    "datetime",
-    "date_part",
-];
-
-/// Tokens that can nest; the parser's own limit does not see chains such as `a + 1 + 1 + …`, whose
-/// depth is their length.
-const MOST_JOINTS: usize = 500;
-/// Tokens in all: lists of values may be long.
-const MOST_TOKENS: usize = 100_000;
-
-/// Whether a token is of the kind that long lists are made of.
-fn is_listed(token: &Token) -> bool {
-    matches!(token, Token::Comma | Token::Number(..) | Token::SingleQuotedString(_) | Token::Whitespace(_))
-}
-
-/// Reads the condition.
+/// Reads a condition without knowing the types of its columns; returns their names.
 ///
 /// # Errors
-/// Why the text is not one scalar condition.
-pub fn check(sql: &str) -> Result<Condition, String> {
-    let wrong = |what: String| format!("`sql` is not one scalar condition: {what}");
-    let tokens = Tokenizer::new(&GenericDialect {}, sql).tokenize().map_err(|error| wrong(error.to_string()))?;
-    let joints = tokens.iter().filter(|token| !is_listed(token)).count();
-    if joints > MOST_JOINTS || tokens.len() > MOST_TOKENS {
-        return Err(wrong("it is too long; make it several entries".to_owned()));
-    }
-    let mut parser = Parser::new(&GenericDialect {}).with_recursion_limit(50).with_tokens(tokens);
-    let condition = parser.parse_expr().map_err(|error| wrong(error.to_string()))?;
-    let next = parser.peek_token();
-    if next.token != Token::EOF {
-        return Err(wrong(format!("nothing may follow it, found {}", code(&next.token.to_string()))));
-    }
-    let mut walk = Walk { read: Condition::default() };
-    match condition.visit(&mut walk) {
-        ControlFlow::Break(what) => Err(wrong(what)),
-        ControlFlow::Continue(()) => Ok(walk.read),
-    }
+/// Why the text is not one scalar condition of the language.
+pub fn check(sql: &str) -> Result<Vec<String>, String> {
+    let wrong = |problem: Problem| {
+        let hint = problem.hint.map(|hint| format!("; {hint}")).unwrap_or_default();
+        format!("`sql` is not one scalar condition: {}{hint}", problem.message)
+    };
+    let program = parse::parse(sql).and_then(|tree| lower::lower(&tree, &|_| Ok(Type::Any))).map_err(wrong)?;
+    Ok(program.columns)
 }
 
-/// What is known of a condition before it is computed.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub struct Condition {
-    /// Names of the columns that it looks at.
+/// A condition with the types of its columns.
+#[derive(Debug)]
+pub struct Program {
+    /// Names of the columns that it reads; [`Program::evaluate`] takes their values in this order.
     pub columns: Vec<String>,
-    /// Columns that it compares with numbers, and the numbers as written: `day > 2026-01-01` compares
-    /// with 2024, which no engine minds.
-    pub with_numbers: Vec<(String, String)>,
+    root: tree::Expr,
 }
 
-/// Whether it is made of numbers alone.
-fn is_number(sql: &Sql) -> bool {
-    match sql {
-        Sql::Value(value) => matches!(value.value, Literal::Number(..)),
-        Sql::Nested(inner) | Sql::UnaryOp { expr: inner, .. } => is_number(inner),
-        Sql::BinaryOp { left, right, .. } => is_number(left) && is_number(right),
-        _ => false,
+/// What a condition says of some rows.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Truth {
+    /// One a row: whether the condition is true; false and null are not.
+    pub is_true: Vec<bool>,
+    /// The first row that it cannot be computed in, and why.
+    pub fault: Option<(usize, &'static str)>,
+}
+
+impl Program {
+    /// Reads a condition; `types` knows the columns of the table.
+    ///
+    /// # Errors
+    /// The condition is not of the language, its types do not fit, or it is no condition.
+    pub fn compile(sql: &str, types: &dyn Fn(&str) -> Result<Type, Problem>) -> Result<Self, Problem> {
+        let refused = |problem: Problem| Problem {
+            message: format!("{} cannot be computed: {}", code(&words::cut(sql, 200)), problem.message),
+            ..problem
+        };
+        let program = parse::parse(sql).and_then(|tree| lower::lower(&tree, types)).map_err(refused)?;
+        match program.root.ty {
+            Type::Boolean | Type::Any => Ok(program),
+            other => Err(Problem::new(format!("{} is not a condition: it is {other}", code(&words::cut(sql, 200))))
+                .hint("compare it with something: a condition is true or false")),
+        }
     }
-}
 
-struct Walk {
-    read: Condition,
-}
+    /// Evaluates the condition over `rows` rows of its columns.
+    pub fn evaluate(&self, columns: &[Column], rows: usize) -> Truth {
+        let mut truth = Truth { is_true: Vec::with_capacity(rows), fault: None };
+        self.evaluate_range(columns, 0, rows, &mut truth);
+        truth
+    }
 
-impl Walk {
-    fn compare(&mut self, one: &Sql, other: &Sql) {
-        for (column, number) in [(one, other), (other, one)] {
-            if let (Sql::Identifier(column), true) = (column, is_number(number)) {
-                self.read.with_numbers.push((column.value.clone(), number.to_string()));
+    /// Halves the rows until the texts that the condition makes of them fit the budget.
+    fn evaluate_range(&self, columns: &[Column], start: usize, rows: usize, truth: &mut Truth) {
+        // Once it is an error, further rows cost time and tell nothing.
+        if truth.fault.is_some_and(|(_, why)| why == values::TOO_LARGE) {
+            truth.is_true.resize(start + rows, false);
+            return;
+        }
+        match evaluate::evaluate(&self.root, columns, rows) {
+            Ok(column) => {
+                let Data::Boolean(values) = &column.data else { return };
+                for (row, (value, state)) in values.iter().zip(&column.state).enumerate() {
+                    truth.is_true.push(*value && *state == 0);
+                    if truth.fault.is_none() {
+                        truth.fault = values::fault(*state).map(|why| (start + row, why));
+                    }
+                }
+            }
+            Err(_) if rows > 1 => {
+                let half = rows / 2;
+                let (first, second): (Vec<Column>, Vec<Column>) =
+                    columns.iter().map(|column| (column.slice(0, half), column.slice(half, rows - half))).unzip();
+                self.evaluate_range(&first, start, half, truth);
+                self.evaluate_range(&second, start + half, rows - half, truth);
+            }
+            Err(values::TooLarge) => {
+                truth.is_true.push(false);
+                truth.fault = truth.fault.or(Some((start, values::TOO_LARGE)));
             }
         }
     }
 }
 
-impl Visitor for Walk {
-    type Break = String;
-
-    fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<String> {
-        ControlFlow::Break("subqueries are refused".into())
-    }
-
-    fn pre_visit_expr(&mut self, expr: &Sql) -> ControlFlow<String> {
-        match expr {
-            Sql::Identifier(ident) => self.read.columns.push(ident.value.clone()),
-            Sql::BinaryOp { left, right, .. } => self.compare(left, right),
-            Sql::Between { expr, low, high, .. } => {
-                self.compare(expr, low);
-                self.compare(expr, high);
-            }
-            Sql::InList { expr, list, .. } => list.iter().take(1).for_each(|value| self.compare(expr, value)),
-            Sql::Function(function) => {
-                let name = function.name.to_string().to_lowercase();
-                if function.over.is_some() || function.filter.is_some() || !function.within_group.is_empty() {
-                    return ControlFlow::Break(format!("{} is an aggregate or a window", code(&name)));
-                }
-                if !FUNCTIONS.contains(&name.as_str()) {
-                    return ControlFlow::Break(format!("the function {} is not one of a row's values", code(&name)));
-                }
-                if matches!(function.args, FunctionArguments::Subquery(_)) {
-                    return ControlFlow::Break("subqueries are refused".into());
-                }
-            }
-            Sql::IsFalse(_)
-            | Sql::IsNotFalse(_)
-            | Sql::IsTrue(_)
-            | Sql::IsNotTrue(_)
-            | Sql::IsNull(_)
-            | Sql::IsNotNull(_)
-            | Sql::IsDistinctFrom(..)
-            | Sql::IsNotDistinctFrom(..)
-            | Sql::Like { .. }
-            | Sql::ILike { .. }
-            | Sql::RLike { .. }
-            | Sql::UnaryOp { .. }
-            | Sql::Cast { .. }
-            | Sql::Extract { .. }
-            | Sql::Ceil { .. }
-            | Sql::Floor { .. }
-            | Sql::Substring { .. }
-            | Sql::Trim { .. }
-            | Sql::Nested(_)
-            | Sql::Value(_)
-            | Sql::TypedString(_)
-            | Sql::Case { .. }
-            | Sql::Tuple(_)
-            | Sql::Interval(_) => {}
-            Sql::InSubquery { .. } | Sql::Exists { .. } | Sql::Subquery(_) => {
-                return ControlFlow::Break("subqueries are refused".into());
-            }
-            Sql::CompoundIdentifier(_) => {
-                return ControlFlow::Break(format!(
-                    "{} names a table; put a column name with a dot in double quotes",
-                    code(&expr.to_string())
-                ));
-            }
-            other => return ControlFlow::Break(format!("{} is refused", code(&other.to_string()))),
-        }
-        ControlFlow::Continue(())
-    }
-}
+#[cfg(test)]
+mod tests;

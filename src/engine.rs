@@ -5,6 +5,7 @@ mod accumulate;
 mod batches;
 mod cells;
 mod classes;
+mod conditions;
 mod contrasts;
 mod distribution;
 mod ending;
@@ -14,10 +15,12 @@ mod leakage;
 mod moments;
 mod near;
 mod occurring;
+mod pages;
 mod part;
 mod partitions;
 mod predictions;
 mod profile;
+mod proof;
 mod repeats;
 mod rowhash;
 mod scale;
@@ -33,7 +36,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 pub use batches::{Made, Slice, Written, batches};
 pub use occurring::Handed;
-pub use source::Source;
+pub use source::{Footers, Source};
 
 use crate::problem::Problem;
 use crate::profile::Profile;
@@ -176,6 +179,13 @@ pub fn measure(
         }
         measured.extend(contrasts::answer(&group, std::mem::take(&mut collected)));
     }
+    // Whose footers lie in one column may lie in all.
+    for (key, value) in &mut measured {
+        let mut tables = key.tables().filter_map(|role| sources.get(&role)?.table());
+        if let Some(problem) = tables.find_map(Source::difference) {
+            *value = Err(problem);
+        }
+    }
     // A bug costs its verdict, not the report.
     for key in keys.iter().filter(is_there) {
         let lost = || Err(Problem::new("it could not be computed: this is a bug in mlgate").hint("please report it"));
@@ -183,6 +193,15 @@ pub fn measure(
     }
     tell(&measured);
     measured
+}
+
+/// Returns the keys whose values come from footers, and whose data no scan has looked at.
+pub fn from_footers(sources: &BTreeMap<Role, Opened>, keys: &BTreeSet<Key>) -> BTreeSet<Key> {
+    let rests = |key: &&Key| {
+        let table = sources.get(&key.table).and_then(Opened::table);
+        table.is_some_and(|table| table.rests_on_footer(&key.statistic))
+    };
+    keys.iter().filter(rests).cloned().collect()
 }
 
 /// Measures keys of one table by itself.

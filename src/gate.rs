@@ -16,21 +16,21 @@ use crate::problem::Problem;
 use crate::report::RunResult;
 use crate::statistic::{Key, Measured, Value};
 use crate::table::{Role, TableInfo};
-use crate::verdict::{Finding, Limit, Severity, Status, Unit, Verdict};
+use crate::verdict::{Basis, Finding, Limit, Severity, Status, Unit, Verdict};
 
 /// Checks that have something to say of an empty table.
 const JUDGE_EMPTY: [&str; 2] = ["row_count", "schema"];
 
 /// An entry, its subject, and what will be done with its numbers, or which table is empty.
-type Asked = (Entry, Option<String>, Result<Result<Judge, Role>, Problem>);
+type Asked = (Entry, Option<String>, Vec<Key>, Result<Result<Judge, Role>, Problem>);
 
-/// Judges every entry in written order; `measure` is asked once, for everything.
+/// Judges every entry in written order; `measure` is asked once, for everything, and says which of it rests on footers.
 pub fn judge(
     plan: Plan,
     tables: &BTreeMap<Role, Result<TableInfo, Problem>>,
     model: &Candidate,
     past: &dyn Fn(&str) -> Vec<f64>,
-    measure: impl FnOnce(&BTreeSet<Key>) -> Measured,
+    measure: impl FnOnce(&BTreeSet<Key>) -> (Measured, BTreeSet<Key>),
 ) -> Vec<(Gate, Verdict)> {
     let Plan { entries, target, timestamp, now, show_values, .. } = plan;
     let named = Named { target: target.as_deref(), timestamp: timestamp.as_deref() };
@@ -41,6 +41,7 @@ pub fn judge(
         let subject = check.subject(named);
         let past = past(&title(&entry, subject.as_deref()));
         let view = Tables { here: entry.on, named, now, all: tables, model, past: &past };
+        let mut own = Vec::new();
         // A check of the model may not look at the predictions at all: its keys say.
         let judge = if entry.check.gate == Gate::Data && is_empty(entry.on) && !JUDGE_EMPTY.contains(&entry.check.id) {
             Ok(Err(entry.on))
@@ -61,7 +62,8 @@ pub fn judge(
                             Ok(Err(role))
                         }
                         _ => {
-                            keys.extend(wanted);
+                            keys.extend(wanted.iter().cloned());
+                            own = wanted;
                             Ok(Ok(judge))
                         }
                     }
@@ -76,10 +78,10 @@ pub fn judge(
                 },
             }
         };
-        asked.push((entry, subject, judge));
+        asked.push((entry, subject, own, judge));
     }
 
-    let mut measured = measure(&keys);
+    let (mut measured, from_footers) = measure(&keys);
     // What belongs to the whole run comes before any verdict.
     drift::adjust(measured.values_mut().filter_map(|value| match value {
         Ok(Value::Contrast(contrast)) => Some(contrast),
@@ -88,18 +90,30 @@ pub fn judge(
 
     let mut verdicts: Vec<_> = asked
         .into_iter()
-        .map(|(entry, subject, judge)| {
+        .map(|(entry, subject, own, judge)| {
             let finding = match judge {
                 Ok(Ok(judge)) => judge(&measured).map(Ok),
                 Ok(Err(empty)) => Ok(Err(empty)),
                 Err(problem) => Err(problem),
             };
-            (entry.check.gate, verdict(entry, subject, finding, now, show_values))
+            let mut verdict = (entry.check.gate, verdict(entry, subject, finding, now, show_values));
+            if !own.is_empty() && own.iter().all(|key| from_footers.contains(key)) {
+                rests_on_footer(&mut verdict.1);
+            }
+            verdict
         })
         .collect();
     verdicts.extend(unasked(&verdicts, tables, model));
     adjust(verdicts.iter_mut().map(|(_, verdict)| verdict));
     verdicts
+}
+
+/// Says that no value was read.
+fn rests_on_footer(verdict: &mut Verdict) {
+    if !matches!(verdict.status, Status::Error | Status::Skipped) {
+        verdict.basis = Some(Basis::Footer);
+        verdict.message.push_str(" (from the footer)");
+    }
 }
 
 /// What an entry is called in every report, where it says so before anything is measured.
@@ -183,6 +197,7 @@ fn verdict(
         examples: Vec::new(),
         // Every report lists it, also where it is not needed.
         waiver: entry.waiver,
+        basis: None,
         at: entry.place,
     };
     let finding = match finding {
@@ -247,6 +262,7 @@ fn empty_table(role: Role) -> Verdict {
         values: serde_json::Map::new(),
         examples: Vec::new(),
         waiver: None,
+        basis: None,
         at: None,
     }
 }

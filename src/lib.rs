@@ -102,6 +102,7 @@ fn dispatch(arguments: Vec<OsString>, context: &Context) -> Exit {
                 return ended;
             }
         };
+        log::set_verbose(cli.verbose);
         match cli.command {
             Command::Check(args) => commands::check::run(&args, &arguments, context),
             Command::Comment(args) => commands::comment::run(&args, context),

@@ -5,6 +5,7 @@ pub mod command;
 pub mod escape;
 
 use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use anstyle::AnsiColor;
 pub use command::Command;
@@ -23,6 +24,21 @@ pub fn say_styled(text: &str) {
 /// What should be known and is no trouble.
 pub fn note(text: &str) {
     say(&format!("note: {text}\n"));
+}
+
+/// Whether `--verbose` was given.
+static VERBOSE: AtomicBool = AtomicBool::new(false);
+
+/// Turns [`detail`] on or off.
+pub fn set_verbose(verbose: bool) {
+    VERBOSE.store(verbose, Ordering::Relaxed);
+}
+
+/// Writes what `--verbose` asks for to standard error.
+pub fn detail(text: &str) {
+    if VERBOSE.load(Ordering::Relaxed) {
+        let _ = anstream::stderr().write_all(format!("{}\n", escape::plain(text)).as_bytes());
+    }
 }
 
 pub fn warn(message: &str) {

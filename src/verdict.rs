@@ -153,8 +153,19 @@ pub struct Verdict {
     pub examples: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiver: Option<Waiver>,
+    /// What the verdict rests on where that is not the table's values.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<Basis>,
     /// The line of the rule.
     pub at: Option<Place>,
+}
+
+/// What a verdict rests on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Basis {
+    /// Statistics in the footers of Parquet files: no value was decoded.
+    Footer,
 }
 
 impl Status {

@@ -13,14 +13,14 @@ use clap::ValueEnum;
 use super::deadline::Deadline;
 use super::kept::{self, Kept};
 use super::measuring::{Job, Measuring, Opened};
-use super::tell::{JSON, Sinks, sha256};
+use super::tell::{Sinks, sha256};
 use super::{Context, Foreign, base_gate, hosts, laboratory, progress, report_folder, sign};
 use crate::check::{Check, Gate};
 use crate::checks::data::anomaly::Anomaly;
-use crate::cli::{self, CheckArgs, CommentWhen, FailOn, GateChoice};
+use crate::cli::{self, CheckArgs, CommentWhen, FailOn, GateChoice, TrustFooters};
 use crate::config::document::{Document, LARGEST};
 use crate::config::{Config, NotifySection, inputs};
-use crate::engine::Progress;
+use crate::engine::{Footers, Progress};
 use crate::gate;
 use crate::github::event::Event;
 use crate::github::outputs;
@@ -29,7 +29,7 @@ use crate::plan::{self, DEFAULT_CONFIG};
 use crate::problem::{Exit, Failure, Problem};
 use crate::report::{self, ConfigFile, GateReport, Pipeline, PullRequest, Report, RunResult, Tool, history};
 use crate::statistic::Measured;
-use crate::table::Role;
+use crate::table::{Role, TableInfo};
 use crate::verdict::Verdict;
 use crate::words::code;
 use crate::workspace::Workspace;
@@ -158,25 +158,20 @@ impl Run<'_> {
         }
         let progress: Arc<Progress> = Arc::default();
         let shown = progress::Shown::start(&progress);
-        let job = Job::new(&plan, args, workspace, self.context, door);
+        let job = Job::new(&plan, args, workspace, self.context, door).with_footers(self.footers(args));
         let mut measuring = Measuring::start(job, deadline, &progress)?;
         let Opened { candidate, model, infos, mut tables } = measuring.opened()?;
         let asks_fingerprint = args.fingerprint == Some(true) || notify.needs_fingerprint();
         let own = kept::keys(&infos, asks_fingerprint, kept.profile.is_some());
         let mut beside = Measured::new();
         let mut verdicts = gate::judge(plan, &infos, &candidate, &past, |keys| {
-            let mut measured = measuring.measure(&keys.union(&own).cloned().collect());
+            let (mut measured, from_footers) = measuring.measure(&keys.union(&own).cloned().collect());
             beside = measured.clone();
             measured.retain(|key, _| keys.contains(key));
-            measured
+            (measured, from_footers)
         });
         drop(shown);
-        if let Some((shown, file)) = &kept.profile {
-            match kept::save_profile(&infos, &beside, shown, file) {
-                Ok(()) => super::note(&format!("the training table's profile is in {}", code(shown))),
-                Err(problem) => verdicts.push((Gate::Data, gate::unkept("save-profile", &problem))),
-            }
-        }
+        verdicts.extend(save_profile(&kept, &infos, &beside));
         if asks_fingerprint {
             match (kept::fingerprint(&beside), tables.get_mut(Role::Training.word())) {
                 (Ok(fingerprint), Some(training)) => training.fingerprint = fingerprint,
@@ -195,6 +190,16 @@ impl Run<'_> {
         report.gate_edits = gate_edits;
         report.summary = report.summed_up();
         Ok(Judged { report, fail_on, notify, kept })
+    }
+
+    /// Returns what becomes of Parquet footers: what somebody only proposes is decoded.
+    fn footers(&self, args: &CheckArgs) -> Footers {
+        let is_proposal = self.context.github.is_some() && self.event.is_proposal();
+        match args.trust_footers.unwrap_or_default() {
+            TrustFooters::Auto if is_proposal => Footers::Decoded,
+            TrustFooters::Never => Footers::Decoded,
+            TrustFooters::Auto | TrustFooters::Always => Footers::Trusted,
+        }
     }
 
     /// What the files say, and what is wrong with it; a file that is no config at all ends the run.
@@ -283,6 +288,22 @@ impl Run<'_> {
             not_configured: Vec::new(),
             gates,
         }
+    }
+}
+
+/// Saves the profile that an input asks for; returns a verdict where that failed.
+fn save_profile(
+    kept: &Kept,
+    infos: &BTreeMap<Role, Result<TableInfo, Problem>>,
+    measured: &Measured,
+) -> Option<(Gate, Verdict)> {
+    let (shown, file) = kept.profile.as_ref()?;
+    match kept::save_profile(infos, measured, shown, file) {
+        Ok(()) => {
+            super::note(&format!("the training table's profile is in {}", code(shown)));
+            None
+        }
+        Err(problem) => Some((Gate::Data, gate::unkept("save-profile", &problem))),
     }
 }
 

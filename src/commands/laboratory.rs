@@ -93,6 +93,9 @@ pub fn set_up<'a>(
         progress: setting.progress,
         scratch: setting.scratch,
     })?;
+    if !lab.sandbox.is_empty() {
+        crate::log::detail(&format!("sandbox of the model's process: {}", lab.sandbox.join("; ")));
+    }
     if run.makes_predictions {
         predict(&mut lab, setting, tables);
     }

@@ -18,7 +18,7 @@ use super::laboratory::{self, Door};
 use super::{Context, candidate, tables};
 use crate::candidate::{Baseline, Candidate};
 use crate::cli::CheckArgs;
-use crate::engine::{self, Progress};
+use crate::engine::{self, Footers, Progress};
 use crate::plan::{CsvForm, ModelPlan, Plan};
 use crate::problem::{Failure, Problem};
 use crate::report::{self, TableSummary};
@@ -41,6 +41,7 @@ pub struct Job {
     workspace: Workspace,
     context: Context,
     door: Option<Door>,
+    footers: Footers,
 }
 
 /// What is known of tables and models once they are opened.
@@ -59,8 +60,8 @@ enum Message {
     /// Nothing more can be opened.
     Ready,
     Measured(Measured),
-    /// Everything that was asked is answered.
-    Over,
+    /// Everything that was asked is answered; these of it come from footers.
+    Over(BTreeSet<Key>),
     Failed(Failure),
 }
 
@@ -72,6 +73,7 @@ pub struct Measuring {
     deadline: Deadline,
     progress: Arc<Progress>,
     opened: Opened,
+    footers: Footers,
     /// Why no more answers come, once that is so.
     ended: Option<Problem>,
     _scratch: Option<TempDir>,
@@ -90,7 +92,15 @@ impl Job {
             workspace: workspace.clone(),
             context: context.clone(),
             door,
+            footers: Footers::default(),
         }
+    }
+
+    /// Sets what becomes of Parquet footers.
+    #[must_use]
+    pub fn with_footers(mut self, footers: Footers) -> Self {
+        self.footers = footers;
+        self
     }
 
     /// What is known where nothing more could be opened, and why not.
@@ -137,7 +147,7 @@ impl Measuring {
     pub fn start(job: Job, deadline: Deadline, progress: &Arc<Progress>) -> Result<Self, Failure> {
         let scratch = if job.model.baseline.is_some() || job.model.run.is_some() { Some(scratch()?) } else { None };
         let late = deadline.problem();
-        let opened = job.unopened(&late);
+        let (opened, footers) = (job.unopened(&late), job.footers);
         let (say, messages) = channel();
         let (asks, asked) = channel();
         let (folder, seen) = (scratch.as_ref().map(|folder| folder.path().to_owned()), Arc::clone(progress));
@@ -153,7 +163,7 @@ impl Measuring {
             Failure::unmeasured(Problem::new(format!("no thread to measure on could be started: {error}")))
         })?;
         let (thread, progress) = (Some(thread), Arc::clone(progress));
-        Ok(Self { messages, asks, thread, deadline, progress, opened, ended: None, _scratch: scratch })
+        Ok(Self { messages, asks, thread, deadline, progress, opened, footers, ended: None, _scratch: scratch })
     }
 
     /// Waits until everything is opened, or the time is over; what was not opened then is a problem.
@@ -166,19 +176,19 @@ impl Measuring {
                 Some(Message::Opened(opened)) => self.opened = *opened,
                 Some(Message::Failed(failure)) => return Err(failure),
                 Some(Message::Ready) | None => return Ok(self.opened.clone()),
-                Some(Message::Measured(_) | Message::Over) => {}
+                Some(Message::Measured(_) | Message::Over(_)) => {}
             }
         }
     }
 
-    /// Measures all keys; those that were not answered when the time was over are problems.
-    pub fn measure(&mut self, keys: &BTreeSet<Key>) -> Measured {
+    /// Measures all keys, and says which come from footers; those that were not answered when the time was over are problems.
+    pub fn measure(&mut self, keys: &BTreeSet<Key>) -> (Measured, BTreeSet<Key>) {
         let mut measured = Measured::new();
         let mut waits = self.ended.is_none() && self.asks.send(keys.clone()).is_ok();
         while waits {
             match self.next() {
                 Some(Message::Measured(found)) => measured.extend(found),
-                Some(Message::Over) => return measured,
+                Some(Message::Over(from_footers)) => return (measured, from_footers),
                 Some(Message::Failed(failure)) => {
                     self.ended = failure.problems.into_iter().next();
                     waits = false;
@@ -191,12 +201,12 @@ impl Measuring {
         for key in keys {
             measured.entry(key.clone()).or_insert_with(|| self.counted(key).ok_or_else(|| why.clone()));
         }
-        measured
+        (measured, BTreeSet::new())
     }
 
-    /// What opening a table told already.
+    /// What opening a table told already, where that is believed.
     fn counted(&self, key: &Key) -> Option<Value> {
-        let is_count = matches!(key.statistic, Statistic::RowCount);
+        let is_count = matches!(key.statistic, Statistic::RowCount) && self.footers == Footers::Trusted;
         let info = self.opened.infos.get(&key.table).filter(|_| is_count)?;
         info.as_ref().ok().map(|info| Value::Count(info.rows))
     }
@@ -257,7 +267,7 @@ impl Worker<'_> {
         let mut sources = BTreeMap::new();
         let named = tables::named(&job.tables, known.predictions.as_ref(), &job.workspace);
         for table in &named {
-            let (info, summary) = match table.open(&job.csv)? {
+            let (info, summary) = match table.open(&job.csv, job.footers)? {
                 Ok(source) => {
                     let info = source.info();
                     let summary = table.summary(Some(&info));
@@ -298,7 +308,7 @@ impl Worker<'_> {
         if let Some(lab) = &mut lab {
             lab.measure(&keys, &sources, &mut told);
         }
-        self.say(Message::Over);
+        self.say(Message::Over(engine::from_footers(&sources, &keys)));
         Ok(())
     }
 }

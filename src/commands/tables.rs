@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::baseline::{self, Predictions};
-use crate::engine::{self, Opened};
+use crate::engine::{self, Footers, Opened};
 use crate::plan::CsvForm;
 use crate::problem::{Failure, Problem};
 use crate::profile;
@@ -64,7 +64,7 @@ impl NamedTable {
     ///
     /// # Errors
     /// What ends the run: a path that may not be read.
-    pub fn open(&self, csv: &CsvForm) -> Result<Result<Opened, Problem>, Failure> {
+    pub fn open(&self, csv: &CsvForm, footers: Footers) -> Result<Result<Opened, Problem>, Failure> {
         let path = self.path.as_str();
         if path.ends_with(profile::ENDING) {
             if self.role != Role::Reference {
@@ -80,6 +80,6 @@ impl NamedTable {
         };
         super::name_unread(&files);
         let csv = csv.clone().for_files(&files);
-        Ok(engine::open(files, csv).map(|source| Opened::Table(Box::new(source))))
+        Ok(engine::open(files, csv).map(|source| Opened::Table(Box::new(source.with_footers(footers)))))
     }
 }

@@ -8,6 +8,7 @@ use regex::Regex;
 
 use super::cells::{self, Cells};
 use super::classes::Counter;
+use super::conditions::Violating;
 use super::distribution::Collecting;
 use super::ending::Ending;
 use super::fingerprint::Fingerprints;
@@ -20,6 +21,7 @@ use super::profile::Profiled;
 use super::repeats::{Conflicts, Hashes, Repeats};
 use super::top::Top;
 use crate::checks::data::pattern::whole;
+use crate::condition;
 use crate::problem::Problem;
 use crate::statistic::{Breaches, Classes, End, Statistic, Value};
 use crate::words::code;
@@ -107,16 +109,11 @@ impl Means<'_> {
     }
 }
 
-/// The column that carries the answer of the `index`th condition of a scan.
-pub fn condition_column(index: usize) -> String {
-    format!("\u{0}condition {index}")
-}
-
-/// The accumulator of a statistic; `conditions` are the scan's SQL conditions in their order.
+/// The accumulator of a statistic of a table with this schema.
 ///
 /// # Errors
-/// An expression that cannot be compiled.
-pub fn of(statistic: &Statistic, conditions: &[String], means: Means) -> Result<Box<dyn Accumulator>, Problem> {
+/// An expression or a condition that cannot be compiled.
+pub fn of(statistic: &Statistic, schema: &Schema, means: Means) -> Result<Box<dyn Accumulator>, Problem> {
     Ok(match statistic {
         Statistic::RowCount | Statistic::Modified => Box::new(Rows(0)),
         Statistic::NullCount { column, also } => {
@@ -129,10 +126,7 @@ pub fn of(statistic: &Statistic, conditions: &[String], means: Means) -> Result<
                 .map_err(|error| Problem::new(format!("the expression {} cannot be compiled: {error}", code(regex))))?;
             Box::new(Breaking::new(column, Rule::Mismatches(whole)))
         }
-        Statistic::Violations { sql } => {
-            let index = conditions.iter().position(|other| other == sql).unwrap_or_default();
-            Box::new(Breaking::new(&condition_column(index), Rule::NotTrue))
-        }
+        Statistic::Violations { sql } => Box::new(Violating::new(sql, schema)?),
         Statistic::ClassCounts { column } => {
             Box::new(ClassCounts { column: column.clone(), counter: Counter::new(MOST_CLASSES) })
         }
@@ -176,7 +170,8 @@ pub fn of(statistic: &Statistic, conditions: &[String], means: Means) -> Result<
 /// Columns that a statistic reads.
 pub fn columns(statistic: &Statistic) -> Vec<String> {
     match statistic {
-        Statistic::RowCount | Statistic::Modified | Statistic::Violations { .. } | Statistic::Probe(_) => Vec::new(),
+        Statistic::RowCount | Statistic::Modified | Statistic::Probe(_) => Vec::new(),
+        Statistic::Violations { sql } => condition::check(sql).unwrap_or_default(),
         Statistic::NullCount { column, .. }
         | Statistic::Outside { column, .. }
         | Statistic::Others { column, .. }
@@ -268,7 +263,6 @@ enum Rule {
     Outside(Option<End>, Option<End>),
     Others(Vec<String>),
     Mismatches(Regex),
-    NotTrue,
 }
 
 /// Counts the rows that break a rule and keeps the first few values that did.
@@ -310,12 +304,10 @@ impl Accumulator for Breaking {
             Rule::Outside(min, max) => cells.outside(*min, *max, EXAMPLES),
             Rule::Others(allowed) => cells.others(allowed, EXAMPLES),
             Rule::Mismatches(regex) => cells.mismatches(regex, EXAMPLES),
-            Rule::NotTrue => cells.not_true(EXAMPLES),
         };
         self.count += count;
         for row in rows {
-            let value = if matches!(self.rule, Rule::NotTrue) { String::new() } else { cells::text(&column, row)? };
-            self.keep(batch.first_row + row as u64, value);
+            self.keep(batch.first_row + row as u64, cells::text(&column, row)?);
         }
         Ok(())
     }

@@ -130,19 +130,6 @@ impl Cells {
         }
     }
 
-    /// How many rows are false or missing, and the first few.
-    pub fn not_true(&self, most: usize) -> (u64, Vec<usize>) {
-        match self {
-            Self::Boolean(values) => {
-                let count = values.len() as u64 - u64::from(values.sum().unwrap_or(0));
-                let rows = values.iter().enumerate().filter(|(_, value)| *value != Some(true)).map(|(row, _)| row);
-                (count, if count == 0 { Vec::new() } else { rows.take(most).collect() })
-            }
-            Self::Other(len) => (*len as u64, (0..*len).take(most).collect()),
-            _ => (0, Vec::new()),
-        }
-    }
-
     /// The smallest and largest finite number or instant, and how many are infinite.
     pub fn extent(&self) -> (Option<(f64, f64)>, u64) {
         let both = |min: Option<i128>, max: Option<i128>, scale: &Scale| {

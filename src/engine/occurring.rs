@@ -309,7 +309,7 @@ pub fn confirmed(
     let rows = |source: &Source, blocks: Option<&Blocks>| -> Result<Keyed, Problem> {
         let columns = pair.columns.iter().map(|(name, _)| name.clone()).collect();
         let set: Vec<Box<dyn Accumulator>> = vec![Box::new(Suspects::new(pair, &found.hashes, memory / 2))];
-        let pass = Pass { columns, conditions: &[], ranges: blocks.and_then(Blocks::ranges) };
+        let pass = Pass { columns, ranges: blocks.and_then(Blocks::ranges) };
         let set = scan::pass(source, pass, set, progress).map_err(|error| error.problem(source))?;
         let mut suspects = set.into_iter().map(same::<Suspects>);
         let Some(suspects) = suspects.next().filter(|suspects| suspects.size <= memory / 2) else {

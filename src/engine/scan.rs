@@ -6,10 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use polars::prelude::*;
+use polars::series::IsSorted;
 use rayon::prelude::*;
 
 use super::Progress;
-use super::accumulate::{self, Accumulator, Batch, Means, Step, condition_column};
+use super::accumulate::{self, Accumulator, Batch, Means, Step};
 use super::source::Source;
 use crate::problem::Problem;
 use crate::statistic::{Statistic, Value};
@@ -73,10 +74,7 @@ pub fn scan(
             let (alone, together): (Vec<_>, Vec<_>) =
                 statistics.iter().cloned().partition(|one| source.skips_rows() || fallible(one));
             if statistics.len() == 1 || alone.is_empty() {
-                let problem = match statistics {
-                    [Statistic::Violations { sql }] => source.cannot_compute(sql, &error),
-                    _ => source.problem(&error),
-                };
+                let problem = source.problem(&error);
                 done.extend(statistics.iter().map(|statistic| (statistic.clone(), Err(problem.clone()))));
                 return done;
             }
@@ -103,24 +101,11 @@ fn attempt(
     progress: &Arc<Progress>,
 ) -> Result<BTreeMap<Statistic, Result<Value, Problem>>, ScanError> {
     let mut done = BTreeMap::new();
-    let mut conditions: Vec<String> = Vec::new();
-    for statistic in statistics {
-        if let Statistic::Violations { sql } = statistic
-            && !conditions.contains(sql)
-        {
-            conditions.push(sql.clone());
-        }
-    }
+    let memory = means.memory;
     let means = Means { memory: means.memory / greedy(statistics).max(1), columns: statistics.len(), ..means };
     let mut open: Vec<(Statistic, Box<dyn Accumulator>)> = Vec::new();
     for statistic in statistics {
-        if let Statistic::Violations { sql } = statistic
-            && let Err(problem) = source.check_condition(sql)
-        {
-            done.insert(statistic.clone(), Err(problem));
-            continue;
-        }
-        match accumulate::of(statistic, &conditions, means) {
+        match accumulate::of(statistic, source.schema(), means) {
             Ok(accumulator) => open.push((statistic.clone(), accumulator)),
             Err(problem) => {
                 done.insert(statistic.clone(), Err(problem));
@@ -129,14 +114,39 @@ fn attempt(
     }
     let mut ranges: Option<Vec<Range<u64>>> = None;
     while !open.is_empty() {
-        let (names, set): (Vec<Statistic>, Set) = open.drain(..).unzip();
-        let columns = names.iter().flat_map(accumulate::columns).collect();
-        let asked =
-            |sql: &String| names.iter().any(|name| matches!(name, Statistic::Violations { sql: own } if own == sql));
-        let open_conditions: Vec<Option<&String>> =
-            conditions.iter().map(|sql| Some(sql).filter(|sql| asked(sql))).collect();
-        let finished =
-            pass(source, Pass { columns, conditions: &open_conditions, ranges: ranges.take() }, set, progress)?;
+        let (names, mut set): (Vec<Statistic>, Set) = open.drain(..).unzip();
+        let mut columns: Vec<String> = names.iter().flat_map(accumulate::columns).collect();
+        // Only a scan of everything sees what the footers speak of.
+        let proving = if ranges.is_none() { source.proving(&columns) } else { None };
+        let compared = proving.as_ref().map(super::proof::Proving::columns);
+        if let Some(proving) = proving {
+            columns.extend(proving.columns());
+            set.push(Box::new(proving));
+        }
+        if let Some(problem) = source.bomb(&columns, memory) {
+            return Ok(statistics.iter().map(|statistic| (statistic.clone(), Err(problem.clone()))).collect());
+        }
+        let mut finished = match pass(source, Pass { columns, ranges: ranges.take() }, set, progress) {
+            // Of a table that is decoded as a whole, one column that cannot be is a lie of its footer.
+            Err(error) if compared.is_some() && source.is_decoded() => {
+                let problem = error.problem(source);
+                source.proven(Vec::new(), Err(problem.clone()));
+                return Ok(statistics.iter().map(|statistic| (statistic.clone(), Err(problem.clone()))).collect());
+            }
+            finished => finished?,
+        };
+        if let Some(compared) = compared
+            && let Some(proof) = finished.pop()
+        {
+            let outcome = match proof.finish() {
+                Step::Done(Err(problem)) => Err(problem),
+                _ => Ok(()),
+            };
+            source.proven(compared, outcome.clone());
+            if let Err(problem) = outcome {
+                return Ok(statistics.iter().map(|statistic| (statistic.clone(), Err(problem.clone()))).collect());
+            }
+        }
         let mut wanted: Option<Vec<Range<u64>>> = Some(Vec::new());
         // Some sort what they kept.
         let steps: Vec<Step> = finished.into_par_iter().map(Accumulator::finish).collect();
@@ -194,17 +204,15 @@ fn joined(mut ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
 }
 
 /// What of a table is read.
-pub struct Pass<'a> {
+pub struct Pass {
     pub columns: Vec<String>,
-    /// The conditions of the scan, those that are computed.
-    pub conditions: &'a [Option<&'a String>],
     /// Rows that suffice.
     pub ranges: Option<Vec<Range<u64>>>,
 }
 
 /// Folds the rows of the table, or of some ranges of it, into the accumulators.
 pub fn pass(source: &Source, pass: Pass, set: Set, progress: &Arc<Progress>) -> Result<Set, ScanError> {
-    let Pass { mut columns, conditions, ranges } = pass;
+    let Pass { mut columns, ranges } = pass;
     let total = source.info().rows;
     let few = |ranges: &Vec<Range<u64>>| {
         source.skips_rows()
@@ -217,11 +225,6 @@ pub fn pass(source: &Source, pass: Pass, set: Set, progress: &Arc<Progress>) -> 
     columns.sort_unstable();
     columns.dedup();
     let mut wanted: Vec<Expr> = columns.iter().map(|name| Expr::Column(name.as_str().into())).collect();
-    for (index, sql) in conditions.iter().enumerate() {
-        if let Some(sql) = sql {
-            wanted.push(polars::sql::sql_expr(sql)?.alias(condition_column(index)));
-        }
-    }
     wanted.push(Expr::Column(ROW.into()));
 
     let pool = Arc::new(Mutex::new(vec![set]));
@@ -240,11 +243,6 @@ pub fn pass(source: &Source, pass: Pass, set: Set, progress: &Arc<Progress>) -> 
             }
             let start = IdxSize::try_from(range.start).map_err(|_| Problem::new("the table has too many rows"))?;
             frame = frame.with_row_index(ROW, Some(start));
-            if conditions.iter().any(Option::is_some) {
-                let filled =
-                    source.float_columns().into_iter().map(|name| Expr::Column(name.into()).fill_nan(lit(NULL)));
-                frame = frame.with_columns(filled.collect::<Vec<_>>());
-            }
             frame = frame.select(&wanted);
             let rows = Arc::new(AtomicU64::new(0));
             fold(frame, &pool, progress, &rows)?;
@@ -260,6 +258,18 @@ pub fn pass(source: &Source, pass: Pass, set: Set, progress: &Arc<Progress>) -> 
         }
     }
     Ok(all)
+}
+
+/// Forgets which columns a file says are sorted: Polars would take their first and last value for the smallest and largest.
+fn unsorted(batch: DataFrame) -> PolarsResult<DataFrame> {
+    let is_sorted = |column: &Column| column.is_sorted_flag() != IsSorted::Not;
+    if !batch.columns().iter().any(is_sorted) {
+        return Ok(batch);
+    }
+    let height = batch.height();
+    let mut columns = batch.into_columns();
+    columns.iter_mut().for_each(|column| column.set_sorted_flag(IsSorted::Not));
+    DataFrame::new(height, columns)
 }
 
 /// Runs the plan on the streaming engine; every thread folds its batches where they were decoded, and counts their `rows`.
@@ -291,7 +301,7 @@ fn fold(
         });
         let first_row = batch.column(ROW)?.as_materialized_series().idx()?.first().map_or(0, u64::from);
         let rows = batch.height() as u64;
-        let batch = Batch { frame: batch, first_row };
+        let batch = Batch { frame: unsorted(batch)?, first_row };
         let folded = set.iter_mut().try_for_each(|accumulator| accumulator.fold(&batch));
         progress.add(rows);
         folded_rows.fetch_add(rows, Ordering::Relaxed);

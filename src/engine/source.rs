@@ -1,16 +1,18 @@
 //! A table that has been opened: its files, its schema, and how Polars scans it.
 
+mod trust;
+
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use polars::prelude::*;
 use polars_parquet::parquet::metadata::FileMetadata;
 
 use super::part::{OpenPart, Part, parts};
 use super::types::{json_dtype, kind, text_dtype, wider};
-use super::{accumulate, footer, partitions};
+use super::{accumulate, footer, partitions, proof};
 use crate::problem::Problem;
 use crate::statistic::{Statistic, Value};
 use crate::table::csv::{self, Csv};
@@ -19,6 +21,8 @@ use crate::table::ndjson;
 use crate::table::{Column, TableInfo};
 use crate::words::{self, code};
 use crate::workspace::descriptors;
+use trust::Compared;
+pub use trust::Footers;
 
 /// An opened table.
 pub struct Source {
@@ -36,6 +40,8 @@ pub struct Source {
     footers: Vec<Arc<FileMetadata>>,
     /// The files that are scanned together, in order.
     parts: Vec<Part>,
+    trust: Footers,
+    compared: Mutex<Compared>,
     info: TableInfo,
 }
 
@@ -55,6 +61,8 @@ impl Source {
             in_folders: Vec::new(),
             footers: Vec::new(),
             parts: Vec::new(),
+            trust: Footers::default(),
+            compared: Mutex::default(),
             info: TableInfo { columns: Vec::new(), rows: 0, files: Vec::new() },
         };
         let rows = match source.files.format {
@@ -125,8 +133,9 @@ impl Source {
     /// The answer that needs no scan, if there is one.
     pub fn known(&self, statistic: &Statistic) -> Option<Result<Value, Problem>> {
         match statistic {
-            Statistic::RowCount => Some(Ok(Value::Count(self.info.rows))),
             Statistic::Modified => Some(self.modified().map(|at| Value::Instant(Some(at)))),
+            _ if self.is_decoded() => None,
+            Statistic::RowCount => Some(Ok(Value::Count(self.info.rows))),
             _ if self.footers.is_empty() => None,
             // A column of the folders' names may stand in the files too, with other values.
             _ if accumulate::columns(statistic).iter().any(|column| self.is_in_folders(column)) => None,
@@ -181,14 +190,6 @@ impl Source {
         Problem::new(format!("{} could not be read: {}", code(&self.files.shown), first_line(error)))
     }
 
-    /// The problem of a condition that the columns' values do not allow.
-    pub fn cannot_compute(&self, sql: &str, error: &PolarsError) -> Problem {
-        if let Err(problem) = self.files.check_all_unchanged() {
-            return problem;
-        }
-        Problem::new(format!("{} cannot be computed: {}", code(sql), first_line(error)))
-    }
-
     /// Whether a scan gave the rows that the first look at the table found.
     ///
     /// # Errors
@@ -198,33 +199,16 @@ impl Source {
             return Ok(());
         }
         self.files.check_all_unchanged()?;
-        let said =
-            format!("{} has {expected} rows by its first reading and {scanned} by its second", code(&self.files.shown));
-        Err(Problem::new(said).hint("is the file whole? If it is, please report this as a bug of mlgate"))
-    }
-
-    /// Whether Polars can compute the condition, and gets true or false from it.
-    ///
-    /// # Errors
-    /// What is wrong with it.
-    pub fn check_condition(&self, sql: &str) -> Result<(), Problem> {
-        let schema = polars::sql::sql_expr(sql)
-            .and_then(|condition| {
-                DataFrame::empty_with_schema(&self.schema).lazy().select([condition]).collect_schema()
-            })
-            .map_err(|error| self.cannot_compute(sql, &error))?;
-        match schema.iter_values().next() {
-            Some(DataType::Boolean) => Ok(()),
-            Some(other) => Err(Problem::new(format!("{} is no condition: it gives {}", code(sql), kind(other)))
-                .hint("compare it with something: it must be true or false")),
-            None => Err(Problem::new(format!("{} gives nothing", code(sql)))),
+        let path = code(&self.files.shown);
+        if self.has_footer() {
+            let (says, hold) = (words::rows(expected), words::count(scanned));
+            let said = format!("the footer of {path} says it has {says}, the data hold {hold}");
+            let problem = Problem::new(said).hint(proof::HINT);
+            self.proven(Vec::new(), Err(problem.clone()));
+            return Err(problem);
         }
-    }
-
-    /// Columns of floats, whose NaN is a missing value to people and a number to SQL.
-    pub fn float_columns(&self) -> Vec<String> {
-        let floats = self.schema.iter().filter(|(_, dtype)| dtype.is_float());
-        floats.map(|(name, _)| name.to_string()).collect()
+        let said = format!("{path} has {expected} rows by its first reading and {scanned} by its second");
+        Err(Problem::new(said).hint("is the file whole? If it is, please report this as a bug of mlgate"))
     }
 
     /// Counts the rows of each part, where neither footers nor a look at the text has.

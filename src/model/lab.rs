@@ -42,6 +42,8 @@ pub struct Lab<'a> {
     target: Option<String>,
     csv: &'a dyn Fn(&Files) -> Csv,
     artifact: Option<Artifact>,
+    /// What keeps the model's process to itself, in a few words each.
+    pub sandbox: Vec<String>,
     /// The model that behaviour is asked of: the artifact, else the endpoint.
     asker: Result<Asker, Problem>,
     endpoint: Option<Result<Endpoint, Problem>>,
@@ -115,6 +117,7 @@ impl<'a> Lab<'a> {
             );
             endpoint = Some(opened);
         }
+        let mut sandbox = Vec::new();
         let asker = match &room.artifact {
             _ if told.is_some() => Err(told.unwrap_or(none)),
             Some(_) if room.unread.is_some() => Err(room.unread.unwrap_or(none)),
@@ -122,6 +125,7 @@ impl<'a> Lab<'a> {
                 Err(problem) => Err(problem),
                 Ok(_) if tables.is_empty() => Err(none),
                 Ok(onnx) => {
+                    sandbox.clone_from(&onnx.sandbox);
                     let found = Asker::onnx(onnx, &tables, room.plan, (&others, &answers), room.names);
                     found.map(|(found, asker)| {
                         role = found;
@@ -144,6 +148,7 @@ impl<'a> Lab<'a> {
             target: room.target.filter(|_| !room.plan.names_label).map(ToOwned::to_owned),
             csv: room.csv,
             artifact: room.artifact,
+            sandbox,
             asker,
             endpoint,
             said: known(room.plan, room.names),

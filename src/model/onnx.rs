@@ -3,6 +3,8 @@
 
 pub mod child;
 mod file;
+#[cfg(target_os = "linux")]
+mod sandbox;
 pub mod wire;
 
 use std::io::{BufReader, BufWriter, Read};
@@ -63,6 +65,8 @@ impl Means {
 pub struct Onnx {
     process: Process,
     pub inputs: Vec<Port>,
+    /// What keeps the process to itself, in a few words each.
+    pub sandbox: Vec<String>,
     /// Lists of classes that the file holds.
     pub classes: Vec<Vec<String>>,
     /// Files beside it that it keeps values in.
@@ -109,8 +113,8 @@ impl Artifact {
             }
         }
         let loaded = match process.ask(Ask::Load { threads }, Vec::new(), 0) {
-            Ok(Frame { head: Told::Loaded { inputs, .. }, .. }) => {
-                Onnx { process, inputs, classes: inspected.classes, external: inspected.external }
+            Ok(Frame { head: Told::Loaded { inputs, sandbox, .. }, .. }) => {
+                Onnx { process, inputs, sandbox, classes: inspected.classes, external: inspected.external }
             }
             Ok(_) => return Ok(Err(process.confused())),
             Err(problem) => return Ok(Err(problem)),
@@ -361,6 +365,7 @@ fn meaning(signal: i32) -> &'static str {
         8 => " (arithmetic error)",
         9 => " (killed)",
         11 => " (segmentation fault)",
+        31 => " (a system call that models may not make)",
         _ => "",
     }
 }

@@ -21,6 +21,7 @@ pub fn verdict(check: &str, status: Status) -> Verdict {
         hint: None,
         values: serde_json::Map::new(),
         examples: vec![],
+        basis: None,
         waiver: None,
         at: Some(Place { file: "mlgate.yml".into(), line: 12, column: Some(7) }),
     }

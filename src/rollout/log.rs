@@ -1,6 +1,6 @@
 //! The log of what the candidate predicts, judged by the data checks at every look: nulls, ranges, drift.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::candidate::Candidate;
@@ -63,7 +63,7 @@ impl Log {
         }
         let (memory, progress): (usize, Arc<Progress>) = (plan.memory, Arc::default());
         let verdicts = gate::judge(plan, &infos, &Candidate::default(), &|_| Vec::new(), |keys| {
-            engine::measure(&sources, keys, memory, &progress, &mut |_| ())
+            (engine::measure(&sources, keys, memory, &progress, &mut |_| ()), BTreeSet::new())
         });
         let judged = verdicts.into_iter().map(|(_, verdict)| {
             let said = verdict.message.clone();

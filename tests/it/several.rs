@@ -111,11 +111,12 @@ fn a_condition_too_long_to_compute_is_refused() {
 fn what_sql_would_compare_quietly_is_an_error() {
     let csv = "day,name,x,y\n2026-01-01,a,1.5,0\n2026-01-02,b,,1\n";
     for (sql, wanted) in [
-        ("day > 2027-01-01", "is compared with the number 2027 - 01 - 01"),
-        ("day BETWEEN 1 AND 2", "holds date"),
-        ("name > 5", "holds text"),
-        ("x", "is no condition"),
-        ("name LIKE 5", "cannot be computed"),
+        ("day > 2027-01-01", "`day` is date and `2027 - 01 - 01` is integer: they cannot be compared"),
+        ("day > 2027-01-01", "write dates as DATE '2026-01-31'"),
+        ("day BETWEEN 1 AND 2", "`day` is date and `1` is integer"),
+        ("name > 5", "`name` is text and `5` is integer"),
+        ("x", "is not a condition"),
+        ("x LIKE 'a'", "cannot be computed"),
     ] {
         World::with_checks(csv, &format!("- expression: {{ sql: \"{sql}\" }}")).check(&[]).exits(3).saying(wanted);
     }

@@ -22,8 +22,10 @@ use crate::words::{and_others, code, percent};
 /// ```
 ///
 /// The limit holds for each column by itself; the report names those over it, worst first, and
-/// carries the share of every column. A Parquet file answers for columns that cannot hold NaN
-/// from its footer.
+/// carries the share of every column.
+///
+/// With `trust-footers: auto`, the default, the null count of a Parquet file comes from its footer, which its writer could have
+/// made up: the verdict then says `basis: footer`. On proposals, and with `never`, every column is decoded instead.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MissingValues {

@@ -21,8 +21,10 @@ use crate::words::{code, first_row, percent, rows};
 /// ```
 ///
 /// Works on numbers, dates and datetimes (`min: 2024-01-01`; without a zone, UTC). Missing values
-/// are not outside, ±inf is. A Parquet file whose column minimum and maximum lie inside answers
-/// from its footer.
+/// are not outside, ±inf is.
+///
+/// With `trust-footers: auto`, the default, a range that holds of a Parquet file comes from its footer, which its writer could have
+/// made up: the verdict then says `basis: footer`. On proposals, and with `never`, every column is decoded instead.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Range {
@@ -97,7 +99,11 @@ impl Check for Range {
                 if limit.0 == 0.0 { "none".into() } else { percent(limit.0, &[]) }
             )
         };
-        let mut finding = Finding::new(passed, message + &first_row(outside.first_row)).held(found, Limit::max(limit.0), Unit::Percent);
+        let mut finding = Finding::new(passed, message + &first_row(outside.first_row)).held(
+            found,
+            Limit::max(limit.0),
+            Unit::Percent,
+        );
         for (name, bound) in [("min", &self.min), ("max", &self.max)] {
             match bound {
                 Some(Bound::Instant(_, written)) => finding = finding.value(name, written.as_str()),
@@ -120,9 +126,7 @@ fn end(column: AskedColumn, bound: &Bound) -> Result<End, Problem> {
         (Kind::Integer | Kind::Float | Kind::Number, Bound::Whole(number)) => Ok(End::Whole(*number)),
         (Kind::Date | Kind::Datetime, Bound::Instant(at, _)) => Ok(End::Instant(*at)),
         (Kind::Integer | Kind::Float | Kind::Number, Bound::Instant(..)) => Err(other("date")),
-        (Kind::Date | Kind::Datetime, _) => {
-            Err(other("number").hint("write the limit as a date, such as 2026-01-31"))
-        }
+        (Kind::Date | Kind::Datetime, _) => Err(other("number").hint("write the limit as a date, such as 2026-01-31")),
         _ => Err(column.unfit("numbers or dates")),
     }
 }

@@ -21,7 +21,10 @@ use crate::words::{count, percent, rows};
 /// ```
 ///
 /// `max_change_percent` compares with the reference table (`data.reference`), in percent of the
-/// reference's rows, in either direction. A Parquet file answers from its footer, unread.
+/// reference's rows, in either direction.
+///
+/// With `trust-footers: auto`, the default, the row count of a Parquet file comes from its footer, which its writer could have
+/// made up: the verdict then says `basis: footer`. On proposals, and with `never`, every column is decoded instead.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RowCount {

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::check::{Check, Looser, Tables};
 use crate::problem::{Problem, nearest};
-use crate::statistic::Given;
+use crate::statistic::{Given, Typed};
 use crate::table::{Column, Kind};
 use crate::verdict::Finding;
 use crate::words::{and_others, code, list};
@@ -95,7 +95,8 @@ impl Type {
 impl Check for Schema {
     const ID: &'static str = "schema";
     const LOOSER: &'static [(&'static str, Looser)] = &[("required", Looser::Fewer)];
-    type Needs = Given<Vec<Column>>;
+    // The row count has a table whose footers are not trusted decoded.
+    type Needs = (Typed<u64>, Given<Vec<Column>>);
 
     fn validate(&self) -> Result<(), String> {
         match (&self.required, self.extra) {
@@ -107,10 +108,12 @@ impl Check for Schema {
     }
 
     fn needs(&self, tables: &Tables) -> Result<Self::Needs, Problem> {
-        Ok(Given(tables.here()?.table.columns.clone()))
+        let table = tables.here()?;
+        let columns = table.table.columns.clone();
+        Ok((table.row_count(), Given(columns)))
     }
 
-    fn judge(&self, columns: Vec<Column>) -> Result<Finding, Problem> {
+    fn judge(&self, (_, columns): (u64, Vec<Column>)) -> Result<Finding, Problem> {
         let required = self.required.as_ref().map_or(&[][..], |Required(required)| required);
         let find = |name: &str| columns.iter().find(|column| column.name == name);
         let missing: Vec<&str> =
@@ -152,10 +155,7 @@ impl Check for Schema {
         };
         let types: serde_json::Map<_, _> =
             wrong.iter().map(|(column, _)| (column.name.clone(), json!(column.kind.to_string()))).collect();
-        Ok(Finding::new(passed, message)
-            .value("missing", missing)
-            .value("wrong_type", types)
-            .value("extra", extra))
+        Ok(Finding::new(passed, message).value("missing", missing).value("wrong_type", types).value("extra", extra))
     }
 }
 
@@ -186,7 +186,8 @@ impl<'de> Deserialize<'de> for Required {
                     };
                     let Some((_, wanted)) = TYPES.iter().find(|(word, _)| *word == wanted) else {
                         let words = TYPES.map(|(word, _)| word);
-                        let near = nearest(&wanted, words).map_or(String::new(), |near| format!(", did you mean {near}?"));
+                        let near =
+                            nearest(&wanted, words).map_or(String::new(), |near| format!(", did you mean {near}?"));
                         return Err(A::Error::custom(format!(
                             "{} is no type, expected one of {}{near}",
                             code(&wanted),
@@ -231,7 +232,7 @@ mod tests {
         let columns = [("age", Kind::Integer), ("name", Kind::Text), ("price", Kind::Number)]
             .map(|(name, kind)| Column { name: name.into(), kind, why_text: None, is_padded: false });
         let check: Schema = serde_yaml::from_str(settings).unwrap();
-        let finding = check.judge(columns.to_vec()).unwrap();
+        let finding = check.judge((0, columns.to_vec())).unwrap();
         (finding.outcome, finding.message)
     }
 

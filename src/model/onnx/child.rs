@@ -4,7 +4,8 @@
 //! it costs the run one verdict.
 #![expect(clippy::disallowed_methods, reason = "edge: reads the model, measures time and memory")]
 
-use std::io::{self, BufReader, BufWriter};
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter, Read, Seek};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -16,6 +17,8 @@ use ort::value::{DynMapValueType, DynValue, Shape, TensorElementType, ValueType}
 use rustix::process::{Resource, Rlimit, setrlimit};
 
 use super::file;
+#[cfg(target_os = "linux")]
+use super::sandbox::Sandbox;
 use super::wire::{self, Ask, Frame, Told};
 use crate::cli::RunModelArgs;
 use crate::model::{Data, Element, Output, Port, PortKind, Tensor};
@@ -28,10 +31,22 @@ const MOST_BYTES: u64 = 4_000_000_000;
 /// # Errors
 /// Nobody listens.
 pub fn serve(args: &RunModelArgs) -> io::Result<()> {
-    limit(args.memory);
+    let meter = Meter::open();
+    limit(args.memory, &meter);
+    let model = PathBuf::from(&args.model);
+    #[cfg(target_os = "linux")]
+    let sandbox = Some(Sandbox::enter(&model, &args.library, std::env::var("LD_LIBRARY_PATH").ok().as_deref()));
     let (mut from, mut to) = (BufReader::new(io::stdin()), BufWriter::new(io::stdout()));
-    let mut runner =
-        Runner { model: PathBuf::from(&args.model), library: args.library.clone(), loaded: None, before: 0 };
+    let mut runner = Runner {
+        model,
+        library: args.library.clone(),
+        external: Vec::new(),
+        loaded: None,
+        meter,
+        before: 0,
+        #[cfg(target_os = "linux")]
+        sandbox,
+    };
     loop {
         let frame: Frame<Ask> = match wire::read(&mut from, MOST_BYTES) {
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
@@ -41,7 +56,7 @@ pub fn serve(args: &RunModelArgs) -> io::Result<()> {
             Ok(answer) => answer,
             Err(why) => (Told::Failed(why), Vec::new()),
         };
-        let grown = peak().saturating_sub(runner.before);
+        let grown = runner.meter.peak().saturating_sub(runner.before);
         wire::write(&mut to, &Frame { head, outputs, grown })?;
     }
 }
@@ -49,9 +64,15 @@ pub fn serve(args: &RunModelArgs) -> io::Result<()> {
 struct Runner {
     model: PathBuf,
     library: String,
+    /// Files beside it that it keeps values in.
+    external: Vec<String>,
     loaded: Option<Loaded>,
+    meter: Meter,
     /// Bytes in memory before the model was loaded.
     before: u64,
+    /// Until the model is loaded.
+    #[cfg(target_os = "linux")]
+    sandbox: Option<Sandbox>,
 }
 
 struct Loaded {
@@ -66,7 +87,9 @@ impl Runner {
         match ask {
             Ask::Inspect => {
                 let bytes = std::fs::read(&self.model).map_err(|error| format!("it could not be read: {error}"))?;
-                Ok((Told::Inspected(file::inspect(bytes)?), Vec::new()))
+                let inspected = file::inspect(bytes)?;
+                self.external.clone_from(&inspected.external);
+                Ok((Told::Inspected(inspected), Vec::new()))
             }
             Ask::Load { threads } => self.load(threads),
             Ask::Predict => {
@@ -83,8 +106,9 @@ impl Runner {
 
     fn load(&mut self, threads: usize) -> Answer {
         let said = |error: ort::Error| plain(&error.to_string());
+        let sandbox = self.close_sandbox();
         let environment = environment(&self.library)?;
-        self.before = resident();
+        self.before = self.meter.resident();
         let session = Session::builder(&environment)
             .map_err(said)?
             .with_intra_threads(threads)
@@ -100,7 +124,21 @@ impl Runner {
         };
         let (inputs, outputs): (Vec<Port>, Vec<Port>) = (ports(session.inputs()), ports(session.outputs()));
         self.loaded = Some(Loaded { session, outputs: outputs.clone() });
-        Ok((Told::Loaded { inputs, outputs }, Vec::new()))
+        Ok((Told::Loaded { inputs, outputs, sandbox }, Vec::new()))
+    }
+
+    /// From here on the process reads the model's files and the libraries, and nothing else.
+    #[cfg(target_os = "linux")]
+    fn close_sandbox(&mut self) -> Vec<String> {
+        let folder = self.model.parent().map(Path::to_owned).unwrap_or_default();
+        let beside = self.external.iter().map(|location| folder.join(location));
+        let files: Vec<PathBuf> = std::iter::once(self.model.clone()).chain(beside).collect();
+        self.sandbox.take().map(|sandbox| sandbox.close(&files)).unwrap_or_default()
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn close_sandbox(&mut self) -> Vec<String> {
+        vec!["sandbox: not in force (Linux has one)".to_owned()]
     }
 }
 
@@ -296,29 +334,40 @@ fn plain(message: &str) -> String {
 }
 
 /// No core, no files, no more memory than that, and no life after the run.
-fn limit(memory: u64) {
+fn limit(memory: u64, meter: &Meter) {
     let only = |most: u64| Rlimit { current: Some(most), maximum: Some(most) };
     // What cannot be limited is still watched by the run, which waits only so long.
     let _ = setrlimit(Resource::Core, only(0));
     let _ = setrlimit(Resource::Fsize, only(0));
-    let _ = setrlimit(Resource::Data, only(memory.saturating_add(status("VmData:"))));
+    let _ = setrlimit(Resource::Data, only(memory.saturating_add(meter.read("VmData:"))));
     // Elsewhere it ends with its standard input, as soon as the model lets it.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
 }
 
-fn peak() -> u64 {
-    status("VmHWM:")
-}
+/// The process's memory, from `/proc/self/status` (`man 5 proc`), which is opened before the sandbox closes.
+struct Meter(Option<File>);
 
-fn resident() -> u64 {
-    status("VmRSS:")
-}
+impl Meter {
+    fn open() -> Self {
+        Self(File::open("/proc/self/status").ok())
+    }
 
-/// Bytes of a line of `/proc/self/status` (`man 5 proc`); 0 where there is none.
-fn status(name: &str) -> u64 {
-    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix(name));
-    line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok())
-        .map_or(0, |kilobytes| kilobytes * 1024)
+    fn peak(&self) -> u64 {
+        self.read("VmHWM:")
+    }
+
+    fn resident(&self) -> u64 {
+        self.read("VmRSS:")
+    }
+
+    /// Bytes of a line; 0 where there is none.
+    fn read(&self, name: &str) -> u64 {
+        let mut text = String::new();
+        let Some(mut file) = self.0.as_ref() else { return 0 };
+        let is_read = file.rewind().and_then(|()| file.read_to_string(&mut text)).is_ok();
+        let line = text.lines().filter(|_| is_read).find_map(|line| line.strip_prefix(name));
+        line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok())
+            .map_or(0, |kilobytes| kilobytes * 1024)
+    }
 }

@@ -29,6 +29,8 @@ pub enum Told {
     Loaded {
         inputs: Vec<Port>,
         outputs: Vec<Port>,
+        /// What keeps the process to itself, in a few words each.
+        sandbox: Vec<String>,
     },
     Predicted,
     /// Nanoseconds.
