@@ -12,6 +12,9 @@ use super::source::Source;
 use crate::problem::Problem;
 use crate::table::files::Format;
 
+/// The rows of a part while folder names become columns; no file has a column of that name.
+const ROW: &str = "\u{0}row of part";
+
 /// Files of a table that are opened and scanned together: as many as a process may have open.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
@@ -43,21 +46,29 @@ impl<'a> OpenPart<'a> {
     /// # Errors
     /// What Polars says of the files.
     pub fn scan(&self) -> PolarsResult<LazyFrame> {
-        let Some(base) = &self.source.files.hive else { return self.scan_files(0..self.files.len()) };
-        let fields = &self.source.in_folders;
-        let values = |at: usize| partitions::values(base, self.source.files.path(self.first + at));
-        let mut frames = Vec::new();
-        let mut start = 0;
-        while start < self.files.len() {
-            // Files of one folder are read together.
-            let own = values(start);
-            let end = (start..self.files.len()).find(|at| values(*at) != own).unwrap_or(self.files.len());
-            frames.push(self.scan_files(start..end)?.with_columns(partitions::literals(own, fields)));
-            start = end;
-        }
-        match frames.len() {
-            1 => Ok(frames.swap_remove(0)),
-            _ => concat(frames, UnionArgs::default()),
+        let frame = self.scan_files(0..self.files.len())?;
+        let Some(base) = &self.source.files.hive else { return Ok(frame) };
+        let at = self.first..self.first + self.files.len();
+        let values: Vec<_> = at.clone().map(|at| partitions::values(base, self.source.files.path(at))).collect();
+        let rows = self.source.file_rows.get(at).unwrap_or_default();
+        // One scan of all files, whose rows say which file they are of: a scan for each folder would cost as much as a file.
+        let columns = partitions::by_row(ROW, rows, &values, &self.source.in_folders)?;
+        Ok(frame.with_row_index(ROW, None).with_columns(columns).drop(by_name([ROW], true, false)))
+    }
+
+    /// Counts the rows, in all or, where folder names are columns, of each file.
+    ///
+    /// # Errors
+    /// What Polars says of the files.
+    pub fn count(&self) -> PolarsResult<Vec<u64>> {
+        let count = |files: Range<usize>| {
+            let counted =
+                self.scan_files(files)?.select([len()]).collect_with_engine(Engine::Streaming)?.unwrap_single();
+            Ok(counted.columns()[0].as_materialized_series().idx()?.first().map_or(0, u64::from))
+        };
+        match &self.source.files.hive {
+            Some(_) => (0..self.files.len()).map(|at| count(at..at + 1)).collect(),
+            None => Ok(vec![count(0..self.files.len())?]),
         }
     }
 

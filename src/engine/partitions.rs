@@ -1,6 +1,7 @@
 //! Columns that stand in folder names (`year=2026/month=1/…`): in those by which the files were found, wherever links lead.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use polars::prelude::*;
 
@@ -31,23 +32,43 @@ pub fn schema<'a>(base: &Path, paths: impl Iterator<Item = &'a Path>, own: &Sche
     fields.into_iter().map(field).collect()
 }
 
-/// The values of one file as literals of these columns.
-pub fn literals(values: Vec<Value>, fields: &[Field]) -> Vec<Expr> {
-    let typed = |(field, (_, value)): (&Field, (String, Option<String>))| {
-        let literal = match (field.dtype(), value) {
-            (_, None) => lit(NULL),
-            (DataType::Int64, Some(text)) => text.parse::<i64>().map_or_else(|_| lit(NULL), lit),
-            (DataType::Float64, Some(text)) => text.parse::<f64>().map_or_else(|_| lit(NULL), lit),
-            (DataType::Boolean, Some(text)) => lit(text == "true"),
-            (DataType::Datetime(TimeUnit::Microseconds, None), Some(text)) => {
-                datetime_micros(text.as_bytes()).map_or_else(|| lit(NULL), lit)
-            }
-            (DataType::Date, Some(text)) => date_days(text.as_bytes()).map_or_else(|| lit(NULL), lit),
-            (_, Some(text)) => lit(text),
+/// These columns, made of the column `row`, which counts the rows of files that follow one another: `rows` are how many each
+/// of them has, `values` what its folders say.
+///
+/// # Errors
+/// A value that the type of the column in the files does not hold.
+pub fn by_row(row: &str, rows: &[u64], values: &[Vec<Value>], fields: &[Field]) -> PolarsResult<Vec<Expr>> {
+    let ends: Arc<[u64]> = rows.iter().scan(0, |end, rows| Some(std::mem::replace(end, *end + rows) + rows)).collect();
+    let expr = |(at, field): (usize, &Field)| {
+        let own = values.iter().map(|values| values.get(at).and_then(|(_, value)| value.as_deref())).collect();
+        let (values, ends, made) = (series(field, own)?, Arc::clone(&ends), field.clone());
+        let pick = move |rows: Column| {
+            let rows = rows.as_materialized_series().idx()?.clone();
+            let file = |row: IdxSize| ends.partition_point(|end| *end <= u64::from(row)) as IdxSize;
+            let files: IdxCa = rows.iter().map(|row| row.map(file)).collect();
+            values.take(&files).map(Series::into_column)
         };
-        literal.strict_cast(field.dtype().clone()).alias(field.name().clone())
+        let field = move |_: &Schema, _: &Field| Ok(made.clone());
+        Ok(Expr::Column(row.into()).map(pick, field))
     };
-    fields.iter().zip(values).map(typed).collect()
+    fields.iter().enumerate().map(expr).collect()
+}
+
+/// One value a file, of the type of the column.
+fn series(field: &Field, values: Vec<Option<&str>>) -> PolarsResult<Series> {
+    let name = field.name().clone();
+    let parsed = values.into_iter();
+    let series = match field.dtype() {
+        DataType::Int64 => Series::new(name, parsed.map(|text| text?.parse::<i64>().ok()).collect::<Vec<_>>()),
+        DataType::Float64 => Series::new(name, parsed.map(|text| text?.parse::<f64>().ok()).collect::<Vec<_>>()),
+        DataType::Boolean => Series::new(name, parsed.map(|text| Some(text? == "true")).collect::<Vec<_>>()),
+        DataType::Date => Series::new(name, parsed.map(|text| date_days(text?.as_bytes())).collect::<Vec<_>>()),
+        DataType::Datetime(TimeUnit::Microseconds, None) => {
+            Series::new(name, parsed.map(|text| datetime_micros(text?.as_bytes())).collect::<Vec<_>>())
+        }
+        _ => Series::new(name, parsed.collect::<Vec<_>>()),
+    };
+    series.strict_cast(field.dtype())
 }
 
 /// `%20` is a space, as Polars and the writers have it.

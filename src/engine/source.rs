@@ -38,6 +38,8 @@ pub struct Source {
     pub(super) in_folders: Vec<Field>,
     /// Of Parquet, one a file.
     footers: Vec<Arc<FileMetadata>>,
+    /// Rows of each file, where folder names are columns or somebody looked at each.
+    pub(super) file_rows: Vec<u64>,
     /// The files that are scanned together, in order.
     parts: Vec<Part>,
     trust: Footers,
@@ -60,6 +62,7 @@ impl Source {
             padded: Vec::new(),
             in_folders: Vec::new(),
             footers: Vec::new(),
+            file_rows: Vec::new(),
             parts: Vec::new(),
             trust: Footers::default(),
             compared: Mutex::default(),
@@ -95,6 +98,7 @@ impl Source {
             }
         };
         source.parts = parts(rows.as_deref(), source.files.count(), descriptors::at_once());
+        source.file_rows = rows.clone().unwrap_or_default();
         if let Some(base) = &source.files.hive {
             source.in_folders = partitions::schema(base, source.files.paths(), &source.schema);
         }
@@ -216,13 +220,10 @@ impl Source {
         let mut first = 0;
         for at in 0..self.parts.len() {
             let part = self.open_part(&self.parts[at])?;
-            let counted = part.scan().and_then(|frame| frame.select([len()]).collect_with_engine(Engine::Streaming));
-            let counted = counted.and_then(|counted| {
-                let counted = counted.unwrap_single();
-                Ok(counted.columns()[0].as_materialized_series().idx()?.first().map_or(0, u64::from))
-            });
-            let rows = counted.map_err(|error| self.problem(&error))?;
+            let counted = part.count().map_err(|error| self.problem(&error))?;
             part.check_unchanged()?;
+            let rows: u64 = counted.iter().sum();
+            self.file_rows.extend(counted);
             self.parts[at].rows = first..first + rows;
             first += rows;
         }

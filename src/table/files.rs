@@ -280,7 +280,7 @@ fn in_folder(folder: &Path, workspace: &Workspace) -> Result<InFolder, Failure> 
                 found.unread.push(path);
             }
         }
-        limited(found.data.len() + found.unread.len(), &folder)?;
+        limited(found.data.len(), &folder)?;
     }
     found.unread.sort();
     unread::refuse(folder, &found.unread)?;

@@ -406,3 +406,31 @@ fn a_file_that_shrinks_under_the_scan_ends_the_run_with_3() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(3), "{:?}: {said}", output.status);
 }
+
+#[test]
+fn folder_names_are_columns_of_their_own_files() {
+    let world = World::new();
+    let folders = 300;
+    for folder in 0..folders {
+        world.write(&format!("d/day={folder}/kind=a%20b/x.ndjson"), "{\"a\":1}\n".repeat(folder % 3));
+        world.copy(data("labels.parquet"), &format!("p/day={folder}/x.parquet"));
+    }
+    let judged = |path: &str, max: usize| {
+        let checks = format!("data:\n  path: {path}\n  checks:\n    - range: {{ column: day, min: 0, max: {max} }}\n");
+        world.write("mlgate.yml", checks);
+        let mut command = Command::new("sh");
+        command.args(["-c", "ulimit -n 256; exec \"$0\" check", BINARY]).current_dir(world.path("")).env_clear();
+        world.finish(&mut command)
+    };
+    // An empty file is none.
+    for folder in (0..folders).step_by(3) {
+        fs::remove_dir_all(world.path(&format!("d/day={folder}"))).unwrap();
+    }
+    judged("d", folders - 1).exits(0);
+    let ran = judged("d", folders - 2).exits(1);
+    assert!(ran.says("2 rows of `day`") && ran.says("row 299"), "{ran:#?}");
+    judged("p", folders - 1).exits(0);
+    let ran = judged("p", folders - 2).exits(1);
+    let rows = rows(&ran).as_u64().unwrap() / folders as u64;
+    assert!(ran.says(&format!("{rows} rows of `day`")), "{ran:#?}");
+}
