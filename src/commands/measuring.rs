@@ -22,7 +22,7 @@ use crate::engine::{self, Footers, Progress};
 use crate::plan::{CsvForm, ModelPlan, Plan};
 use crate::problem::{Failure, Problem};
 use crate::report::{self, TableSummary};
-use crate::statistic::{Key, Measured, Statistic, Value};
+use crate::statistic::{Key, Measured};
 use crate::table::{Role, TableInfo};
 use crate::workspace::Workspace;
 
@@ -59,9 +59,10 @@ enum Message {
     Opened(Box<Opened>),
     /// Nothing more can be opened.
     Ready,
-    Measured(Measured),
-    /// Everything that was asked is answered; these of it come from footers.
-    Over(BTreeSet<Key>),
+    /// Some answers; and all keys that rest on footers so far.
+    Measured(Measured, BTreeSet<Key>),
+    /// Everything that was asked is answered.
+    Over,
     Failed(Failure),
 }
 
@@ -73,7 +74,6 @@ pub struct Measuring {
     deadline: Deadline,
     progress: Arc<Progress>,
     opened: Opened,
-    footers: Footers,
     /// Why no more answers come, once that is so.
     ended: Option<Problem>,
     _scratch: Option<TempDir>,
@@ -147,7 +147,7 @@ impl Measuring {
     pub fn start(job: Job, deadline: Deadline, progress: &Arc<Progress>) -> Result<Self, Failure> {
         let scratch = if job.model.baseline.is_some() || job.model.run.is_some() { Some(scratch()?) } else { None };
         let late = deadline.problem();
-        let (opened, footers) = (job.unopened(&late), job.footers);
+        let opened = job.unopened(&late);
         let (say, messages) = channel();
         let (asks, asked) = channel();
         let (folder, seen) = (scratch.as_ref().map(|folder| folder.path().to_owned()), Arc::clone(progress));
@@ -163,7 +163,7 @@ impl Measuring {
             Failure::unmeasured(Problem::new(format!("no thread to measure on could be started: {error}")))
         })?;
         let (thread, progress) = (Some(thread), Arc::clone(progress));
-        Ok(Self { messages, asks, thread, deadline, progress, opened, footers, ended: None, _scratch: scratch })
+        Ok(Self { messages, asks, thread, deadline, progress, opened, ended: None, _scratch: scratch })
     }
 
     /// Waits until everything is opened, or the time is over; what was not opened then is a problem.
@@ -176,19 +176,22 @@ impl Measuring {
                 Some(Message::Opened(opened)) => self.opened = *opened,
                 Some(Message::Failed(failure)) => return Err(failure),
                 Some(Message::Ready) | None => return Ok(self.opened.clone()),
-                Some(Message::Measured(_) | Message::Over(_)) => {}
+                Some(Message::Measured(..) | Message::Over) => {}
             }
         }
     }
 
     /// Measures all keys, and says which come from footers; those that were not answered when the time was over are problems.
     pub fn measure(&mut self, keys: &BTreeSet<Key>) -> (Measured, BTreeSet<Key>) {
-        let mut measured = Measured::new();
+        let (mut measured, mut from_footers) = (Measured::new(), BTreeSet::new());
         let mut waits = self.ended.is_none() && self.asks.send(keys.clone()).is_ok();
         while waits {
             match self.next() {
-                Some(Message::Measured(found)) => measured.extend(found),
-                Some(Message::Over(from_footers)) => return (measured, from_footers),
+                Some(Message::Measured(found, of_these)) => {
+                    measured.extend(found);
+                    from_footers = of_these;
+                }
+                Some(Message::Over) => return (measured, from_footers),
                 Some(Message::Failed(failure)) => {
                     self.ended = failure.problems.into_iter().next();
                     waits = false;
@@ -197,18 +200,12 @@ impl Measuring {
                 None => waits = false,
             }
         }
+        from_footers.retain(|key| measured.get(key).is_some_and(Result::is_ok));
         let why = self.ended.clone().unwrap_or_else(|| self.deadline.problem());
         for key in keys {
-            measured.entry(key.clone()).or_insert_with(|| self.counted(key).ok_or_else(|| why.clone()));
+            measured.entry(key.clone()).or_insert_with(|| Err(why.clone()));
         }
-        (measured, BTreeSet::new())
-    }
-
-    /// What opening a table told already, where that is believed.
-    fn counted(&self, key: &Key) -> Option<Value> {
-        let is_count = matches!(key.statistic, Statistic::RowCount) && self.footers == Footers::Trusted;
-        let info = self.opened.infos.get(&key.table).filter(|_| is_count)?;
-        info.as_ref().ok().map(|info| Value::Count(info.rows))
+        (measured, from_footers)
     }
 
     /// The next message; nothing when the time is over, and from then on.
@@ -303,12 +300,13 @@ impl Worker<'_> {
         self.say(Message::Ready);
         // Who asks nothing any more has ended the run.
         let Ok(keys) = asked.recv() else { return Ok(()) };
-        let mut told = |found: &Measured| self.say(Message::Measured(found.clone()));
+        let mut told =
+            |found: &Measured| self.say(Message::Measured(found.clone(), engine::from_footers(&sources, &keys)));
         engine::measure(&sources, &keys, job.memory, self.progress, &mut told);
         if let Some(lab) = &mut lab {
             lab.measure(&keys, &sources, &mut told);
         }
-        self.say(Message::Over(engine::from_footers(&sources, &keys)));
+        self.say(Message::Over);
         Ok(())
     }
 }
