@@ -217,7 +217,7 @@ impl Run<'_> {
             let text = match read_config(&name, workspace)? {
                 Ok(text) => text,
                 Err(problem) => {
-                    problems.push(match crate::cli::comma_hint(&name) {
+                    problems.push(match cli::comma_hint(&name) {
                         Some(hint) => problem.hint(hint),
                         None => problem,
                     });

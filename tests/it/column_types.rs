@@ -1,5 +1,5 @@
 //! Columns of types that a check cannot judge, or that the reader cannot take: named, and never passed in silence.
-//! The tables are made by tests/oracle/column_types.py.
+//! The tables are made by `tests/oracle/column_types.py`.
 
 use serde_json::Value;
 
