@@ -7,8 +7,8 @@ use std::sync::Arc;
 use polars::io::HiveOptions;
 use polars::prelude::*;
 
-use super::{partial_scan, partitions};
 use super::source::Source;
+use super::{partial_scan, partitions};
 use crate::problem::Problem;
 use crate::table::files::Format;
 
