@@ -4,11 +4,12 @@ mod asked;
 
 use std::collections::BTreeMap;
 
-pub use asked::{Asked, AskedColumn, Collect};
+pub use asked::{Asked, AskedColumn, Collect, Unjudged};
 use schemars::{JsonSchema, Schema};
 use serde::de::DeserializeOwned;
 
 use crate::candidate::{Candidate, Runs};
+use crate::limit::range::{self, LimitSetting};
 use crate::model::probe::Probe;
 use crate::problem::Problem;
 use crate::statistic::{Key, Measured, Needs, Statistic, Typed};
@@ -32,6 +33,12 @@ pub trait Check: DeserializeOwned + JsonSchema + 'static {
     /// One sentence.
     fn validate(&self) -> Result<(), String> {
         Ok(())
+    }
+
+    /// The limits that the entry sets, defaults included, with the values that each limited number can take: a limit
+    /// outside of them is an error of the config, and one that they cannot breach is named in the verdict.
+    fn limits(&self) -> Vec<LimitSetting> {
+        Vec::new()
     }
 
     /// The column the entry is about; `None` for lists and whole tables.
@@ -140,6 +147,8 @@ pub struct Tables<'a> {
     pub model: &'a Candidate,
     /// What earlier runs measured for this entry, the oldest first.
     pub past: &'a [f64],
+    /// Columns that the entry would judge, had they another type.
+    pub unjudged: &'a Unjudged,
 }
 
 impl<'a> Tables<'a> {
@@ -177,10 +186,20 @@ impl<'a> Tables<'a> {
     /// No such table in the configuration, or why it could not be opened.
     pub fn table(&self, role: Role) -> Result<Asked<'a>, Problem> {
         match self.all.get(&role) {
-            Some(Ok(table)) => Ok(Asked { role, table }),
+            Some(Ok(table)) => Ok(Asked { role, table, unjudged: self.unjudged, compared: self.compared(role) }),
             Some(Err(problem)) => Err(problem.clone()),
             None => Err(Problem::new(format!("no {role} table is configured")).hint(role.hint())),
         }
+    }
+
+    /// The table that one of this role is usually compared with.
+    fn compared(&self, role: Role) -> Option<&'a TableInfo> {
+        let other = match role {
+            Role::Training => Role::Reference,
+            Role::Test | Role::Reference => Role::Training,
+            Role::Predictions | Role::Baseline => return None,
+        };
+        self.all.get(&other)?.as_ref().ok()
     }
 
     /// Whether both tables are the same files: then they cannot differ, and nobody meant that.
@@ -207,8 +226,10 @@ pub type Judge = Box<dyn FnOnce(&Measured) -> Result<Finding, Problem>>;
 /// A check with its types put away, so that a list can hold all of them.
 pub trait AnyCheck {
     /// # Errors
-    /// As [`Check::validate`].
+    /// As [`Check::validate`], and limits outside of what the numbers can be.
     fn validate(&self) -> Result<(), String>;
+    /// As [`Check::limits`].
+    fn limits(&self) -> Vec<LimitSetting>;
     fn subject(&self, named: Named) -> Option<String>;
     /// The keys to measure, and what to do with them.
     ///
@@ -219,7 +240,12 @@ pub trait AnyCheck {
 
 impl<C: Check> AnyCheck for C {
     fn validate(&self) -> Result<(), String> {
-        Check::validate(self)
+        Check::validate(self)?;
+        range::validate(&Check::limits(self))
+    }
+
+    fn limits(&self) -> Vec<LimitSetting> {
+        Check::limits(self)
     }
 
     fn subject(&self, named: Named) -> Option<String> {

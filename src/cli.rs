@@ -6,7 +6,7 @@ mod values;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde::{Deserialize, Serialize};
-pub use values::{duration, list, size};
+pub use values::{comma_hint, duration, list, size};
 
 use crate::edits::Policy;
 use crate::problem::{Failure, Problem};

@@ -43,6 +43,7 @@ use crate::plan::{self, CsvForm};
 use crate::problem::{Exit, Failure, Problem, nearest};
 use crate::report::markdown::Options;
 use crate::signature::{self, SigningKeys};
+use crate::table::csv::Csv;
 use crate::table::files::{self, Files};
 use crate::words::code;
 use crate::workspace::Workspace;
@@ -292,11 +293,17 @@ pub fn suggest(args: &SuggestArgs, context: &Context) -> Result<Exit, Failure> {
     let files = files::find(&args.data, &workspace)?;
     name_unread(&files);
     let delimiter = args.delimiter.map(plan::delimiter).transpose().map_err(Failure::usage)?;
-    let csv = CsvForm { delimiter, null_values: Vec::new() }.for_files(&files);
-    let source = engine::open(files, csv).map_err(Failure::unmeasured)?;
+    let csv = CsvForm { delimiter, ..CsvForm::default() }.for_files(&files);
+    let mut source = engine::open(files, csv.clone()).map_err(Failure::unmeasured)?;
+    let spellings = source.null_spellings().map_err(Failure::unmeasured)?;
+    if !spellings.null_values.is_empty() {
+        // Read again, as the suggested config will have it.
+        let csv = Csv { null_values: spellings.null_values.clone(), ..csv };
+        source = engine::open(files::find(&args.data, &workspace)?, csv).map_err(Failure::unmeasured)?;
+    }
     let progress = std::sync::Arc::default();
     let shown = progress::Shown::start(&progress);
-    let suggestion = crate::suggest::suggest(args, &source, &progress);
+    let suggestion = crate::suggest::suggest(args, &source, &spellings, &progress);
     drop(shown);
     say(&suggestion.map_err(Failure::unmeasured)?);
     Ok(Exit::Passed)

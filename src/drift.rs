@@ -2,6 +2,7 @@
 
 mod bins;
 mod finding;
+mod retyped;
 #[cfg(test)]
 mod false_alarms;
 #[cfg(test)]
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 pub use bins::Bin;
 pub use finding::{Against, Choice, Rule, Wanted, finding, wanted};
+pub use retyped::Context;
 
 use crate::distribution::{Categories, Distribution, Numbers, Shape};
 use crate::inference::adjust::benjamini_hochberg;
@@ -118,6 +120,13 @@ impl Contrast {
         let shift = match (&reference.shape, &current.shape) {
             (Shape::Numbers(a), Shape::Numbers(b)) => contrast.numbers([a, b], missing, judged),
             (Shape::Categories(a), Shape::Categories(b)) => contrast.categories([a, b], missing, judged),
+            // A column of nulls alone has neither numbers nor categories.
+            (Shape::Categories(a), Shape::Numbers(_)) if present[1] == 0 => {
+                contrast.categories([a, &Categories::default()], missing, judged)
+            }
+            (Shape::Numbers(_), Shape::Categories(b)) if present[0] == 0 => {
+                contrast.categories([&Categories::default(), b], missing, judged)
+            }
             _ => return Err(Problem::new("the two tables hold other types in it")),
         };
         if shift.is_some_and(|shift| shift.effect.is_nan()) {

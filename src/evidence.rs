@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::check::{Collect, Tables};
 use crate::inference::Estimate;
+use crate::limit::range::ValueRange;
 use crate::metric::counts::{self, Asked, Computed, How, Undefined};
 use crate::metric::{Average, From, Metric, rowwise, score};
 use crate::predictions::{Confusion, Rows, Slicer};
@@ -96,8 +97,7 @@ impl Evidence {
 /// # Errors
 /// It cannot: a percent where a share was meant, perhaps.
 pub fn plausible(name: &str, found: &Found) -> Result<f64, Problem> {
-    let (min, max) = Metric::named(name).map_or((None, None), Metric::bounds);
-    if min.is_some_and(|min| found.value < min) || max.is_some_and(|max| found.value > max) {
+    if !crate::metric::range(name).contains(found.value) {
         let said = format!("{} is recorded as {}, which it cannot be", code(name), found.value);
         return Err(Problem::new(said).hint("a percent? write it as a share of 1"));
     }
@@ -197,6 +197,18 @@ impl Piece {
         }
     }
 
+    /// The rows of the rarest class; 0 where they are not known.
+    pub fn fewest_of_a_class(&self) -> u64 {
+        let Seen::Rows(rows) = &self.of else { return 0 };
+        let mut counts = vec![0_u64; rows.classes.len()];
+        for label in rows.label.classes() {
+            if let Some(count) = counts.get_mut(usize::from(*label)) {
+                *count += 1;
+            }
+        }
+        counts.into_iter().min().unwrap_or(0)
+    }
+
     /// How its classes became one number: `macro`, `of yes`.
     pub fn average(&self, asked: Asked) -> Option<String> {
         let classes = match &self.of {
@@ -241,7 +253,10 @@ impl<'de> Deserialize<'de> for Confidence {
         if value > 0.0 && value < 1.0 {
             Ok(Self(value))
         } else {
-            Err(de::Error::custom(format!("{value} is no confidence, expected a number between 0 and 1, such as 0.95")))
+            let slip = ValueRange::SHARE.slip(value);
+            Err(de::Error::custom(format!(
+                "{value} is no confidence, expected a number between 0 and 1, such as 0.95{slip}"
+            )))
         }
     }
 }

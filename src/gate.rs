@@ -5,24 +5,35 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, NaiveDate};
 
 use crate::candidate::{Baseline, Candidate};
-use crate::check::{Check, Gate, Judge, Named, Part, Tables};
+use crate::check::{Check, Gate, Judge, Named, Part, Tables, Unjudged};
 use crate::checks::model::{improvement::Improvement, metric::Metric, model_size::ModelSize};
 use crate::cli::FailOn;
 use crate::config::Entry;
 use crate::drift;
 use crate::inference::adjust::benjamini_hochberg;
+use crate::limit::range;
 use crate::plan::{Plan, PlannedEntry};
 use crate::problem::Problem;
 use crate::report::RunResult;
 use crate::statistic::{Key, Measured, Value};
-use crate::table::{Role, TableInfo};
-use crate::verdict::{Basis, Finding, Limit, Severity, Status, Unit, Verdict};
+use crate::table::{Column, Kind, Role, TableInfo};
+use crate::verdict::{Basis, Finding, Limit, Outcome, Severity, Status, Unit, Verdict};
+use crate::words::code;
 
 /// Checks that have something to say of an empty table.
 const JUDGE_EMPTY: [&str; 2] = ["row_count", "schema"];
 
-/// An entry, its subject, and what will be done with its numbers, or which table is empty.
-type Asked = (Entry, Option<String>, Vec<Key>, Result<Result<Judge, Role>, Problem>);
+/// An entry, its subject, what its verdict says beside the finding, its keys, and what will be done with its numbers,
+/// or which table is empty.
+type Asked = (Entry, Option<String>, Aside, Vec<Key>, Result<Result<Judge, Role>, Problem>);
+
+/// What a verdict says of its entry, whatever was found.
+struct Aside {
+    /// The limits that no possible value can breach.
+    records_only: Option<String>,
+    /// Columns that the entry would judge, had they another type.
+    unjudged: Vec<Column>,
+}
 
 /// Judges every entry in written order; `measure` is asked once, for everything, and says which of it rests on footers.
 pub fn judge(
@@ -39,8 +50,10 @@ pub fn judge(
     let mut asked: Vec<Asked> = Vec::new();
     for PlannedEntry { entry, check } in entries {
         let subject = check.subject(named);
+        let records_only = range::records_only(&check.limits());
         let past = past(&title(&entry, subject.as_deref()));
-        let view = Tables { here: entry.on, named, now, all: tables, model, past: &past };
+        let unjudged = Unjudged::default();
+        let view = Tables { here: entry.on, named, now, all: tables, model, past: &past, unjudged: &unjudged };
         let mut own = Vec::new();
         // A check of the model may not look at the predictions at all: its keys say.
         let judge = if entry.check.gate == Gate::Data && is_empty(entry.on) && !JUDGE_EMPTY.contains(&entry.check.id) {
@@ -78,7 +91,8 @@ pub fn judge(
                 },
             }
         };
-        asked.push((entry, subject, own, judge));
+        let aside = Aside { records_only, unjudged: unjudged.into_columns() };
+        asked.push((entry, subject, aside, own, judge));
     }
 
     let (mut measured, from_footers) = measure(&keys);
@@ -90,9 +104,9 @@ pub fn judge(
 
     let mut verdicts: Vec<_> = asked
         .into_iter()
-        .map(|(entry, subject, own, judge)| {
+        .map(|(entry, subject, aside, own, judge)| {
             let finding = match judge {
-                Ok(Ok(judge)) => judge(&measured).map(Ok),
+                Ok(Ok(judge)) => judge(&measured).map(|finding| Ok(aside.of(finding))),
                 Ok(Err(empty)) => Ok(Err(empty)),
                 Err(problem) => Err(problem),
             };
@@ -121,11 +135,19 @@ fn title(entry: &Entry, subject: Option<&str>) -> String {
     let verdict = Verdict {
         check: entry.check.id.to_owned(),
         subject: subject.map(ToOwned::to_owned),
+        columns: columns(entry, subject),
         name: entry.name.clone(),
         on: (entry.check.gate == Gate::Data && entry.on != Role::Training).then(|| entry.on.to_string()),
         ..empty_table(entry.on)
     };
     verdict.title()
+}
+
+/// The columns that an entry without a subject names.
+fn columns(entry: &Entry, subject: Option<&str>) -> Vec<String> {
+    let named = entry.settings.get("columns").and_then(|columns| columns.as_sequence());
+    let names = named.into_iter().flatten().filter_map(|name| name.as_str().map(ToOwned::to_owned));
+    names.filter(|_| subject.is_none()).collect()
 }
 
 /// What is wrong with tables, numbers, artifact and baseline that are configured: they count, also where
@@ -173,6 +195,28 @@ fn adjust<'a>(verdicts: impl Iterator<Item = &'a mut Verdict>) {
     }
 }
 
+impl Aside {
+    /// Adds this to a finding. Over *all columns* nothing passes of which one could not be read.
+    fn of(self, mut finding: Finding) -> Finding {
+        let is_unread = self.unjudged.iter().any(|column| matches!(column.kind, Kind::Unreadable(_)));
+        if let Some(clause) = self.records_only.filter(|_| finding.outcome != Outcome::Skipped) {
+            finding.message = format!("{}; {clause}", finding.message);
+        }
+        if !self.unjudged.is_empty() {
+            let named = |column: &Column| format!("{} ({})", code(&column.name), column.kind);
+            let names: Vec<String> = self.unjudged.iter().map(named).collect();
+            finding.message = format!("{}; not judged: {}", finding.message, names.join(", "));
+            let names: Vec<&str> = self.unjudged.iter().map(|column| column.name.as_str()).collect();
+            finding.values.entry("not_judged").or_insert_with(|| names.into());
+        }
+        // Where nothing was found to judge, it may be in a column that cannot be read.
+        if is_unread && matches!(finding.outcome, Outcome::Pass | Outcome::Skipped) {
+            finding.outcome = Outcome::Warn;
+        }
+        finding
+    }
+}
+
 /// A finding as the report shows it: severity and waiver applied.
 fn verdict(
     entry: Entry,
@@ -183,6 +227,7 @@ fn verdict(
 ) -> Verdict {
     let mut verdict = Verdict {
         check: entry.check.id.to_owned(),
+        columns: columns(&entry, subject.as_deref()),
         subject,
         name: entry.name,
         on: (entry.check.gate == Gate::Data && entry.on != Role::Training).then(|| entry.on.to_string()),
@@ -221,6 +266,7 @@ fn verdict(
         verdict.unit = held.unit;
     }
     verdict.message = finding.message;
+    verdict.hint = finding.hint.filter(|_| verdict.status != Status::Pass);
     verdict.values = finding.values;
     if show_values {
         verdict.examples = finding.examples;
@@ -250,6 +296,7 @@ fn empty_table(role: Role) -> Verdict {
     Verdict {
         check: "row_count".to_owned(),
         subject: None,
+        columns: Vec::new(),
         name: None,
         on: (role != Role::Training).then(|| role.to_string()),
         status: Status::Fail,

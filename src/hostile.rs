@@ -116,10 +116,11 @@ fn report(text: &str) -> Report {
     let mut report = sample::of_each_status();
     report.gates[0].checks.extend(sample::model().gates.remove(0).checks);
     for (number, verdict) in report.gates[0].checks.iter_mut().enumerate() {
-        let Verdict { check, subject, name, on, message, hint, values, examples, waiver, at, .. } = verdict;
+        let Verdict { check, subject, columns, name, on, message, hint, values, examples, waiver, at, .. } = verdict;
         (*check, *message) = (text.to_owned(), format!("{number}{text}"));
         (*subject, *name, *on, *hint) = (some(), some(), some(), some());
         *examples = vec![text.to_owned(); 7];
+        *columns = vec![text.to_owned(); 7];
         *waiver = Some(Waiver { owner: text.into(), reason: text.into(), until: text.into() });
         at.iter_mut().for_each(|at| at.file = text.to_owned());
         values.insert("classes".into(), json!({ text: 1.5 }));

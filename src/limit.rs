@@ -1,5 +1,7 @@
 //! The kinds of limit that people write: percents, finite numbers, bounds of a range.
 
+pub mod range;
+
 use std::borrow::Cow;
 use std::fmt;
 

@@ -10,6 +10,7 @@ pub mod score;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::limit::range::ValueRange;
 use crate::problem::nearest;
 use crate::words::code;
 
@@ -114,14 +115,22 @@ impl Metric {
         }
     }
 
-    /// The smallest and largest value that it can have.
-    pub fn bounds(self) -> (Option<f64>, Option<f64>) {
+    /// The values that it can have.
+    pub fn range(self) -> ValueRange {
         match self {
-            Self::Mcc => (Some(-1.0), Some(1.0)),
-            Self::Brier => (Some(0.0), Some(2.0)),
-            Self::R2 => (None, Some(1.0)),
-            Self::LogLoss | Self::Rmse | Self::Mae | Self::Mape | Self::MedianAe => (Some(0.0), None),
-            _ => (Some(0.0), Some(1.0)),
+            Self::Accuracy
+            | Self::BalancedAccuracy
+            | Self::Precision
+            | Self::Recall
+            | Self::F1
+            | Self::RocAuc
+            | Self::AveragePrecision
+            | Self::Ece => ValueRange::SHARE,
+            Self::Mcc => ValueRange { min: Some(-1.0), max: Some(1.0) },
+            // The sum over classes, as in scikit-learn.
+            Self::Brier => ValueRange { min: Some(0.0), max: Some(2.0) },
+            Self::LogLoss | Self::Rmse | Self::Mae | Self::Mape | Self::MedianAe => ValueRange::NON_NEGATIVE,
+            Self::R2 => ValueRange { min: None, max: Some(1.0) },
         }
     }
 
@@ -139,6 +148,23 @@ impl Better {
             Self::Lower => other - candidate,
         }
     }
+
+    /// The range of a gain divided by the absolute value of the baseline, of a metric with this range.
+    ///
+    /// A metric that cannot be negative loses at most all of the baseline, −1 where higher is better; 1 is the
+    /// most that an error can improve.
+    pub fn relative_gain(self, metric: ValueRange) -> ValueRange {
+        match (metric.min, self) {
+            (Some(0.0), Self::Higher) => ValueRange { min: Some(-1.0), max: None },
+            (Some(0.0), Self::Lower) => ValueRange { min: None, max: Some(1.0) },
+            _ => ValueRange::UNBOUNDED,
+        }
+    }
+}
+
+/// The values that the metric of this name can have; unbounded where mlgate does not compute it.
+pub fn range(name: &str) -> ValueRange {
+    Metric::named(name).map_or(ValueRange::UNBOUNDED, Metric::range)
 }
 
 /// The direction of a metric by its name, which for one that is not built in the entry must say.

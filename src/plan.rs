@@ -57,6 +57,8 @@ pub struct Plan {
 pub struct CsvForm {
     pub delimiter: Option<u8>,
     pub null_values: Vec<String>,
+    /// Whether messages may show the cell that made a column text.
+    pub shows_cells: bool,
 }
 
 impl CsvForm {
@@ -67,7 +69,7 @@ impl CsvForm {
             [".tsv", ".tsv.gz"].iter().any(|ending| name.ends_with(ending))
         });
         let usual = if tabs { b'\t' } else { b',' };
-        Csv { delimiter: self.delimiter.unwrap_or(usual), null_values: self.null_values }
+        Csv { delimiter: self.delimiter.unwrap_or(usual), null_values: self.null_values, shows_cells: self.shows_cells }
     }
 }
 
@@ -199,7 +201,7 @@ pub fn plan(config: Config, args: &CheckArgs, clock: i64) -> Result<Plan, Vec<Pr
     Ok(Plan {
         tables,
         model,
-        csv: CsvForm { delimiter, null_values: csv.null_values },
+        csv: CsvForm { delimiter, null_values: csv.null_values, shows_cells: args.show_values.unwrap_or(false) },
         entries,
         notify: config.notify,
         target: config.data.target,
@@ -368,9 +370,11 @@ fn only(args: &CheckArgs, problems: &mut Vec<Problem>) -> Vec<&'static str> {
                         Some(check) => ids.push(check.id),
                         None => {
                             let problem = Problem::new(format!("input only: unknown check {}", code(&name)));
-                            problems.push(match nearest(&name, checks::ALL.iter().map(|check| check.id)) {
-                                Some(near) => problem.hint(format!("did you mean `{near}`?")),
-                                None => problem.hint("`mlgate check --list-checks` lists them"),
+                            let near = nearest(&name, checks::ALL.iter().map(|check| check.id));
+                            problems.push(match (crate::cli::comma_hint(&name), near) {
+                                (Some(hint), _) => problem.hint(hint),
+                                (None, Some(near)) => problem.hint(format!("did you mean `{near}`?")),
+                                (None, None) => problem.hint("`mlgate check --list-checks` lists them"),
                             });
                         }
                     }

@@ -62,7 +62,9 @@ impl Profile {
                 numbers: None,
                 categories: None,
             };
-            if !matches!(column.kind, Kind::Other(_)) {
+            if column.kind == Kind::Null {
+                profiled.missing = table.rows;
+            } else if column.kind.is_scalar() {
                 let distribution = of(&column.name)?;
                 profiled.missing = distribution.missing;
                 match &distribution.shape {
@@ -119,7 +121,9 @@ impl Profile {
             let is_known = kind(&column.kind);
             let fits = match &is_known {
                 Kind::Text | Kind::Boolean => column.categories.is_some() && column.numbers.is_none(),
-                Kind::Other(_) => column.categories.is_none() && column.numbers.is_none(),
+                Kind::Other(_) | Kind::Null | Kind::Unreadable(_) => {
+                    column.categories.is_none() && column.numbers.is_none()
+                }
                 _ => column.numbers.is_some() && column.categories.is_none(),
             };
             if !fits {
@@ -138,7 +142,7 @@ impl Profile {
                 (None, None) => Some(self.rows),
             };
             let total = present.and_then(|present| present.checked_add(column.missing));
-            if total != Some(self.rows) && !matches!(is_known, Kind::Other(_)) {
+            if total != Some(self.rows) && is_known.is_scalar() {
                 return Err(format!("{name} does not have the profile's {} rows", self.rows));
             }
         }
@@ -177,6 +181,9 @@ impl Profile {
         let shape = match (&column.numbers, &column.categories) {
             (Some(numbers), _) => Shape::Numbers(Numbers { values: Values::Summed(numbers.clone()), measure }),
             (None, Some(categories)) => Shape::Categories(categories.clone()),
+            (None, None) if kind(&column.kind) == Kind::Null => {
+                Shape::Numbers(Numbers { values: Values::Summed(Summary::default()), measure })
+            }
             (None, None) => return None,
         };
         Some(Distribution { missing: column.missing, shape })

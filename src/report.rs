@@ -1,6 +1,7 @@
 //! The report: one value that every sink renders, `fn(&Report) -> String`.
 
 pub mod digest;
+pub mod group;
 pub mod history;
 pub mod junit;
 pub mod markdown;

@@ -8,6 +8,7 @@ use crate::engine::{self, Progress, Source};
 use crate::limit::share;
 use crate::problem::Problem;
 use crate::statistic::{Breaches, Key, Profile, Statistic, Value};
+use crate::table::csv::Spellings;
 use crate::table::{Column, Kind, Role};
 use crate::words::count;
 
@@ -15,6 +16,8 @@ use crate::words::count;
 const MEMORY: usize = 500_000_000;
 /// Columns with at most this many distinct texts get a list of allowed values.
 const FEW: usize = 12;
+/// Numbers of at most so many whole values are classes; others are predicted by a regression.
+const MOST_CLASSES: usize = 20;
 /// Names that target columns go by.
 const TARGETS: [&str; 8] = ["target", "label", "y", "class", "outcome", "default", "churn", "risk"];
 
@@ -22,7 +25,12 @@ const TARGETS: [&str; 8] = ["target", "label", "y", "class", "outcome", "default
 ///
 /// # Errors
 /// What could not be measured; a target column that is not there; an empty table.
-pub fn suggest(args: &SuggestArgs, source: &Source, progress: &Arc<Progress>) -> Result<String, Problem> {
+pub fn suggest(
+    args: &SuggestArgs,
+    source: &Source,
+    spellings: &Spellings,
+    progress: &Arc<Progress>,
+) -> Result<String, Problem> {
     let target = args.target_column.as_deref();
     let info = source.info();
     if info.rows == 0 {
@@ -33,7 +41,7 @@ pub fn suggest(args: &SuggestArgs, source: &Source, progress: &Arc<Progress>) ->
     {
         return Err(Problem::new(format!("the table has no column {}", crate::words::code(target))));
     }
-    let all: Vec<String> = info.columns.iter().map(|column| column.name.clone()).collect();
+    let all: Vec<String> = info.readable().map(|column| column.name.clone()).collect();
     let mut keys: std::collections::BTreeSet<Key> = all
         .iter()
         .map(|column| Key { table: Role::Training, statistic: Statistic::Profile { column: column.clone() } })
@@ -60,17 +68,21 @@ pub fn suggest(args: &SuggestArgs, source: &Source, progress: &Arc<Progress>) ->
         }
     }
     let columns: Vec<(&Column, &Profile)> =
-        info.columns.iter().filter_map(|column| Some((column, profiles.get(&column.name)?))).collect();
+        info.readable().filter_map(|column| Some((column, profiles.get(&column.name)?))).collect();
+    let unread = info.columns.iter().filter(|column| column.unreadable().is_some()).collect();
     // Few rows are all different in many columns.
     unique.retain(|name| info.rows >= 100 && profiles.get(name).is_some_and(|profile| profile.missing == 0));
     let target = target.map(ToOwned::to_owned).or_else(|| guess_target(&columns));
-    Ok(Seen { rows: info.rows, columns, target, duplicates, unique }.write(args))
+    Ok(Seen { rows: info.rows, columns, unread, spellings, target, duplicates, unique }.write(args))
 }
 
 /// What is known of the table, and the config it suggests, part by part.
 struct Seen<'a> {
     rows: u64,
     columns: Vec<(&'a Column, &'a Profile)>,
+    /// Columns whose values cannot be read.
+    unread: Vec<&'a Column>,
+    spellings: &'a Spellings,
     target: Option<String>,
     /// Rows that equal an earlier one.
     duplicates: u64,
@@ -96,9 +108,7 @@ data:
             self.columns.len(),
             quote(&args.data)
         );
-        if let Some(delimiter) = args.delimiter {
-            out += &format!("  csv: {{ delimiter: {} }}\n", serde_json::Value::from(delimiter.to_string()));
-        }
+        out += &self.csv(args);
         if let Some(target) = &self.target {
             let guessed = if args.target_column.is_none() { "  # guessed by its name" } else { "" };
             out += &format!("  target: {}{guessed}\n", quote(target));
@@ -110,12 +120,43 @@ data:
         )
     }
 
+    /// How the file is written: its delimiter, and the spellings of missing values, with what they hid.
+    fn csv(&self, args: &SuggestArgs) -> String {
+        let mut out = String::new();
+        let nulls = &self.spellings.null_values;
+        for column in &self.spellings.mostly_numbers {
+            let quoted: Vec<String> = column.others.iter().map(|text| comment(&quote(text))).collect();
+            let (numbers, present) = (count(column.numbers), count(column.present));
+            let of_others = if column.others.iter().all(|other| nulls.contains(other)) {
+                format!("{} is read as null", quoted.join(", "))
+            } else {
+                format!("not {}: the column is text", quoted.join(", "))
+            };
+            out += &format!(
+                "  # {numbers} of {present} values of {} parse as numbers; {of_others}.\n",
+                comment(&column.column)
+            );
+        }
+        let delimiter = args.delimiter.map(|delimiter| format!("delimiter: {}", quoted_text(&delimiter.to_string())));
+        let nulls: Vec<String> = nulls.iter().map(|spelling| quoted_text(spelling)).collect();
+        let nulls = (!nulls.is_empty()).then(|| format!("null_values: [{}]", nulls.join(", ")));
+        let settings: Vec<String> = delimiter.into_iter().chain(nulls).collect();
+        if !settings.is_empty() {
+            out += &format!("  csv: {{ {} }}\n", settings.join(", "));
+        }
+        out
+    }
+
     fn schema(&self) -> String {
         let (named, others): (Vec<&Column>, Vec<&Column>) =
             self.columns.iter().map(|(column, _)| *column).partition(|column| type_word(&column.kind).is_some());
         let mut out = String::new();
         for column in others {
             out += &format!("    # {} is {}, which has no name here.\n", comment(&column.name), column.kind);
+        }
+        for column in &self.unread {
+            let dtype = comment(&column.kind.to_string());
+            out += &format!("    # The values of {} ({dtype}) cannot be read.\n", comment(&column.name));
         }
         if !named.is_empty() {
             out += "    # The columns of today, with their types.\n    - schema:\n        required:\n";
@@ -150,9 +191,11 @@ data:
 
     fn classes(&self) -> String {
         let of_target = |(column, _): &&(&Column, &Profile)| Some(&column.name) == self.target.as_ref();
-        let profile = self.columns.iter().find(of_target).map(|(_, profile)| profile);
-        let Some(classes) = profile.and_then(|profile| profile.classes.as_ref()).filter(|classes| classes.len() > 1)
-        else {
+        let Some((column, profile)) = self.columns.iter().find(of_target) else { return String::new() };
+        if self.is_regression(column, profile) {
+            return format!("    # {} holds numbers of many values: a regression.\n", comment(&column.name));
+        }
+        let Some(classes) = profile.classes.as_ref().filter(|classes| classes.len() > 1) else {
             return String::new();
         };
         let present: u64 = classes.iter().map(|(_, count)| count).sum();
@@ -165,17 +208,34 @@ data:
         )
     }
 
+    /// Whether the target is predicted as a number: as `target_leakage` has it, numbers of at most 20 whole values are
+    /// classes, if most of these occur more than once.
+    fn is_regression(&self, column: &Column, profile: &Profile) -> bool {
+        if !matches!(column.kind, Kind::Integer | Kind::Float | Kind::Number) {
+            return false;
+        }
+        let is_whole = |label: &String| label.parse::<f64>().is_ok_and(|number| number.fract() == 0.0);
+        profile.classes.as_ref().is_none_or(|classes| {
+            classes.len() > MOST_CLASSES
+                || 2 * classes.len() as u64 > self.rows && classes.len() > 2
+                || !classes.iter().all(|(label, _)| is_whole(label))
+        })
+    }
+
     fn values(&self) -> String {
         let mut out = String::new();
         for name in &self.unique {
             out += "    # No value of it repeats today: a key?\n";
             out += &warn(&format!("unique: {{ columns: [{}] }}", quote(name)), "");
         }
-        // A range of a key or of classes says nothing.
+        // A range of a key or of classes says nothing, and that of a number that is predicted does.
         let others = |(column, _): &&(&Column, &Profile)| {
             !self.unique.contains(&column.name) && Some(&column.name) != self.target.as_ref()
         };
-        for (column, profile) in self.columns.iter().filter(others) {
+        let regression = self.columns.iter().find(|(column, profile)| {
+            Some(&column.name) == self.target.as_ref() && self.is_regression(column, profile)
+        });
+        for (column, profile) in self.columns.iter().filter(others).chain(regression) {
             let name = quote(&column.name);
             if let Some((low, high)) = bounds(&column.kind, profile) {
                 let range = format!("range: {{ column: {name}, min: {low}, max: {high} }}");
@@ -213,7 +273,10 @@ fn guess_target(columns: &[(&Column, &Profile)]) -> Option<String> {
     TARGETS.iter().find_map(|name| {
         columns
             .iter()
-            .find(|(column, profile)| column.name.eq_ignore_ascii_case(name) && profile.classes.is_some())
+            .find(|(column, profile)| {
+                let is_number = matches!(column.kind, Kind::Integer | Kind::Float | Kind::Number);
+                column.name.eq_ignore_ascii_case(name) && (profile.classes.is_some() || is_number)
+            })
             .map(|(column, _)| column.name.clone())
     })
 }
@@ -241,7 +304,7 @@ fn bounds(kind: &Kind, profile: &Profile) -> Option<(String, String)> {
 
 fn type_word(kind: &Kind) -> Option<String> {
     match kind {
-        Kind::Other(_) => None,
+        Kind::Other(_) | Kind::Null | Kind::Unreadable(_) => None,
         known => Some(known.to_string()),
     }
 }
@@ -262,6 +325,11 @@ fn to_digits(share: f64, round: fn(f64) -> f64) -> String {
     let digits = (1.0 - share.log10().floor()).clamp(0.0, 12.0) as i32;
     let factor = 10_f64.powi(digits);
     format!("{}", round(share * factor) / factor)
+}
+
+/// A text as YAML that is never taken for anything else.
+fn quoted_text(text: &str) -> String {
+    serde_json::Value::from(text).to_string()
 }
 
 /// A text as YAML: as JSON, which YAML reads too, unless it is a plain word.

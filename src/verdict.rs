@@ -87,6 +87,8 @@ pub struct Finding {
     pub values: Map<String, Value>,
     /// Cell values that breached; shown only with `show-values`.
     pub examples: Vec<String>,
+    /// The next step, where it does not pass.
+    pub hint: Option<String>,
 }
 
 /// A number held against a limit.
@@ -131,6 +133,9 @@ pub struct Verdict {
     pub check: String,
     /// The column or metric the entry is about; null for lists and whole tables.
     pub subject: Option<String>,
+    /// The columns that the entry names, where it names several.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub columns: Vec<String>,
     /// The entry's own name, where it has one.
     pub name: Option<String>,
     /// The table it looked at, where that is not the training table.
@@ -208,7 +213,14 @@ impl Finding {
     }
 
     pub fn of(outcome: Outcome, message: impl Into<String>) -> Self {
-        Self { outcome, limits: Vec::new(), message: message.into(), values: Map::new(), examples: Vec::new() }
+        Self {
+            outcome,
+            limits: Vec::new(),
+            message: message.into(),
+            values: Map::new(),
+            examples: Vec::new(),
+            hint: None,
+        }
     }
 
     /// The number held against the only limit.
@@ -279,6 +291,15 @@ impl Verdict {
         }
     }
 
+    /// `income, age, job and 2 more`: the columns that tell this entry from another of its check, as they are called.
+    pub fn named_columns(&self) -> Option<String> {
+        const NAMED: usize = 3;
+        let names = self.columns.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+        let more = self.columns.len().saturating_sub(NAMED);
+        let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+        (!names.is_empty()).then(|| names + &more)
+    }
+
     /// What it is about, in words: `range · age on test (adults only)`.
     pub fn title(&self) -> String {
         let after = |before: &str, text: Option<&str>, behind: &str| {
@@ -287,6 +308,7 @@ impl Verdict {
         [
             self.check.clone(),
             after(" · ", self.subject.as_deref(), ""),
+            after(" · ", self.named_columns().as_deref(), ""),
             after(" (", self.average(), ")"),
             after(" by ", self.by(), ""),
             after(" on ", self.on.as_deref(), ""),

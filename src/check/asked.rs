@@ -1,5 +1,6 @@
 //! Tables and columns to ask: keys are made here, and only for columns that exist.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
 use crate::distribution::Distribution;
@@ -28,6 +29,27 @@ pub enum Collect {
 pub struct Asked<'a> {
     pub role: Role,
     pub table: &'a TableInfo,
+    /// Where columns are noted that a check over all columns cannot judge.
+    pub unjudged: &'a Unjudged,
+    /// The table that tells which columns of this one are new.
+    pub compared: Option<&'a TableInfo>,
+}
+
+/// Columns that a check over all columns cannot judge: its verdict names them.
+#[derive(Debug, Default)]
+pub struct Unjudged(RefCell<Vec<Column>>);
+
+impl Unjudged {
+    fn note(&self, column: &Column) {
+        let mut noted = self.0.borrow_mut();
+        if !noted.iter().any(|known| known.name == column.name) {
+            noted.push(column.clone());
+        }
+    }
+
+    pub fn into_columns(self) -> Vec<Column> {
+        self.0.into_inner()
+    }
 }
 
 /// A column to ask.
@@ -39,29 +61,79 @@ pub struct AskedColumn<'a> {
 
 impl<'a> Asked<'a> {
     /// # Errors
-    /// The table lacks the column.
+    /// The table lacks the column, or its values cannot be read.
     pub fn column(self, name: &str) -> Result<AskedColumn<'a>, Problem> {
-        self.table.column(name).map(|column| AskedColumn { role: self.role, column }).ok_or_else(|| {
+        let Some(column) = self.table.column(name) else {
             let problem = Problem::new(format!("the {} table has no column {}", self.role, code(name)));
-            match nearest(name, self.table.columns.iter().map(|column| column.name.as_str())) {
-                Some(near) => problem.hint(format!("did you mean {}?", code(near))),
-                None => {
-                    let names = self.table.columns.iter().map(|column| column.name.as_str());
-                    problem.hint(format!("it has {}", crate::words::list(names)))
-                }
-            }
-        })
+            return Err(problem.hint(self.hint_for(name)));
+        };
+        match column.unreadable() {
+            Some(problem) => Err(problem),
+            None => Ok(AskedColumn { role: self.role, column }),
+        }
     }
 
-    /// The named columns, or all.
+    /// What a column that is not there may be called: first a name that the table it is compared with does not have.
+    fn hint_for(self, name: &str) -> String {
+        if let Some(hint) = self.table.columns_of_list(name).and_then(|_| crate::cli::comma_hint(name)) {
+            return hint;
+        }
+        let new = self.compared.map(|other| self.table.new_columns(other)).unwrap_or_default();
+        let all = self.table.columns.iter().map(|column| column.name.as_str());
+        let near = nearest(name, new.iter().copied()).or_else(|| nearest(name, all.clone()));
+        match (near, new.as_slice()) {
+            (Some(near), _) => format!("did you mean {}?", code(near)),
+            (None, [only]) => format!("was it renamed to {}? that column is new", code(only)),
+            (None, _) => format!("it has {}", crate::words::list(all)),
+        }
+    }
+
+    /// The named columns, or all whose values can be read; the verdict names the others.
     ///
     /// # Errors
-    /// The table lacks one of them.
+    /// The table lacks one of them, or its values cannot be read.
     pub fn columns(self, names: Option<&[String]>) -> Result<Vec<AskedColumn<'a>>, Problem> {
-        match names {
-            Some(names) => names.iter().map(|name| self.column(name)).collect(),
-            None => Ok(self.table.columns.iter().map(|column| AskedColumn { role: self.role, column }).collect()),
+        self.columns_that(names, |_| true, "")
+    }
+
+    /// The named columns, or all of a kind that the check can judge; the verdict names the others.
+    ///
+    /// # Errors
+    /// The table lacks one of them, or it is of another kind than `wanted`.
+    pub fn columns_that(
+        self,
+        names: Option<&[String]>,
+        can_judge: impl Fn(&Kind) -> bool,
+        wanted: &str,
+    ) -> Result<Vec<AskedColumn<'a>>, Problem> {
+        if let Some(names) = names {
+            let judged = |name: &String| {
+                let column = self.column(name)?;
+                if can_judge(column.kind()) { Ok(column) } else { Err(column.unfit(wanted)) }
+            };
+            return names.iter().map(judged).collect();
         }
+        let is_judged = |column: &&Column| !matches!(column.kind, Kind::Unreadable(_)) && can_judge(&column.kind);
+        let (judged, others): (Vec<&Column>, Vec<&Column>) = self.table.columns.iter().partition(is_judged);
+        if judged.is_empty() && !others.is_empty() {
+            let names = crate::words::list(others.iter().map(|column| column.name.as_str()));
+            return Err(Problem::new(format!(
+                "the {} table has no column to judge: not {names}, by their types",
+                self.role
+            )));
+        }
+        others.into_iter().for_each(|column| self.unjudged.note(column));
+        Ok(judged.into_iter().map(|column| AskedColumn { role: self.role, column }).collect())
+    }
+
+    /// Every column, also those whose values cannot be read.
+    pub fn all(self) -> Vec<AskedColumn<'a>> {
+        self.table.columns.iter().map(|column| AskedColumn { role: self.role, column }).collect()
+    }
+
+    /// Notes a column that the check leaves out because of its type.
+    pub fn leave_out(self, column: &Column) {
+        self.unjudged.note(column);
     }
 
     pub fn row_count(self) -> Typed<u64> {
@@ -205,7 +277,7 @@ impl<'a> Asked<'a> {
 
     /// How well each feature alone foretells the target.
     pub fn leakage(self, target: AskedColumn, features: &[AskedColumn]) -> Typed<Leakage> {
-        let row = self.table.columns.iter().map(|column| column.name.clone()).collect();
+        let row = self.table.readable().map(|column| column.name.clone()).collect();
         let target = target.name().to_owned();
         Typed::new(self.role, Statistic::Leakage { target, features: names(features), row })
     }
@@ -233,7 +305,11 @@ impl<'a> AskedColumn<'a> {
     /// The problem of a check that cannot judge this column's type.
     pub fn unfit(self, wanted: &str) -> Problem {
         let holds = self.column.described();
-        Problem::new(format!("{} holds {holds}, and this check needs {wanted}", code(self.name())))
+        let problem = Problem::new(format!("{} holds {holds}, and this check needs {wanted}", code(self.name())));
+        match self.column.text_hint() {
+            Some(hint) => problem.hint(hint),
+            None => problem,
+        }
     }
 
     pub fn null_count(self, also: &[String]) -> Typed<u64> {
@@ -291,7 +367,10 @@ impl<'a> AskedColumn<'a> {
             Kind::Integer | Kind::Float | Kind::Number => Ok(()),
             Kind::Text | Kind::Boolean | Kind::Date | Kind::Datetime if !has_edges => Ok(()),
             _ if has_edges => Err(self.unfit("numbers, to be cut into bins")),
-            Kind::Text | Kind::Boolean | Kind::Date | Kind::Datetime | Kind::Other(_) => {
+            Kind::Text | Kind::Boolean | Kind::Date | Kind::Datetime => {
+                Err(self.unfit("values that make slices: text, numbers, booleans, dates"))
+            }
+            Kind::Other(_) | Kind::Null | Kind::Unreadable(_) => {
                 Err(self.unfit("values that make slices: text, numbers, booleans, dates"))
             }
         }

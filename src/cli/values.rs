@@ -2,6 +2,17 @@
 
 use std::time::Duration;
 
+/// How to write several items, where an item holds commas and was probably meant as several.
+pub fn comma_hint(item: &str) -> Option<String> {
+    let parts: Vec<&str> = item.split(',').map(str::trim).filter(|part| !part.is_empty()).collect();
+    if parts.len() < 2 {
+        return None;
+    }
+    // An array of texts can always be written.
+    let json = serde_json::to_string(&parts).unwrap_or_default();
+    Some(format!("a list has one item a line, or is JSON: {}", crate::words::cut(&json, 200)))
+}
+
 /// A list as an input gives it: one item a line, or JSON.
 ///
 /// # Errors

@@ -217,7 +217,10 @@ impl Run<'_> {
             let text = match read_config(&name, workspace)? {
                 Ok(text) => text,
                 Err(problem) => {
-                    problems.push(problem);
+                    problems.push(match cli::comma_hint(&name) {
+                        Some(hint) => problem.hint(hint),
+                        None => problem,
+                    });
                     unread = true;
                     continue;
                 }

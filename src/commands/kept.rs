@@ -6,14 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 
-use crate::check::Asked;
+use crate::check::{Asked, Unjudged};
 use crate::cli::CheckArgs;
 use crate::problem::{Failure, Problem};
 use crate::profile::{self, Profile};
 use crate::report::digest::Digest;
 use crate::report::history;
 use crate::statistic::{Detail, Key, Measured, Statistic, Value};
-use crate::table::{Kind, Role, TableInfo};
+use crate::table::{Role, TableInfo};
 use crate::words::code;
 use crate::workspace::{OutputFile, PendingFile, Workspace};
 
@@ -98,10 +98,11 @@ fn read(shown: &str, workspace: &Workspace) -> Result<Result<Vec<Digest>, Proble
 /// What has to be measured of the training table for what is kept.
 pub fn keys(infos: &BTreeMap<Role, Result<TableInfo, Problem>>, fingerprint: bool, profile: bool) -> BTreeSet<Key> {
     let Some(Ok(table)) = infos.get(&Role::Training) else { return BTreeSet::new() };
-    let asked = Asked { role: Role::Training, table };
+    let unjudged = Unjudged::default();
+    let asked = Asked { role: Role::Training, table, unjudged: &unjudged, compared: None };
     let mut keys: BTreeSet<Key> = fingerprint.then(|| asked.fingerprint()).into_iter().collect();
     if profile {
-        let columns = table.columns.iter().filter(|column| !matches!(column.kind, Kind::Other(_)));
+        let columns = table.columns.iter().filter(|column| column.kind.is_scalar());
         keys.extend(columns.map(|column| distribution(&column.name)));
     }
     keys

@@ -4,12 +4,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::retyped::{Context, Retyped, is_comparable};
 use super::{Contrast, FEWEST, Method};
 use crate::check::{AskedColumn, Tables};
+use crate::limit::range::ValueRange;
 use crate::limit::{Finite, Percent, share};
 use crate::problem::{Problem, nearest};
 use crate::statistic::{Given, Typed};
-use crate::table::{Kind, Role};
+use crate::table::{Kind, Role, TableInfo};
 use crate::verdict::{Finding, Limit, Outcome, Unit};
 use crate::words::{self, code, count, list, percent};
 
@@ -56,10 +58,18 @@ pub enum Against {
     Look,
 }
 
-/// The columns to compare, and what is to be said beside them.
-pub type Wanted = (Given<Vec<String>>, Vec<(Given<String>, Typed<Contrast>)>);
+/// The columns to compare, and what is known of them before.
+pub type Wanted = (Given<Context>, Vec<(Given<String>, Typed<Contrast>)>);
 
 impl Choice {
+    /// The values that the effect can take; `auto` may choose any method.
+    pub fn effects(self) -> ValueRange {
+        match self {
+            Self::Ks | Self::JensenShannon | Self::ChiSquared => ValueRange::SHARE,
+            Self::Auto | Self::Psi | Self::Wasserstein => ValueRange::NON_NEGATIVE,
+        }
+    }
+
     /// The method for a column of this kind in tables of so many rows.
     fn method(self, kind: &Kind, rows: u64) -> Method {
         self.of_column(matches!(kind, Kind::Text | Kind::Boolean), rows)
@@ -83,47 +93,47 @@ impl Choice {
     }
 }
 
-/// The contrasts of these columns of the entry's table with the reference; `names` are all but `without` where none
-/// are named.
+/// The contrasts of these columns of the entry's table with the reference; `names` are all but the target and the time
+/// where none are named.
 ///
 /// # Errors
 /// A table or a column that is not there, or types that cannot be compared.
-pub fn wanted(tables: &Tables, names: Option<&[String]>, without: Option<&str>, by: Choice) -> Result<Wanted, Problem> {
+pub fn wanted(tables: &Tables, names: Option<&[String]>, by: Choice) -> Result<Wanted, Problem> {
     let (here, reference) = (tables.here()?, tables.table(Role::Reference)?);
     if here.role == Role::Reference {
         return Err(Problem::new("the reference is not compared with itself").hint("leave `on` out"));
     }
-    let mut notes = Vec::new();
+    let mut context = Context::default();
     if tables.are_one(here.role, Role::Reference) {
-        notes.push(ONE_FILE.to_owned());
+        context.notes.push(ONE_FILE.to_owned());
     }
-    let mut columns = here.columns(names)?;
-    if names.is_none() {
+    let columns = if let Some(names) = names {
+        here.columns(Some(names))?
+    } else {
         // A target that is misspelt would be a feature.
-        without.map(|target| here.column(target)).transpose()?;
-        columns.retain(|column| Some(column.name()) != without);
-        let lacks = |name: &&str| reference.table.column(name).is_none() && Some(*name) != without;
-        let new: Vec<&str> = columns.iter().map(|column| column.name()).filter(lacks).collect();
-        let gone: Vec<&str> = reference.table.columns.iter().map(|column| column.name.as_str()).collect();
-        let gone: Vec<&str> =
-            gone.into_iter().filter(|name| here.table.column(name).is_none() && Some(*name) != without).collect();
+        tables.named.target.map(|target| here.column(target)).transpose()?;
+        // Time moves on by itself.
+        let is_compared = |name: &str| ![tables.named.target, tables.named.timestamp].contains(&Some(name));
+        let only = |of: &TableInfo, other: &TableInfo| -> Vec<String> {
+            let names = of.columns.iter().map(|column| column.name.clone());
+            names.filter(|name| is_compared(name) && other.column(name).is_none()).collect()
+        };
+        let (new, gone) = (only(here.table, reference.table), only(reference.table, here.table));
         if !new.is_empty() || !gone.is_empty() {
-            let only = |names: &[&str], role: Role| {
-                (!names.is_empty()).then(|| format!("only the {role} table has {}", list(names.iter().copied())))
+            let only = |names: &[String], role: Role| {
+                let names = Some(names).filter(|names| !names.is_empty())?;
+                Some(format!("only the {role} table has {}", list(names.iter().map(String::as_str))))
             };
             let said: Vec<String> =
                 [only(&new, here.role), only(&gone, Role::Reference)].into_iter().flatten().collect();
             return Err(Problem::new(said.join(", and ")).hint("name the `columns` to compare"));
         }
-        let (kept, other): (Vec<_>, Vec<_>) =
-            columns.into_iter().partition(|column| !matches!(column.kind(), Kind::Other(_)));
-        columns = kept;
-        if !other.is_empty() {
-            notes
-                .push(format!("{} cannot be compared, by their types", list(other.iter().map(|column| column.name()))));
-        }
-    }
-    if columns.is_empty() {
+        let mut columns = context.comparable(here, reference);
+        columns.retain(|column| is_compared(column.name()));
+        context.retyped.retain(|column| is_compared(&column.name));
+        columns
+    };
+    if columns.is_empty() && context.retyped.is_empty() {
         return Err(Problem::new("there is no column to compare"));
     }
     let rows = here.table.rows.min(reference.table.rows);
@@ -135,10 +145,13 @@ pub fn wanted(tables: &Tables, names: Option<&[String]>, without: Option<&str>, 
                 None => problem,
             }
         })?;
-        if family(column.kind()).is_none() {
+        if !column.kind().is_scalar() && *column.kind() != Kind::Null {
             return Err(column.unfit("numbers, text, booleans, dates or times"));
         }
-        if family(column.kind()) != family(&other.kind) {
+        // Nulls alone are compared with anything: as values that are missing.
+        let is_null = [column.kind(), &other.kind].contains(&&Kind::Null);
+        let differ = family(column.kind()) != family(&other.kind) && !is_null;
+        if differ || !is_comparable(column.kind(), &other.kind) {
             return Err(Problem::new(format!(
                 "{} holds {} in the {} table and {} in the reference",
                 code(column.name()),
@@ -148,13 +161,14 @@ pub fn wanted(tables: &Tables, names: Option<&[String]>, without: Option<&str>, 
             ))
             .hint("write both with one type, or name the `columns` to compare"));
         }
-        let method = by.method(column.kind(), rows);
-        if method.is_of_numbers() && matches!(column.kind(), Kind::Text | Kind::Boolean) {
+        let kind = if *column.kind() == Kind::Null { &other.kind } else { column.kind() };
+        let method = by.method(kind, rows);
+        if method.is_of_numbers() && matches!(kind, Kind::Text | Kind::Boolean) {
             return Err(column.unfit(&format!("numbers, dates or times for `{}`", method.word())));
         }
         Ok((Given(column.name().to_owned()), column.contrast(Role::Reference, method)))
     };
-    Ok((Given(notes), columns.into_iter().map(contrast).collect::<Result<_, _>>()?))
+    Ok((Given(context), columns.into_iter().map(contrast).collect::<Result<_, _>>()?))
 }
 
 const ONE_FILE: &str = "both tables are the same file: nothing can drift";
@@ -167,12 +181,13 @@ fn family(kind: &Kind) -> Option<u8> {
         Kind::Boolean => Some(2),
         Kind::Date => Some(3),
         Kind::Datetime => Some(4),
-        Kind::Other(_) => None,
+        Kind::Other(_) | Kind::Null | Kind::Unreadable(_) => None,
     }
 }
 
 /// What the contrasts of an entry's columns come to.
-pub fn finding(notes: Vec<String>, columns: &[(String, Contrast)], rule: Rule, against: Against) -> Finding {
+pub fn finding(context: Context, columns: &[(String, Contrast)], rule: Rule, against: Against) -> Finding {
+    let Context { notes, retyped } = context;
     let threshold = |contrast: &Contrast| rule.threshold.map_or(contrast.method.threshold(), |Finite(own)| own);
     let drifted = |contrast: &Contrast| contrast.drifted(threshold(contrast), rule.alpha);
     // How far beyond its threshold a column is: effects of several methods have several scales.
@@ -189,7 +204,7 @@ pub fn finding(notes: Vec<String>, columns: &[(String, Contrast)], rule: Rule, a
     let moved: Vec<&&(String, Contrast)> = sorted.iter().filter(|(_, contrast)| drifted(contrast)).collect();
     let unsure: Vec<&&(String, Contrast)> =
         sorted.iter().filter(|(_, contrast)| contrast.shift.is_none() && !drifted(contrast)).collect();
-    let (total, hits) = (columns.len() as u64, moved.len() as u64);
+    let (total, hits) = ((columns.len() + retyped.len()) as u64, (moved.len() + retyped.len()) as u64);
     let limit = match against {
         Against::Limit(limit) => limit,
         Against::Look => Percent(0.0),
@@ -227,7 +242,17 @@ pub fn finding(notes: Vec<String>, columns: &[(String, Contrast)], rule: Rule, a
             format!("{} drifted from the reference{of}: {how}{more}", code(name))
         }
     };
+    let message = match retyped.as_slice() {
+        [] => message,
+        retyped => {
+            let types = retyped.iter().map(Retyped::said).collect::<Vec<_>>().join("; ");
+            if moved.is_empty() { types } else { format!("{message}; {types}") }
+        }
+    };
     let mut finding = Finding::of(outcome, message).held(share(hits, total), Limit::max(limit.0), Unit::Percent);
+    for column in &retyped {
+        finding = finding.value(&column.name, column.value());
+    }
     for (name, contrast) in &sorted {
         finding = finding.value(name, said(contrast, drifted(contrast), threshold(contrast)));
     }

@@ -43,6 +43,15 @@ impl Cells {
             DataType::Datetime(TimeUnit::Microseconds, _) => whole(micros(1, 1))?,
             DataType::Datetime(TimeUnit::Nanoseconds, _) => whole(micros(1, 1000))?,
             DataType::UInt64 | DataType::Int128 => Self::Wide(column.cast(&DataType::Int128)?.i128()?.clone(), PLAIN),
+            DataType::UInt128 => {
+                let values = column.cast(&DataType::Int128)?.i128()?.clone();
+                // What does not fit becomes null, which would be a missing value.
+                polars_ensure!(
+                    values.null_count() == column.null_count(),
+                    ComputeError: "the column {} holds integers beyond 2^127", column.name()
+                );
+                Self::Wide(values, PLAIN)
+            }
             DataType::Decimal(_, scale) => {
                 let scale = Scale::Number { digits: u32::try_from(*scale).unwrap_or(u32::MAX) };
                 Self::Wide(column.to_physical_repr().cast(&DataType::Int128)?.i128()?.clone(), scale)

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use polars::io::HiveOptions;
 use polars::prelude::*;
 
-use super::partitions;
 use super::source::Source;
+use super::{partial_scan, partitions};
 use crate::problem::Problem;
 use crate::table::files::Format;
 
@@ -72,7 +72,22 @@ impl<'a> OpenPart<'a> {
         }
     }
 
+    /// The plan of one file without the columns that cannot be read.
+    fn scan_partially(&self, at: usize) -> PolarsResult<LazyFrame> {
+        let Source { columns, footers, .. } = self.source;
+        let source = ScanSources::Files(std::iter::once(self.files[at].try_clone()?).collect());
+        let schema = Arc::new(columns.readable.clone());
+        Ok(match footers.get(self.first + at) {
+            Some(footer) => partial_scan::parquet(source, &schema, footer),
+            None => partial_scan::ipc(source, &schema, columns.unreadable.keys()),
+        })
+    }
+
     fn scan_files(&self, files: Range<usize>) -> PolarsResult<LazyFrame> {
+        if self.source.is_partial {
+            let frames = files.map(|at| self.scan_partially(at)).collect::<PolarsResult<Vec<_>>>()?;
+            return concat(frames, UnionArgs::default());
+        }
         let files: Vec<File> = self.files[files].iter().map(File::try_clone).collect::<std::io::Result<_>>()?;
         let sources = ScanSources::Files(files.into());
         let hive_options = HiveOptions::new_disabled();

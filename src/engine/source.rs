@@ -4,12 +4,14 @@ mod trust;
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use polars::prelude::*;
 use polars_parquet::parquet::metadata::FileMetadata;
 
+use super::file_columns::{FileColumns, same_columns, same_schema};
 use super::part::{OpenPart, Part, parts};
 use super::types::{json_dtype, kind, text_dtype, wider};
 use super::{accumulate, footer, partitions, proof};
@@ -18,7 +20,7 @@ use crate::statistic::{Statistic, Value};
 use crate::table::csv::{self, Csv};
 use crate::table::files::{Files, Format};
 use crate::table::ndjson;
-use crate::table::{Column, TableInfo};
+use crate::table::{Column, Kind, TableInfo, WhyText};
 use crate::words::{self, code};
 use crate::workspace::descriptors;
 use trust::Compared;
@@ -32,14 +34,18 @@ pub struct Source {
     /// Of text files: what stands in them, without the columns of folder names.
     pub(super) text_schema: SchemaRef,
     /// Of CSV: columns that became text on the way, and how.
-    turned: BTreeMap<String, String>,
+    turned: BTreeMap<String, WhyText>,
     padded: Vec<String>,
     /// Columns that stand in the folders' names.
     pub(super) in_folders: Vec<Field>,
     /// Of Parquet, one a file.
-    footers: Vec<Arc<FileMetadata>>,
     /// Rows of each file, where folder names are columns or somebody looked at each.
     pub(super) file_rows: Vec<u64>,
+    pub(super) footers: Vec<Arc<FileMetadata>>,
+    /// Of Parquet and Arrow: the files' columns, by whether they can be read.
+    pub(super) columns: FileColumns,
+    /// Whether Polars cannot convert all columns of the files.
+    pub(super) is_partial: bool,
     /// The files that are scanned together, in order.
     parts: Vec<Part>,
     trust: Footers,
@@ -63,6 +69,8 @@ impl Source {
             in_folders: Vec::new(),
             footers: Vec::new(),
             file_rows: Vec::new(),
+            columns: FileColumns::default(),
+            is_partial: false,
             parts: Vec::new(),
             trust: Footers::default(),
             compared: Mutex::default(),
@@ -112,21 +120,42 @@ impl Source {
         }
         source.info.rows = source.parts.last().map_or(0, |part| part.rows.end);
         source.info.files = source.files.real_paths().map(Path::to_owned).collect();
-        source.info.columns = source
-            .schema
-            .iter()
-            .map(|(name, dtype)| Column {
-                name: name.to_string(),
-                kind: kind(dtype),
-                why_text: source.turned.get(name.as_str()).cloned(),
-                is_padded: source.padded.iter().any(|padded| padded == name.as_str()),
-            })
-            .collect();
+        source.info.columns = source.described();
         Ok(source)
+    }
+
+    /// The columns as the file has them, then those of folder names.
+    fn described(&self) -> Vec<Column> {
+        let unreadable = |name: &String| Some(Kind::Unreadable(self.columns.unreadable.get(name)?.clone()));
+        let unread = self.columns.order.iter().filter(|name| !self.schema.contains(name.as_str()));
+        let unread = unread.filter_map(|name| Some((name.clone(), unreadable(name)?)));
+        let read = self.schema.iter().map(|(name, dtype)| (name.to_string(), kind(dtype)));
+        let mut columns: Vec<(String, Kind)> = read.chain(unread).collect();
+        let places: BTreeMap<&str, usize> = self.columns.order.iter().map(String::as_str).zip(0..).collect();
+        columns.sort_by_key(|(name, _)| places.get(name.as_str()).copied().unwrap_or(usize::MAX));
+        let column = |(name, kind): (String, Kind)| Column {
+            why_text: self.turned.get(&name).cloned(),
+            is_padded: self.padded.contains(&name),
+            name,
+            kind,
+        };
+        columns.into_iter().map(column).collect()
     }
 
     pub fn info(&self) -> &TableInfo {
         &self.info
+    }
+
+    /// Spellings of missing values in files of CSV; none in others.
+    ///
+    /// # Errors
+    /// As [`csv::inspect`].
+    pub fn null_spellings(&self) -> Result<csv::Spellings, Problem> {
+        if self.files.format != Format::Csv {
+            return Ok(csv::Spellings::default());
+        }
+        let file = |(at, path): (usize, &Path)| Ok((path.to_owned(), self.files.open(at)?));
+        csv::spellings(self.files.paths().enumerate().map(file), &self.csv)
     }
 
     /// The path as the user wrote it.
@@ -136,13 +165,18 @@ impl Source {
 
     /// The answer that needs no scan, if there is one.
     pub fn known(&self, statistic: &Statistic) -> Option<Result<Value, Problem>> {
+        let asked = accumulate::columns(statistic);
+        let mut unread = self.info.columns.iter().filter(|column| matches!(column.kind, Kind::Unreadable(_)));
+        if let Some(problem) = unread.find(|column| asked.contains(&column.name)).and_then(Column::unreadable) {
+            return Some(Err(problem));
+        }
         match statistic {
             Statistic::Modified => Some(self.modified().map(|at| Value::Instant(Some(at)))),
             _ if self.is_decoded() => None,
             Statistic::RowCount => Some(Ok(Value::Count(self.info.rows))),
             _ if self.footers.is_empty() => None,
             // A column of the folders' names may stand in the files too, with other values.
-            _ if accumulate::columns(statistic).iter().any(|column| self.is_in_folders(column)) => None,
+            _ if asked.iter().any(|column| self.is_in_folders(column)) => None,
             _ => footer::answer(&self.footers, &self.schema, statistic).map(Ok),
         }
     }
@@ -233,39 +267,49 @@ impl Source {
     /// Rows of each file.
     fn open_parquet(&mut self) -> Result<Option<Vec<u64>>, Problem> {
         let mut rows = Vec::with_capacity(self.files.count());
-        let mut first: Option<(PathBuf, Schema)> = None;
+        let mut first: Option<(PathBuf, FileColumns)> = None;
         for (at, path) in self.files.paths().enumerate() {
             let wrong = |error: PolarsError| {
                 Problem::new(format!("{} could not be read as Parquet: {}", shown(path), first_line(&error)))
                     .hint("is the file whole? write or download it again")
             };
             let mut reader = ParquetReader::new(self.files.open(at)?);
-            let schema = Schema::from_arrow_schema(reader.schema().map_err(wrong)?.as_ref());
+            let own = Arc::clone(reader.get_metadata().map_err(wrong)?);
+            let (columns, footer) = FileColumns::of_parquet(&own).map_err(wrong)?;
+            self.is_partial |= !Arc::ptr_eq(&own, &footer);
             match &first {
-                None => first = Some((path.to_owned(), schema)),
-                Some((other, wanted)) => same_schema(other, wanted, path, &schema)?,
+                None => first = Some((path.to_owned(), columns)),
+                Some((other, wanted)) => same_columns(other, wanted, path, &columns)?,
             }
-            let footer = Arc::clone(reader.get_metadata().map_err(wrong)?);
             rows.push(footer.num_rows as u64);
             self.footers.push(footer);
         }
-        self.schema = Arc::new(first.map(|(_, schema)| schema).unwrap_or_default());
+        self.columns = first.map(|(_, columns)| columns).unwrap_or_default();
+        self.schema = Arc::new(self.columns.readable.clone());
         Ok(Some(rows))
     }
 
     fn open_ipc(&mut self) -> Result<Option<Vec<u64>>, Problem> {
-        let mut first: Option<(PathBuf, Schema)> = None;
+        let mut first: Option<(PathBuf, FileColumns)> = None;
         for (at, path) in self.files.paths().enumerate() {
-            let schema = IpcReader::new(self.files.open(at)?)
-                .schema()
+            let file = self.files.open(at)?;
+            let schema = catch_unwind(AssertUnwindSafe(|| IpcReader::new(file).schema())).map_err(|_| {
+                let said =
+                    format!("{} could not be read: a column has a type that the reader does not know", shown(path));
+                Problem::new(said)
+                    .hint("`list_view` and `run_end_encoded` are not supported: write the column as another type")
+            })?;
+            let schema = schema
                 .map_err(|error| Problem::new(format!("{} could not be read as Arrow IPC: {error}", shown(path))))?;
-            let schema = Schema::from_arrow_schema(schema.as_ref());
+            let columns = FileColumns::of_arrow(&schema);
+            self.is_partial |= !columns.unreadable.is_empty();
             match &first {
-                None => first = Some((path.to_owned(), schema)),
-                Some((other, wanted)) => same_schema(other, wanted, path, &schema)?,
+                None => first = Some((path.to_owned(), columns)),
+                Some((other, wanted)) => same_columns(other, wanted, path, &columns)?,
             }
         }
-        self.schema = Arc::new(first.map(|(_, schema)| schema).unwrap_or_default());
+        self.columns = first.map(|(_, columns)| columns).unwrap_or_default();
+        self.schema = Arc::new(self.columns.readable.clone());
         Ok(None)
     }
 
@@ -338,30 +382,4 @@ fn first_line(error: &PolarsError) -> String {
 
 fn shown(path: &Path) -> String {
     code(&path.to_string_lossy())
-}
-
-/// Files of one table have the same columns of the same types.
-fn same_schema(first: &Path, wanted: &Schema, path: &Path, found: &Schema) -> Result<(), Problem> {
-    let differ = |what: String| {
-        Problem::new(format!("{} and {} are not one table: {what}", shown(first), shown(path)))
-            .hint("name files of one schema, or write them anew with one")
-    };
-    for (name, dtype) in wanted.iter() {
-        match found.get(name) {
-            None => return Err(differ(format!("the second has no column {}", code(name)))),
-            Some(other) if other != dtype => {
-                return Err(differ(format!(
-                    "{} is {} in one and {} in the other",
-                    code(name),
-                    kind(dtype),
-                    kind(other)
-                )));
-            }
-            Some(_) => {}
-        }
-    }
-    match found.iter_names().find(|name| !wanted.contains(name)) {
-        Some(name) => Err(differ(format!("only the second has a column {}", code(name)))),
-        None => Ok(()),
-    }
 }

@@ -62,6 +62,7 @@ pub fn kind(dtype: &DataType) -> Kind {
         DataType::Boolean => Kind::Boolean,
         DataType::Date => Kind::Date,
         DataType::Datetime(..) => Kind::Datetime,
+        DataType::Null => Kind::Null,
         other => Kind::Other(other.to_string()),
     }
 }

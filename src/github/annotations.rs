@@ -37,7 +37,8 @@ pub fn render(report: &Report, wanted: impl Fn(&Verdict) -> bool) -> Vec<Command
             if let Some(hint) = &verdict.hint {
                 message = format!("{message}\nhint: {hint}");
             }
-            let title = format!("{} {}", verdict.status.word(), verdict.label());
+            let columns = verdict.named_columns().map(|columns| format!(" ({columns})")).unwrap_or_default();
+            let title = format!("{} {}{columns}", verdict.status.word(), verdict.label());
             lines.push(command(level, verdict.at.as_ref(), &title, &message));
         }
         if shown < verdicts.len() {

@@ -17,6 +17,8 @@ pub struct Feed {
     pub columns: Vec<String>,
     /// Whether the tensor is `[rows]`, not `[rows, columns]`.
     is_flat: bool,
+    /// Whether the config names its columns.
+    is_named: bool,
 }
 
 /// All inputs of a model.
@@ -122,23 +124,16 @@ pub fn feeds(
             let said = format!("the model is given {}, which is what it is to predict", code(answer));
             return Err(Problem::new(said).hint("no model is judged by an answer that it was told"));
         }
-        if element == Element::Text {
-            columns.iter().try_for_each(|column| keeps_texts(table, column))?;
-        }
-        feeds.push(Feed { input: input.name.clone(), element, columns, is_flat: is_flat(input) });
+        let is_named = match named {
+            None => false,
+            Some(Named::All(_)) => true,
+            Some(Named::ByInput(given)) => given.iter().any(|(name, _)| *name == input.name),
+        };
+        let feed = Feed { input: input.name.clone(), element, columns, is_flat: is_flat(input), is_named };
+        feed.keeps_texts(table)?;
+        feeds.push(feed);
     }
     Ok(Feeds { feeds, batch })
-}
-
-/// Whether a column's numbers are the texts that the file holds: a model that was trained on `01` does not know `1`.
-fn keeps_texts(table: &TableInfo, column: &str) -> Result<(), Problem> {
-    match table.column(column) {
-        Some(Column { kind: Kind::Integer, is_padded: true, .. }) => {
-            let said = format!("the model takes {} as text, and the file's `01` is read as the number 1", code(column));
-            Err(Problem::new(said).hint("write the table as Parquet, with the column as text"))
-        }
-        _ => Ok(()),
-    }
 }
 
 #[derive(Clone, Copy)]
@@ -184,8 +179,8 @@ fn is_flat(input: &Port) -> bool {
 /// The column of that name, or the only one that scikit-learn's converter would have called so: it writes `income (EUR)`
 /// as `income__EUR_`.
 fn find(table: &TableInfo, column: &str, input: &str) -> Result<String, Problem> {
-    if table.column(column).is_some() {
-        return Ok(column.to_owned());
+    if let Some(found) = table.column(column) {
+        return found.unreadable().map_or_else(|| Ok(column.to_owned()), Err);
     }
     let converted = |name: &str| -> String {
         name.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '_' }).collect()
@@ -222,8 +217,7 @@ impl Feeds {
     /// # Errors
     /// Texts that a file of text does not keep.
     pub fn fit(&self, table: &TableInfo) -> Result<(), Problem> {
-        let texts = self.feeds.iter().filter(|feed| feed.element == Element::Text);
-        texts.flat_map(|feed| &feed.columns).try_for_each(|column| keeps_texts(table, column))
+        self.feeds.iter().try_for_each(|feed| feed.keeps_texts(table))
     }
 
     /// The rows as the model's inputs.
@@ -236,6 +230,34 @@ impl Feeds {
 }
 
 impl Feed {
+    /// Whether the texts of an input of text are those that the model was trained with: of `01` it may know the text,
+    /// and of 1 nobody knows how it was written. Who names the column says that its digits are the text.
+    ///
+    /// # Errors
+    /// A column of integers that is not named, or whose digits the file does not keep.
+    fn keeps_texts(&self, table: &TableInfo) -> Result<(), Problem> {
+        if self.element != Element::Text {
+            return Ok(());
+        }
+        for name in &self.columns {
+            let Some(Column { kind: Kind::Integer, is_padded, .. }) = table.column(name) else { continue };
+            if *is_padded {
+                let said =
+                    format!("the model takes {} as text, but the file's `01` is read as the number 1", code(name));
+                return Err(Problem::new(said).hint("write the table as Parquet, with the column as text"));
+            }
+            if !self.is_named {
+                let said =
+                    format!("the model's input {} takes text, but {} holds integers", code(&self.input), code(name));
+                let (input, name) = (crate::words::visible(&self.input), crate::words::visible(name));
+                return Err(Problem::new(said).hint(format!(
+                    "if the model was trained on their digits as text, name the column: `model.features: {{ {input}: [{name}] }}`"
+                )));
+            }
+        }
+        Ok(())
+    }
+
     fn tensor(&self, batch: &Batch) -> Result<Tensor, Problem> {
         let columns: Vec<(&String, &Cells)> = self
             .columns
@@ -332,7 +354,7 @@ mod tests {
     fn tensor(element: Element, cells: &[Cells]) -> Result<Data, String> {
         let names: Vec<String> = (0..cells.len()).map(|at| format!("c{at}")).collect();
         let batch = Batch { first: 10, rows: 2, columns: names.iter().cloned().zip(cells.iter().cloned()).collect() };
-        let feed = Feed { input: "X".into(), element, columns: names, is_flat: false };
+        let feed = Feed { input: "X".into(), element, columns: names, is_flat: false, is_named: false };
         feed.tensor(&batch).map(|tensor| tensor.data).map_err(|problem| problem.message)
     }
 

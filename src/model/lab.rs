@@ -208,7 +208,7 @@ impl<'a> Lab<'a> {
         let copied = target.as_deref().zip(Some(self.names.label.as_str()));
         let positive = self.names.positive.clone();
         let mut made = Made::new(file, shown.to_owned());
-        let columns: Vec<String> = info.columns.iter().map(|column| column.name.clone()).collect();
+        let columns: Vec<String> = info.readable().map(|column| column.name.clone()).collect();
         let features = asker.features();
         let (mut is_met, mut classes) = (false, Arc::default());
         let mut kept = Keep::new(info.rows, self.memory);

@@ -6,6 +6,7 @@ use crate::config::rollout::{
     AbTestSection, ArmsSection, Better, FlagSection, LimitSection, RolloutSection, RouterSection,
 };
 use crate::limit::Finite;
+use crate::limit::range::{self, LimitSetting, ValueRange};
 use crate::problem::Problem;
 use crate::rollout::Strategy;
 use crate::rollout::policy::{AbTest, GaugeLimit, Limits, Measure, Policy};
@@ -230,8 +231,8 @@ fn limits(section: &RolloutSection, asker: Asker, wrong: &mut Wrong) -> Limits {
         let (name, min, max) = match limit {
             LimitSection::ErrorRate(rate) => {
                 (limits.max_error_rate, limits.max_ratio) = (number(rate.max), number(rate.max_ratio));
-                if limits.max_error_rate.is_some_and(|max| !(0.0..1.0).contains(&max)) {
-                    wrong.at(&path, "a share from 0 to 1");
+                if let Some(max) = limits.max_error_rate.filter(|max| !(0.0..1.0).contains(max)) {
+                    wrong.at(&path, &format!("a share from 0 to 1{}", ValueRange::SHARE.slip(max)));
                 }
                 if limits.max_ratio.is_some_and(|ratio| ratio < 1.0) {
                     wrong.at(&path, "`max_ratio` is at least 1: a candidate as good as stable has a ratio of 1");
@@ -239,7 +240,13 @@ fn limits(section: &RolloutSection, asker: Asker, wrong: &mut Wrong) -> Limits {
                 ("error_rate".to_owned(), limits.max_error_rate, limits.max_ratio)
             }
             LimitSection::LatencyP99Ms(bounds) => (P99.to_owned(), number(bounds.min), number(bounds.max)),
-            LimitSection::Accuracy(bounds) => ("accuracy".to_owned(), number(bounds.min), number(bounds.max)),
+            LimitSection::Accuracy(bounds) => {
+                let limits = LimitSetting::band(bounds.min, bounds.max, ValueRange::SHARE, "`accuracy`");
+                if let Err(why) = range::validate(&limits) {
+                    wrong.at(&path, &why);
+                }
+                ("accuracy".to_owned(), number(bounds.min), number(bounds.max))
+            }
             LimitSection::Signal(signal) => (signal.name.clone(), number(signal.min), number(signal.max)),
         };
         let is_gauge = !matches!(limit, LimitSection::ErrorRate(_));

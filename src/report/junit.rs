@@ -38,6 +38,9 @@ pub fn render(report: &Report) -> String {
 /// `range:age on test (adults only)`.
 fn name(verdict: &Verdict) -> String {
     let mut name = verdict.label();
+    if let Some(columns) = verdict.named_columns() {
+        let _ = write!(name, ":{columns}");
+    }
     if let Some(table) = &verdict.on {
         let _ = write!(name, " on {table}");
     }

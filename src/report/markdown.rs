@@ -11,6 +11,7 @@ use std::collections::HashSet;
 
 use super::Report;
 use super::digest::Digest;
+use super::group::{Group, grouped};
 use crate::problem::Problem;
 use crate::verdict::{Status, Verdict};
 use crate::words;
@@ -156,7 +157,7 @@ struct Shown {
 struct Page<'a> {
     report: &'a Report,
     options: &'a Options,
-    needy: Vec<&'a Verdict>,
+    needy: Vec<Group<'a>>,
     skipped: Vec<&'a Verdict>,
     passed: Vec<&'a Verdict>,
 }
@@ -164,20 +165,23 @@ struct Page<'a> {
 impl<'a> Page<'a> {
     fn new(report: &'a Report, options: &'a Options) -> Self {
         let verdicts = report.worst_first();
-        let of = |statuses: &[Status]| verdicts.iter().copied().filter(|v| statuses.contains(&v.status)).collect();
+        let of = |statuses: &[Status]| -> Vec<&Verdict> {
+            verdicts.iter().copied().filter(|v| statuses.contains(&v.status)).collect()
+        };
         Self {
             report,
             options,
-            needy: of(&[Status::Error, Status::Fail, Status::Inconclusive, Status::Warn]),
+            needy: grouped(&of(&[Status::Error, Status::Fail, Status::Inconclusive, Status::Warn])),
             skipped: of(&[Status::Skipped]),
             passed: of(&[Status::Pass]),
         }
     }
 
     fn write(&self, shown: Shown) -> String {
-        let needy = self.needy.iter().copied().filter(|verdict| shown.warnings || verdict.status.blocks());
-        let needy: Vec<_> = needy.take(shown.rows).collect();
-        let claims = parts::first_said(&self.needy);
+        let needy = self.needy.iter().filter(|group| shown.warnings || group.first.status.blocks());
+        let needy: Vec<&Group> = needy.take(shown.rows).collect();
+        let firsts: Vec<&Verdict> = self.needy.iter().map(|group| group.first).collect();
+        let claims = parts::first_said(&firsts);
         let mut said: HashSet<_> = claims.iter().map(|verdict| verdict.message.as_str()).collect();
         let claimed = match claims.as_slice() {
             [] if self.needy.is_empty() && self.passed.is_empty() => foreign::sentence(&self.report.summary, 600),
@@ -190,7 +194,7 @@ impl<'a> Page<'a> {
             used += note.chars().count();
             open
         };
-        let notes = needy.iter().take(shown.notes).filter_map(|verdict| parts::note(verdict, &mut said, shown.tails));
+        let notes = needy.iter().take(shown.notes).filter_map(|group| parts::note(group, &mut said, shown.tails));
         let notes: Vec<_> = notes.take_while(within).collect();
         let everything: Vec<&Verdict> = self.report.verdicts().collect();
         let before = &self.options.before;
@@ -204,12 +208,16 @@ impl<'a> Page<'a> {
             if needy.is_empty() { String::new() } else { tables::needy_table(&needy, before) },
             notes.join("\n"),
             if shown.beside { tables::comparisons(&everything) } else { String::new() },
-            if shown.tails { tables::all_slices(needy.iter().take(shown.notes).copied()) } else { String::new() },
+            if shown.tails {
+                tables::all_slices(needy.iter().take(shown.notes).map(|group| group.first))
+            } else {
+                String::new()
+            },
             if shown.beside { parts::waivers(&everything) } else { String::new() },
             if shown.passed && !self.skipped.is_empty() { tables::skipped(&self.skipped) } else { String::new() },
             if shown.passed && !self.passed.is_empty() { tables::passed(&self.passed) } else { String::new() },
             parts::not_configured(self.report),
-            self.left_out(shown, needy.len()),
+            self.left_out(shown, &needy),
             parts::reproduce(self.report, self.options),
             parts::quiet_line(self.report, self.options),
         ];
@@ -218,23 +226,25 @@ impl<'a> Page<'a> {
     }
 
     /// What was left out for length, in words.
-    fn left_out(&self, shown: Shown, rows: usize) -> String {
-        let blocking = self.needy.iter().filter(|verdict| verdict.status.blocks()).count();
-        let warnings = self.needy.len() - blocking;
+    fn left_out(&self, shown: Shown, rows: &[&Group]) -> String {
+        let size = |groups: &mut dyn Iterator<Item = &Group>| groups.map(Group::size).sum::<usize>();
+        let blocking = size(&mut self.needy.iter().filter(|group| group.first.status.blocks()));
+        let warnings = size(&mut self.needy.iter()) - blocking;
+        let (rows, listed) = (rows.len(), size(&mut rows.iter().copied()));
         let mut parts = vec![];
         let mut leave = |out: bool, count: usize, what: &str| {
             if out && count > 0 {
                 parts.push(format!("{} {what}", words::count(count as u64)));
             }
         };
-        leave(!shown.warnings, blocking.saturating_sub(rows), "that did not pass");
+        leave(!shown.warnings, blocking.saturating_sub(listed), "that did not pass");
         leave(!shown.warnings, warnings, "with a warning");
         leave(!shown.passed, self.skipped.len(), "skipped");
         leave(!shown.passed, self.passed.len(), "that passed");
         if shown.notes < rows {
             parts.push(format!("the messages of {} more", words::count((rows - shown.notes) as u64)));
         }
-        if !shown.tails && self.needy.iter().any(|verdict| parts::has_tail(verdict)) {
+        if !shown.tails && self.needy.iter().any(|group| parts::has_tail(group.first)) {
             parts.push("further columns, slices and examples".into());
         }
         if !shown.beside {

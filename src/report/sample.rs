@@ -10,6 +10,7 @@ pub fn verdict(check: &str, status: Status) -> Verdict {
     Verdict {
         check: check.into(),
         subject: None,
+        columns: Vec::new(),
         name: None,
         on: None,
         status,

@@ -9,6 +9,7 @@ use std::fmt::Write;
 use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+use super::group::{Group, grouped};
 use super::{Report, RunResult};
 use crate::log::escape;
 use crate::verdict::{Status, Verdict};
@@ -29,25 +30,23 @@ pub fn render(report: &Report, width: usize) -> String {
     let verdicts = report.worst_first();
     let columns = Columns::of(&verdicts, width.clamp(WIDTHS.0, WIDTHS.1));
     let mut out = String::new();
-    let mut last = None;
-    for verdict in verdicts {
+    let mut is_open = false;
+    for Group { first: verdict, others } in grouped(&verdicts) {
         if is_quiet(verdict.status) {
-            if last.take().is_some() {
+            if std::mem::take(&mut is_open) {
                 out.push('\n');
             }
             columns.row(&mut out, verdict);
             verdict.notes().iter().for_each(|note| columns.sentence(&mut out, note));
             continue;
         }
+        is_open = true;
         columns.row(&mut out, verdict);
-        // One unreadable table makes many entries say the same.
-        let said = (&verdict.message, &verdict.hint);
-        if last.replace(said) != Some(said) {
-            columns.sentence(&mut out, &verdict.message);
-            if let Some(hint) = &verdict.hint {
-                columns.sentence(&mut out, &format!("hint: {hint}"));
-            }
+        columns.sentence(&mut out, &verdict.message);
+        if let Some(hint) = &verdict.hint {
+            columns.sentence(&mut out, &format!("hint: {hint}"));
         }
+        columns.same(&mut out, &others);
         columns.details(&mut out, verdict);
     }
     if !out.is_empty() {
@@ -126,6 +125,19 @@ impl Columns {
         let _ = writeln!(out, "{}", rest.trim_end());
     }
 
+    /// The other checks that end with the same error.
+    fn same(&self, out: &mut String, others: &[&Verdict]) {
+        const NAMED: usize = 6;
+        if others.is_empty() {
+            return;
+        }
+        let mut names: Vec<String> = others.iter().take(NAMED).map(|verdict| label(verdict)).collect();
+        if others.len() > NAMED {
+            names.push(format!("{} more", words::count((others.len() - NAMED) as u64)));
+        }
+        self.sentence(out, &format!("the same error: {}", names.join(", ")));
+    }
+
     /// A text below its row, names in it bold.
     fn sentence(&self, out: &mut String, text: &str) {
         let text = words::cut(&foreign(text), LONGEST);
@@ -180,6 +192,9 @@ fn label(verdict: &Verdict) -> String {
     let mut label = words::visible(&verdict.check);
     if let Some(subject) = &verdict.subject {
         let _ = write!(label, " · {}", words::visible(subject));
+    }
+    if let Some(columns) = verdict.named_columns() {
+        let _ = write!(label, " · {}", words::visible(&columns));
     }
     if let Some(average) = verdict.average() {
         let _ = write!(label, " ({})", words::visible(average));

@@ -5,6 +5,7 @@
 
 mod kind;
 mod records;
+mod spellings;
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -13,24 +14,27 @@ use std::path::Path;
 use self::kind::Seen;
 pub use self::kind::{TextKind, date_days, datetime_micros};
 use self::records::{Field, Record, Records};
-use super::files;
+pub use self::spellings::{MostlyNumbers, Spellings, is_spelling, spellings};
+use super::{WhyText, files};
 use crate::problem::Problem;
 use crate::words::{code, visible};
 
 /// How a CSV file is written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Csv {
     pub delimiter: u8,
     /// Further spellings of null, in quotes or not; an unquoted empty field always is one.
     pub null_values: Vec<String>,
+    /// Whether messages may show the cell that made a column text.
+    pub shows_cells: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inspected {
     pub columns: Vec<(String, TextKind)>,
     pub rows: u64,
-    /// Of columns that became text on the way: what they were until which line.
-    pub turned: Vec<(String, String)>,
+    /// Of columns that became text on the way: why.
+    pub turned: Vec<(String, WhyText)>,
     /// Columns with a whole number that is written otherwise than it is shown, as `01`.
     pub padded: Vec<String>,
 }
@@ -53,7 +57,7 @@ pub fn inspect(path: &Path, file: File, csv: &Csv) -> Result<Inspected, Problem>
     let names = header(&mut records, csv.delimiter)?;
     let mut seen = vec![Seen::Null; names.len()];
     let mut rows = 0;
-    let mut turned: Vec<(usize, String)> = Vec::new();
+    let mut turned: Vec<(usize, WhyText)> = Vec::new();
     let mut padded = vec![false; names.len()];
     while let Some(record) = records.read()? {
         if record.width() != names.len() {
@@ -70,10 +74,12 @@ pub fn inspect(path: &Path, file: File, csv: &Csv) -> Result<Inspected, Problem>
             if !seen.holds(field.bytes) {
                 let before = *seen;
                 *seen = before.join(look(field, &csv.null_values));
-                if *seen == Seen::Text
-                    && let Some(name) = before.name()
-                {
-                    turned.push((at, format!("{name} until line {}", record.line)));
+                let is_spelling = is_spelling(field.bytes);
+                if *seen == Seen::Text && (before.name().is_some() || is_spelling) {
+                    // A usual spelling of a missing value is nobody's secret.
+                    let is_shown = csv.shows_cells || is_spelling;
+                    let cell = is_shown.then(|| String::from_utf8_lossy(field.bytes).into_owned());
+                    turned.push((at, WhyText { was: before.name(), line: record.line, cell }));
                 }
             }
         }
@@ -182,7 +188,7 @@ mod tests {
     }
 
     fn comma() -> Csv {
-        Csv { delimiter: b',', null_values: vec![] }
+        Csv { delimiter: b',', ..Csv::default() }
     }
 
     /// The kinds of the columns and the number of rows.
@@ -226,7 +232,8 @@ mod tests {
 
     #[test]
     fn null_values_add_spellings() {
-        let csv = Csv { delimiter: b';', null_values: vec!["NA".into(), "-999".into(), String::new()] };
+        let null_values = vec!["NA".into(), "-999".into(), String::new()];
+        let csv = Csv { delimiter: b';', null_values, shows_cells: false };
         let found = read(b"a;b;c;d\n1;NA;\"NA\";-999\nNA;0.5;\"\";NA\n", &csv).unwrap();
         assert_eq!(found.columns.into_iter().map(|(_, kind)| kind).collect::<Vec<_>>(), [Integer, Float, Null, Null]);
         check("a\nNA\n1\n", &[Text], 2);
@@ -333,7 +340,7 @@ mod tests {
     #[test]
     fn a_delimiter_is_one_ascii_character() {
         for delimiter in [b'"', b'\n', 0xe9, 0] {
-            let problem = read(b"a\n", &Csv { delimiter, null_values: vec![] }).unwrap_err();
+            let problem = read(b"a\n", &Csv { delimiter, ..Csv::default() }).unwrap_err();
             assert!(problem.message.contains("cannot be the delimiter"), "{problem}");
         }
     }

@@ -61,7 +61,7 @@ fn a_later_file_replaces_its_own_entries_and_keeps_the_others() {
         [
             r#"row_count {"min":1.0}"#,
             r#"missing_values {"max":50.0}"#,
-            r#"missing_values {"max":25.0}"#,
+            r#"missing_values:city {"max":25.0}"#,
             r#"range:age {"max":0.0}"#,
             r#"range:age {"max":0.0}"#,
             r#"duplicates {"max":2.0}"#,

@@ -251,7 +251,7 @@ fn what_a_folder_holds_and_is_not_read_is_named() {
 
 fn opened(path: &Path) -> Source {
     let files = files::find(&path.to_string_lossy(), &Workspace::command_line()).unwrap();
-    engine::open(files, Csv { delimiter: b',', null_values: Vec::new() }).unwrap()
+    engine::open(files, Csv { delimiter: b',', ..Csv::default() }).unwrap()
 }
 
 /// A statistic that takes a look at all rows, after the first look at the table.

@@ -5,6 +5,7 @@
 mod action;
 mod attestation;
 mod bad_input;
+mod column_types;
 mod comment;
 mod config;
 mod deadline;
@@ -20,8 +21,10 @@ mod github;
 mod history;
 mod hostile;
 mod leakage;
+mod limits;
 mod meanings;
 mod memory;
+mod messages;
 mod mlflow;
 mod model;
 mod model_oracle;

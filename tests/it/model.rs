@@ -458,7 +458,7 @@ fn two_classes_with_a_column_each_must_add_up() {
     let csv =
         "label,prediction,score_0,score_1\n".to_owned() + &"0,0,0.9,0.1\n1,1,0.2,0.8\n".repeat(9) + "1,1,-7,0.9\n";
     for metric in ["roc_auc", "log_loss"] {
-        let entry = format!("- metric: {{ name: {metric}, min: -9 }}");
+        let entry = format!("- metric: {{ name: {metric}, min: 0 }}");
         world(HERE, &entry).write("p.csv", &csv).check(&[]).exits(3).saying("`score_0` is -7 in row 19");
     }
 }

@@ -544,14 +544,24 @@ fn codes_that_a_file_of_text_does_not_keep_are_not_fed() {
         };
         format!("{head}\n{}", rows.lines().map(row).collect::<String>())
     };
-    let gate = |code: &str| {
+    let gate = |code: &str, features: &str| {
         world.write("test.csv", with(code));
-        let text = "data: { test: test.csv, target: risk }\nmodel: { artifact: fair.onnx, checks: [{ metric: { name: accuracy, min: 0 } }] }\n";
-        world.write("mlgate.yml", text);
+        let model = format!("artifact: fair.onnx, {features} checks: [{{ metric: {{ name: accuracy, min: 0 }} }}]");
+        world.write("mlgate.yml", format!("data: {{ test: test.csv, target: risk }}\nmodel: {{ {model} }}\n"));
         world.check(&[])
     };
-    gate("10").exits(0);
-    gate("010").exits(3).saying("the model takes `purpose` as text, and the file's `01` is read as the number 1");
+    let named = "features: { purpose: [purpose] },";
+    gate("10", "")
+        .exits(3)
+        .saying("takes text, but `purpose` holds integers")
+        .saying("features: { purpose: [purpose] }");
+    gate("10", named).exits(0);
+    gate("car", "").exits(0);
+    for features in ["", named] {
+        gate("010", features)
+            .exits(3)
+            .saying("the model takes `purpose` as text, but the file's `01` is read as the number 1");
+    }
 }
 
 #[test]

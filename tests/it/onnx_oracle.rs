@@ -64,7 +64,7 @@ fn predict(case: &Value) -> Result<Predicted, String> {
     let mut onnx = artifact.load(1, &here).map_err(|failure| failure.to_string())?.map_err(said)?;
     let table = data(case["table"].as_str().unwrap());
     let found = files::find(table.to_str().unwrap(), &here).map_err(|failure| failure.to_string())?;
-    let source = engine::open(found, Csv { delimiter: b',', null_values: vec![] }).map_err(said)?;
+    let source = engine::open(found, Csv { delimiter: b',', ..Csv::default() }).map_err(said)?;
     let texts = |value: &Value| -> Vec<String> {
         value.as_array().unwrap().iter().map(|text| text.as_str().unwrap().to_owned()).collect()
     };

@@ -85,3 +85,48 @@ fn what_cannot_be_profiled_is_said() {
     world.run(&["suggest", &data("plain.csv"), "--target-column=nope"]).exits(3).saying("no column `nope`");
     world.run(&["suggest", "s3://bucket/a.parquet"]).exits(2);
 }
+
+/// 344 rows as of the well-known penguins: two without measurements, eleven without a sex.
+fn penguins() -> String {
+    let mut csv = String::from("species,bill_length_mm,body_mass_g,sex\n");
+    for row in 0..344 {
+        let species = ["Adelie", "Chinstrap", "Gentoo"][row % 3];
+        let sex = if row % 31 == 4 { "NA" } else { ["male", "female"][row % 2] };
+        if row == 3 || row == 271 {
+            csv.push_str(&format!("{species},NA,NA,{sex}\n"));
+        } else {
+            csv.push_str(&format!("{species},{}.{},{},{sex}\n", 32 + row % 27, row % 10, 2700 + row * 37 % 3600));
+        }
+    }
+    csv
+}
+
+#[test]
+fn spellings_of_missing_values_are_recognised_and_written() {
+    let world = World::new();
+    world.write("penguins.csv", penguins());
+    let made = check(&world.path("penguins.csv").to_string_lossy(), Some("species")).unwrap();
+    assert!(made.contains("csv: { null_values: [\"NA\"] }"), "{made}");
+    assert!(made.contains("342 of 344 values of bill_length_mm parse as numbers"), "{made}");
+    assert!(made.contains("bill_length_mm: float") && made.contains("body_mass_g: integer"), "{made}");
+    assert!(made.contains("missing_values: { columns: [bill_length_mm], max_percent"), "{made}");
+    assert!(made.contains("missing_values: { columns: [sex], max_percent"), "{made}");
+    // A file without any is read as it is.
+    let credit = root().join("examples/credit/data/german_credit.csv");
+    let made = check(&credit.to_string_lossy(), Some("risk")).unwrap();
+    assert!(!made.contains("null_values"), "{made}");
+}
+
+#[test]
+fn a_target_of_many_numbers_is_a_regression() {
+    let world = World::new();
+    world.write("penguins.csv", penguins());
+    let path = world.path("penguins.csv");
+    for target in ["body_mass_g", "bill_length_mm"] {
+        let made = check(&path.to_string_lossy(), Some(target)).unwrap();
+        assert!(!made.contains("target_distribution"), "{made}");
+        assert!(made.contains("a regression"), "{made}");
+        assert!(made.contains(&format!("range: {{ column: {target}")), "{made}");
+    }
+    assert!(check(&path.to_string_lossy(), Some("species")).unwrap().contains("target_distribution"));
+}

@@ -29,8 +29,15 @@ BOTH = ["region", "sex"]
 NOTIONS = ["demographic_parity", "equalized_odds", "equal_opportunity"]
 
 
-def metric(name: str, limit: int = 10**9, **settings) -> dict:
-    return {"metric": {"name": name} | settings | ({"max": limit} if name in LOWER_IS_BETTER else {"min": -limit})}
+# The end of what the metric can be, which no value is beyond; for others a number that none reaches.
+WORST = {"mcc": -1, "ece": 1, "brier": 2, "r2": -(10**9)} | dict.fromkeys(LOWER_IS_BETTER[3:] + ["log_loss"], 10**9)
+# The width of the range, where it has two ends.
+WIDTH = {"mcc": 2, "brier": 2} | dict.fromkeys([*LOWER_IS_BETTER[3:], "log_loss", "r2"], 10**9)
+
+
+def metric(name: str, limit: int | None = None, **settings) -> dict:
+    worst = WORST.get(name, 0) if limit is None else limit
+    return {"metric": {"name": name} | settings | {"max" if name in LOWER_IS_BETTER else "min": worst}}
 
 
 def metrics(names: list[str], **settings) -> list[dict]:
@@ -46,7 +53,7 @@ def sliced(names: list[str]) -> list[dict]:
 
 
 def dummies(names: list[str]) -> list[dict]:
-    return [{"beats_dummy": {"metric": name, "min_gain": -(10**9)}} for name in names]
+    return [{"beats_dummy": {"metric": name, "min_gain": -WIDTH.get(name, 1)}} for name in names]
 
 
 def fairness(*groups: list[str]) -> list[dict]:

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::check::{Check, Looser, Named, Tables};
+use crate::limit::range::LimitSetting;
 use crate::limit::{Percent, Plain, share};
 use crate::problem::Problem;
 use crate::statistic::{Breaches, Typed};
@@ -45,6 +46,10 @@ impl Check for AllowedValues {
         if self.values.is_empty() { Err("`values` is empty".into()) } else { Ok(()) }
     }
 
+    fn limits(&self) -> Vec<LimitSetting> {
+        vec![LimitSetting::max_percent("max_percent_other", self.max_percent_other)]
+    }
+
     fn subject(&self, _: Named) -> Option<String> {
         Some(self.column.clone())
     }
@@ -57,9 +62,9 @@ impl Check for AllowedValues {
             Kind::Boolean => matches!(value, "true" | "false"),
             Kind::Date | Kind::Datetime => crate::limit::instant(value).is_some(),
             Kind::Text => true,
-            Kind::Other(_) => false,
+            Kind::Other(_) | Kind::Null | Kind::Unreadable(_) => false,
         };
-        if let Kind::Other(_) = column.kind() {
+        if !column.kind().is_scalar() {
             return Err(column.unfit("text, numbers, booleans or dates"));
         }
         if let Some(Plain(value)) = self.values.iter().find(|Plain(value)| !fits(value)) {

@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use crate::check::{Check, Looser, Named, Tables};
 use crate::inference::robust;
+use crate::limit::range::{LimitSetting, ValueRange};
 use crate::limit::Finite;
 use crate::problem::Problem;
 use crate::statistic::{Given, Moments, Typed};
@@ -103,6 +104,11 @@ impl Check for Anomaly {
             (Watched::RowCount, None) | (_, Some(_)) => Ok(()),
             (statistic, None) => Err(format!("`{}` is of a column: set `column`", statistic.word())),
         }
+    }
+
+    fn limits(&self) -> Vec<LimitSetting> {
+        let deviations = self.max_deviations.0;
+        vec![LimitSetting::max("max_deviations", deviations, ValueRange::NON_NEGATIVE, "a number of deviations")]
     }
 
     fn subject(&self, _: Named) -> Option<String> {

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::check::{Check, Named, Part, Tables};
+use crate::limit::range::LimitSetting;
 use crate::limit::{Percent, share};
 use crate::problem::Problem;
 use crate::statistic::{Breaches, Given, Typed};
@@ -37,6 +38,10 @@ impl Check for ConflictingLabels {
     const ID: &'static str = "conflicting_labels";
     const PARTS: &'static [Part] = &[Part::Target];
     type Needs = (Typed<u64>, Given<String>, Typed<Breaches>);
+
+    fn limits(&self) -> Vec<LimitSetting> {
+        vec![LimitSetting::max_percent("max_percent", self.max_percent)]
+    }
 
     fn subject(&self, named: Named) -> Option<String> {
         named.target.map(ToOwned::to_owned)

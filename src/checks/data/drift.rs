@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::check::{Check, Looser, Part, Tables, some_columns};
-use crate::drift::{self, Against, Choice, Contrast, Rule, Wanted};
+use crate::drift::{self, Against, Choice, Context, Contrast, Rule, Wanted};
+use crate::limit::range::{LimitSetting, ValueRange};
 use crate::limit::{Finite, Percent};
 use crate::problem::Problem;
 use crate::verdict::Finding;
@@ -23,9 +24,13 @@ use crate::verdict::Finding;
 /// - drift: { max_drifted_percent: 20 }
 /// ```
 ///
-/// Without `columns` all but the target are compared, and what drifted only warns unless
+/// Without `columns` all but the target and `data.timestamp` are compared, and what drifted only warns unless
 /// `max_drifted_percent` is set. The report names the columns worst first, and for each the bins that
-/// moved most. A running number or a time is never distributed as before: name the `columns` that can be. Under 30 rows on either side nothing can be said, and the verdict is inconclusive.
+/// moved most. A running number or a time is never distributed as before: name the `columns` that can be. A column
+/// that holds nulls alone, or another type than in the reference, has drifted; one of lists, bytes or durations in
+/// both tables is not compared, and named.
+///
+/// Under 30 rows on either side nothing can be said, and the verdict is inconclusive.
 ///
 /// `method: auto` goes by the smaller table: up to 1,000 rows numbers, dates and times by `ks`, text and booleans by
 /// `chi_squared`; beyond, by `wasserstein` and `jensen_shannon`.
@@ -47,7 +52,7 @@ use crate::verdict::Finding;
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Drift {
-    /// The columns to compare; all but the target without it.
+    /// The columns to compare; all but the target and the time without it.
     columns: Option<Vec<String>>,
     /// How they are compared.
     #[serde(default)]
@@ -65,14 +70,18 @@ pub fn default_alpha() -> Finite {
     Finite(Rule::default().alpha)
 }
 
+/// The limit of the effect; an effect equal to it counts as drift.
+pub fn threshold(threshold: Option<Finite>, method: Choice) -> Option<LimitSetting> {
+    let limit = |Finite(value)| LimitSetting::max("threshold", value, method.effects(), "the effect").exclusive();
+    threshold.map(limit)
+}
+
 /// # Errors
 /// Settings that make no rule.
 pub fn rule(threshold: Option<Finite>, alpha: Finite) -> Result<Rule, String> {
-    if threshold.is_some_and(|Finite(threshold)| threshold < 0.0) {
-        return Err("`threshold` is below 0, and no effect is".into());
-    }
     if !(alpha.0 > 0.0 && alpha.0 < 1.0) {
-        return Err(format!("`alpha` is {}, expected a probability between 0 and 1", alpha.0));
+        let slip = ValueRange::SHARE.slip(alpha.0);
+        return Err(format!("`alpha` is {}, expected a probability between 0 and 1{slip}", alpha.0));
     }
     Ok(Rule { threshold, alpha: alpha.0 })
 }
@@ -95,17 +104,22 @@ impl Check for Drift {
         rule(self.threshold, self.alpha).map(|_| ())
     }
 
-    fn needs(&self, tables: &Tables) -> Result<Self::Needs, Problem> {
-        drift::wanted(tables, self.columns.as_deref(), tables.named.target, self.method)
+    fn limits(&self) -> Vec<LimitSetting> {
+        let columns = self.max_drifted_percent.map(|max| LimitSetting::max_percent("max_drifted_percent", max));
+        columns.into_iter().chain(threshold(self.threshold, self.method)).collect()
     }
 
-    fn judge(&self, (notes, columns): (Vec<String>, Vec<(String, Contrast)>)) -> Result<Finding, Problem> {
+    fn needs(&self, tables: &Tables) -> Result<Self::Needs, Problem> {
+        drift::wanted(tables, self.columns.as_deref(), self.method)
+    }
+
+    fn judge(&self, (context, columns): (Context, Vec<(String, Contrast)>)) -> Result<Finding, Problem> {
         let rule = rule(self.threshold, self.alpha).map_err(Problem::new)?;
         let against = match (self.max_drifted_percent, &self.columns) {
             (Some(limit), _) => Against::Limit(limit),
             (None, Some(_)) => Against::Limit(Percent(0.0)),
             (None, None) => Against::Look,
         };
-        Ok(drift::finding(notes, &columns, rule, against))
+        Ok(drift::finding(context, &columns, rule, against))
     }
 }

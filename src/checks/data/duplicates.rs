@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::check::{Check, Tables, some_columns};
+use crate::limit::range::LimitSetting;
 use crate::limit::{Percent, share};
 use crate::problem::Problem;
 use crate::statistic::{Breaches, Typed};
@@ -41,6 +42,10 @@ impl Check for Duplicates {
 
     fn validate(&self) -> Result<(), String> {
         some_columns(self.columns.as_deref())
+    }
+
+    fn limits(&self) -> Vec<LimitSetting> {
+        vec![LimitSetting::max_percent("max_percent", self.max_percent)]
     }
 
     fn needs(&self, tables: &Tables) -> Result<Self::Needs, Problem> {

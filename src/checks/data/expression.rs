@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use crate::check::{Check, Tables};
 use crate::condition;
+use crate::limit::range::LimitSetting;
 use crate::limit::{Percent, share};
 use crate::problem::Problem;
 use crate::statistic::{Breaches, Typed};
@@ -67,6 +68,10 @@ impl Check for Expression {
 
     fn validate(&self) -> Result<(), String> {
         condition::check(&self.sql).map(|_| ())
+    }
+
+    fn limits(&self) -> Vec<LimitSetting> {
+        vec![LimitSetting::max_percent("max_percent_violating", self.max_percent_violating)]
     }
 
     fn needs(&self, tables: &Tables) -> Result<Self::Needs, Problem> {

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::check::{Check, Named, Tables};
+use crate::limit::range::{LimitSetting, ValueRange};
 use crate::limit::Finite;
 use crate::problem::Problem;
 use crate::statistic::{Given, Typed};
@@ -54,11 +55,8 @@ impl Check for Freshness {
     const ID: &'static str = "freshness";
     type Needs = (Given<Source>, Typed<Option<i64>>);
 
-    fn validate(&self) -> Result<(), String> {
-        if self.max_age_days.0 < 0.0 {
-            return Err(format!("max_age_days {} is below 0", self.max_age_days.0));
-        }
-        Ok(())
+    fn limits(&self) -> Vec<LimitSetting> {
+        vec![LimitSetting::max("max_age_days", self.max_age_days.0, ValueRange::NON_NEGATIVE, "an age")]
     }
 
     fn subject(&self, named: Named) -> Option<String> {

@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::train_test_overlap::{both, finding};
 use crate::check::{Check, Named, Part, Tables};
+use crate::limit::range::LimitSetting;
 use crate::limit::Percent;
 use crate::problem::Problem;
 use crate::statistic::{Breaches, Missing, Typed};
@@ -40,6 +41,10 @@ impl Check for GroupLeakage {
     const ID: &'static str = "group_leakage";
     const PARTS: &'static [Part] = &[Part::Test];
     type Needs = (Typed<u64>, Typed<Breaches>, (Typed<u64>, Typed<u64>, Typed<u64>));
+
+    fn limits(&self) -> Vec<LimitSetting> {
+        vec![LimitSetting::max_percent("max_percent", self.max_percent)]
+    }
 
     fn subject(&self, _: Named) -> Option<String> {
         Some(self.column.clone())

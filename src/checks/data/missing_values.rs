@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::check::{AskedColumn, Check, Tables, some_columns};
+use crate::check::{AskedColumn, Check, Named, Tables, some_columns};
+use crate::limit::range::LimitSetting;
 use crate::limit::{Percent, share};
 use crate::problem::Problem;
 use crate::statistic::{Given, Typed};
@@ -49,6 +50,17 @@ impl Check for MissingValues {
 
     fn validate(&self) -> Result<(), String> {
         some_columns(self.columns.as_deref())
+    }
+
+    fn limits(&self) -> Vec<LimitSetting> {
+        vec![LimitSetting::max_percent("max_percent", self.max_percent)]
+    }
+
+    fn subject(&self, _: Named) -> Option<String> {
+        match self.columns.as_deref() {
+            Some([one]) => Some(one.clone()),
+            _ => None,
+        }
     }
 
     fn needs(&self, tables: &Tables) -> Result<Self::Needs, Problem> {

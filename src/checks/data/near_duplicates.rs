@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::train_test_overlap::finding;
 use crate::check::{Check, Looser, Tables, some_columns};
+use crate::limit::range::{LimitSetting, ValueRange};
 use crate::limit::{Finite, Percent};
 use crate::problem::Problem;
 use crate::statistic::{Breaches, Typed};
@@ -59,19 +60,20 @@ impl Check for NearDuplicates {
         if (0.1..1.0).contains(&self.min_similarity.0) {
             Ok(())
         } else {
-            Err(format!("`min_similarity` is {}, expected 0.1 or more, and less than 1", self.min_similarity.0))
+            let Finite(similarity) = self.min_similarity;
+            let slip = ValueRange::SHARE.slip(similarity);
+            Err(format!("`min_similarity` is {similarity}, expected 0.1 or more, and less than 1{slip}"))
         }
+    }
+
+    fn limits(&self) -> Vec<LimitSetting> {
+        vec![LimitSetting::max_percent("max_percent", self.max_percent)]
     }
 
     fn needs(&self, tables: &Tables) -> Result<Self::Needs, Problem> {
         let table = tables.here()?;
-        let mut columns = table.columns(self.columns.as_deref())?;
-        if self.columns.is_none() {
-            columns.retain(|column| !matches!(column.kind(), Kind::Other(_)));
-        }
-        if let Some(column) = columns.iter().find(|column| matches!(column.kind(), Kind::Other(_))) {
-            return Err(column.unfit("text, numbers, booleans, dates or times"));
-        }
+        let wanted = "text, numbers, booleans, dates or times";
+        let columns = table.columns_that(self.columns.as_deref(), Kind::is_scalar, wanted)?;
         if columns.is_empty() {
             return Err(Problem::new("there is no column to compare"));
         }

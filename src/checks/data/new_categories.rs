@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use crate::check::{Asked, AskedColumn, Check, Tables, some_columns};
 use crate::distribution::{Distribution, Shape};
+use crate::limit::range::LimitSetting;
 use crate::limit::{Percent, share};
 use crate::problem::Problem;
 use crate::statistic::{Breaches, Given, Missing, Typed};
@@ -25,7 +26,8 @@ use crate::words::{and_others, code, list, percent};
 /// - new_categories: { columns: [region, product], max_percent: 0.5 }
 /// ```
 ///
-/// Without `columns` these are all columns of text. Missing is no category.
+/// Without `columns` these are all columns of text; on a table without any the verdict is skipped. Missing is no
+/// category.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewCategories {
@@ -51,6 +53,10 @@ impl Check for NewCategories {
         some_columns(self.columns.as_deref())
     }
 
+    fn limits(&self) -> Vec<LimitSetting> {
+        vec![LimitSetting::max_percent("max_percent", self.max_percent)]
+    }
+
     fn needs(&self, tables: &Tables) -> Result<Self::Needs, Problem> {
         let has_test = tables.all.contains_key(&Role::Test);
         let (here, before) = match tables.here {
@@ -68,14 +74,17 @@ impl Check for NewCategories {
         if self.columns.is_none() {
             // What was text there and is none here is no category that went away.
             let is_text = |name: &str| known.table.column(name).is_some_and(|column| column.kind == Kind::Text);
-            columns.retain(|column| *column.kind() == Kind::Text || is_text(column.name()));
+            columns.retain(|column| {
+                let is_kept = *column.kind() == Kind::Text || is_text(column.name());
+                if !is_kept && matches!(column.kind(), Kind::Other(_)) {
+                    table.leave_out(column.column);
+                }
+                is_kept
+            });
             let text = known.table.columns.iter().filter(|column| column.kind == Kind::Text);
             for gone in text {
                 table.column(&gone.name)?;
             }
-        }
-        if columns.is_empty() {
-            return Err(Problem::new("the table has no column of text").hint("name the `columns`"));
         }
         let seen = |column: AskedColumn| Ok((Given(column.name().to_owned()), seen(table, column, known)?));
         let columns = columns.into_iter().map(seen).collect::<Result<_, Problem>>()?;
@@ -85,6 +94,9 @@ impl Check for NewCategories {
     fn judge(&self, (given, total, columns): <Self::Needs as crate::statistic::Needs>::Values) -> Result<Finding, Problem> {
         let (before, is_named, is_one) = given;
         let limit = self.max_percent;
+        if columns.is_empty() {
+            return Ok(Finding::of(Outcome::Skipped, "the table has no column of text"));
+        }
         let mut left_out = Vec::new();
         let mut found: Vec<(String, u64, Vec<String>)> = Vec::new();
         for (name, (categories, values)) in columns {
@@ -161,7 +173,7 @@ fn seen(table: Asked, column: AskedColumn, known: Asked) -> Result<Seen, Problem
     if is_category(column.kind()) && column.kind() == other.kind() {
         return Ok((Some((column.distribution(), other.distribution())), None));
     }
-    if column.kind() != other.kind() || matches!(column.kind(), Kind::Other(_)) {
+    if column.kind() != other.kind() || !column.kind().is_scalar() {
         return Err(Problem::new(format!(
             "{} holds {} in the {} table and {} in the {} table",
             code(column.name()),

@@ -4,10 +4,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::check::{Check, Tables, some_columns};
+use crate::limit::range::LimitSetting;
 use crate::limit::{Percent, share};
 use crate::problem::Problem;
 use crate::statistic::{Given, Typed};
-use crate::table::Kind;
 use crate::verdict::{Finding, Limit, Unit};
 use crate::words::{and_others, code, percent};
 
@@ -27,7 +27,7 @@ use crate::words::{and_others, code, percent};
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NotConstant {
-    /// The columns to look at; all without it, but for nested ones.
+    /// The columns to look at; all without it.
     columns: Option<Vec<String>>,
     /// The share of rows at which one value is too common.
     #[serde(default = "default_max_percent_same")]
@@ -46,14 +46,15 @@ impl Check for NotConstant {
         some_columns(self.columns.as_deref())
     }
 
+    fn limits(&self) -> Vec<LimitSetting> {
+        vec![LimitSetting::max_percent("max_percent_same", self.max_percent_same).exclusive()]
+    }
+
     fn needs(&self, tables: &Tables) -> Result<Self::Needs, Problem> {
         let table = tables.here()?;
-        let mut columns = table.columns(self.columns.as_deref())?;
-        if self.columns.is_none() {
-            columns.retain(|column| !matches!(column.kind(), Kind::Other(_)));
-        }
+        let columns = table.columns(self.columns.as_deref())?;
         if columns.is_empty() {
-            return Err(Problem::new("the table has no column but nested ones, and these are not looked at"));
+            return Err(Problem::new("the table has no column whose values can be read"));
         }
         let top = columns.into_iter().map(|column| (Given(column.name().to_owned()), column.top_count()));
         Ok((table.row_count(), top.collect()))

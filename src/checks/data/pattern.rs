@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::check::{Check, Named, Tables};
+use crate::limit::range::LimitSetting;
 use crate::limit::{Percent, share};
 use crate::problem::Problem;
 use crate::statistic::{Breaches, Typed};
@@ -55,6 +56,10 @@ impl Check for Pattern {
                 Err(format!("`regex` is not valid: {}", said.lines().last().unwrap_or_default().trim()))
             }
         }
+    }
+
+    fn limits(&self) -> Vec<LimitSetting> {
+        vec![LimitSetting::max_percent("max_percent_mismatch", self.max_percent_mismatch)]
     }
 
     fn subject(&self, _: Named) -> Option<String> {

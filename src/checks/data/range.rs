@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::check::{AskedColumn, Check, Named, Tables};
+use crate::limit::range::LimitSetting;
 use crate::limit::{Bound, Percent, share};
 use crate::problem::Problem;
 use crate::statistic::{Breaches, End, Total, Typed};
@@ -63,6 +64,10 @@ impl Check for Range {
             },
             _ => Ok(()),
         }
+    }
+
+    fn limits(&self) -> Vec<LimitSetting> {
+        vec![LimitSetting::max_percent("max_percent_outside", self.max_percent_outside)]
     }
 
     fn subject(&self, _: Named) -> Option<String> {

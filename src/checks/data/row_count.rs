@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::check::{Check, Tables};
+use crate::limit::range::{LimitSetting, ValueRange};
 use crate::limit::{Finite, share};
 use crate::problem::Problem;
 use crate::statistic::Typed;
@@ -44,9 +45,17 @@ impl Check for RowCount {
         match (self.min, self.max, self.max_change_percent) {
             (None, None, None) => Err("no limit: set `min`, `max` or `max_change_percent`".into()),
             (Some(min), Some(max), _) if min > max => Err(format!("min {min} is above max {max}")),
-            (.., Some(Finite(change))) if change < 0.0 => Err(format!("max_change_percent {change} is below 0")),
             _ => Ok(()),
         }
+    }
+
+    fn limits(&self) -> Vec<LimitSetting> {
+        let range = ValueRange::NON_NEGATIVE;
+        let min = self.min.map(|min| LimitSetting::min("min", min as f64, range, "a number of rows"));
+        let max = self.max.map(|max| LimitSetting::max("max", max as f64, range, "a number of rows"));
+        let change = self.max_change_percent;
+        let change = change.map(|change| LimitSetting::max("max_change_percent", change.0, range, "a change"));
+        [min, max, change].into_iter().flatten().collect()
     }
 
     fn needs(&self, tables: &Tables) -> Result<Self::Needs, Problem> {

@@ -133,8 +133,12 @@ impl Check for Schema {
         };
 
         let mut said = Vec::new();
+        // A column that was renamed is one that nobody requires.
+        let is_required = |name: &&str| required.iter().any(|(known, _)| known == *name);
+        let names = columns.iter().map(|column| column.name.as_str());
+        let (known, new): (Vec<&str>, Vec<&str>) = names.partition(is_required);
         if let [only] = missing[..] {
-            let near = nearest(only, columns.iter().map(|column| column.name.as_str()));
+            let near = nearest(only, new.iter().copied()).or_else(|| nearest(only, known));
             let near = near.map_or(String::new(), |near| format!(" (there is {})", code(near)));
             said.push(format!("{} is missing{near}", code(only)));
         } else if !missing.is_empty() {
@@ -155,7 +159,10 @@ impl Check for Schema {
         };
         let types: serde_json::Map<_, _> =
             wrong.iter().map(|(column, _)| (column.name.clone(), json!(column.kind.to_string()))).collect();
-        Ok(Finding::new(passed, message).value("missing", missing).value("wrong_type", types).value("extra", extra))
+        let mut finding = Finding::new(passed, message);
+        let of_list = missing.iter().find_map(|name| crate::cli::comma_hint(name));
+        finding.hint = of_list.or_else(|| wrong.first().and_then(|(column, _)| column.text_hint()));
+        Ok(finding.value("missing", missing).value("wrong_type", types).value("extra", extra))
     }
 }
 

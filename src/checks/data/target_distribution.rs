@@ -5,10 +5,10 @@ use serde::Deserialize;
 use serde_json::{Map, json};
 
 use crate::check::{Check, Named, Part, Tables};
+use crate::limit::range::LimitSetting;
 use crate::limit::{Percent, Plain, share};
 use crate::problem::Problem;
 use crate::statistic::{Classes, Given, Typed};
-use crate::table::Kind;
 use crate::verdict::{Finding, Held, Limit, Unit};
 use crate::words::{code, list, percent};
 
@@ -54,13 +54,18 @@ impl Check for TargetDistribution {
         }
     }
 
+    fn limits(&self) -> Vec<LimitSetting> {
+        let max = self.max_class_percent.map(|max| LimitSetting::max_percent("max_class_percent", max));
+        std::iter::once(LimitSetting::min_percent("min_class_percent", self.min_class_percent)).chain(max).collect()
+    }
+
     fn subject(&self, named: Named) -> Option<String> {
         named.target.map(ToOwned::to_owned)
     }
 
     fn needs(&self, tables: &Tables) -> Result<Self::Needs, Problem> {
         let target = tables.target()?;
-        if let Kind::Other(_) = target.kind() {
+        if !target.kind().is_scalar() {
             return Err(target.unfit("classes: text, integers, booleans"));
         }
         Ok((Given(target.name().to_owned()), target.class_counts()))

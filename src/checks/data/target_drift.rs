@@ -3,9 +3,10 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::drift::{LOOSER, default_alpha, rule};
+use super::drift::{LOOSER, default_alpha, rule, threshold};
 use crate::check::{Check, Looser, Named, Part, Tables};
-use crate::drift::{self, Against, Choice, Contrast, Wanted};
+use crate::drift::{self, Against, Choice, Context, Contrast, Wanted};
+use crate::limit::range::LimitSetting;
 use crate::limit::{Finite, Percent};
 use crate::problem::Problem;
 use crate::verdict::Finding;
@@ -42,17 +43,21 @@ impl Check for TargetDrift {
         rule(self.threshold, self.alpha).map(|_| ())
     }
 
+    fn limits(&self) -> Vec<LimitSetting> {
+        threshold(self.threshold, self.method).into_iter().collect()
+    }
+
     fn subject(&self, named: Named) -> Option<String> {
         named.target.map(ToOwned::to_owned)
     }
 
     fn needs(&self, tables: &Tables) -> Result<Self::Needs, Problem> {
         let target = [tables.target()?.name().to_owned()];
-        drift::wanted(tables, Some(&target), None, self.method)
+        drift::wanted(tables, Some(&target), self.method)
     }
 
-    fn judge(&self, (notes, columns): (Vec<String>, Vec<(String, Contrast)>)) -> Result<Finding, Problem> {
+    fn judge(&self, (context, columns): (Context, Vec<(String, Contrast)>)) -> Result<Finding, Problem> {
         let rule = rule(self.threshold, self.alpha).map_err(Problem::new)?;
-        Ok(drift::finding(notes, &columns, rule, Against::Limit(Percent(0.0))))
+        Ok(drift::finding(context, &columns, rule, Against::Limit(Percent(0.0))))
     }
 }

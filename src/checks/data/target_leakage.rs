@@ -4,12 +4,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::check::{Check, Looser, Named, Part, Tables};
+use crate::limit::range::{LimitSetting, ValueRange};
 use crate::limit::Finite;
 use crate::problem::Problem;
 use crate::statistic::{Given, Leakage, Typed};
 use crate::table::Kind;
 use crate::verdict::{Finding, Held, Limit, Outcome};
-use crate::words::{and_others, code, list, metric};
+use crate::words::{and_others, code, metric};
 
 /// No single feature foretells the target better than `max_score`.
 ///
@@ -47,7 +48,11 @@ impl Check for TargetLeakage {
     const ID: &'static str = "target_leakage";
     const PARTS: &'static [Part] = &[Part::Target];
     const LOOSER: &'static [(&'static str, Looser)] = &[("max_score", Looser::Higher)];
-    type Needs = (Given<(String, Vec<String>)>, Typed<Leakage>);
+    type Needs = (Given<String>, Typed<Leakage>);
+
+    fn limits(&self) -> Vec<LimitSetting> {
+        vec![LimitSetting::max("max_score", self.max_score.0, ValueRange::SHARE, "the score")]
+    }
 
     fn subject(&self, named: Named) -> Option<String> {
         named.target.map(ToOwned::to_owned)
@@ -58,18 +63,15 @@ impl Check for TargetLeakage {
         if !matches!(target.kind(), Kind::Integer | Kind::Float | Kind::Number | Kind::Text | Kind::Boolean) {
             return Err(target.unfit("classes or numbers"));
         }
-        let mut features = tables.here()?.columns(None)?;
+        let mut features = tables.here()?.columns_that(None, Kind::is_scalar, "")?;
         features.retain(|column| column.name() != target.name());
-        let (features, other): (Vec<_>, Vec<_>) =
-            features.into_iter().partition(|column| !matches!(column.kind(), Kind::Other(_)));
         if features.is_empty() {
             return Err(Problem::new(format!("the table has no feature beside the target {}", code(target.name()))));
         }
-        let left_out = other.iter().map(|column| column.name().to_owned()).collect();
-        Ok((Given((target.name().to_owned(), left_out)), tables.here()?.leakage(target, &features)))
+        Ok((Given(target.name().to_owned()), tables.here()?.leakage(target, &features)))
     }
 
-    fn judge(&self, ((target, left_out), leakage): ((String, Vec<String>), Leakage)) -> Result<Finding, Problem> {
+    fn judge(&self, (target, leakage): (String, Leakage)) -> Result<Finding, Problem> {
         let limit = self.max_score.0;
         let mut scores = leakage.scores;
         scores.sort_by(|(_, a), (_, b)| b.total_cmp(a));
@@ -114,11 +116,6 @@ impl Check for TargetLeakage {
             breached: !over.is_empty(),
         }];
         // The target's own name stands where a column's does: nobody judges a report's subject twice.
-        finding = scores.iter().fold(finding, |finding, (name, score)| finding.value(name, *score));
-        if !left_out.is_empty() {
-            let names = list(left_out.iter().map(String::as_str));
-            finding = finding.note(&format!("{names} cannot be scored, by their types"));
-        }
-        Ok(finding)
+        Ok(scores.iter().fold(finding, |finding, (name, score)| finding.value(name, *score)))
     }
 }

@@ -6,9 +6,10 @@ use serde::Deserialize;
 use crate::check::{Check, Named, Part, Tables};
 use crate::evidence::{self, Evidence, Seen};
 use crate::inference::estimate::TOLERANCE;
+use crate::limit::range::LimitSetting;
 use crate::limit::Finite;
 use crate::metric::counts::{self, Asked, Undefined};
-use crate::metric::{Average, From, Metric as Known, dummy, positive, rowwise, unknown};
+use crate::metric::{Average, From, Metric as Known, dummy, positive, range, rowwise, unknown};
 use crate::problem::Problem;
 use crate::statistic::Given;
 use crate::table::Role;
@@ -59,6 +60,11 @@ impl Check for BeatsDummy {
             return Err(format!("{} is no average: leave `average` out", code(&self.metric)));
         }
         Ok(())
+    }
+
+    fn limits(&self) -> Vec<LimitSetting> {
+        let subject = format!("a difference of {}", code(&self.metric));
+        vec![LimitSetting::min("min_gain", self.min_gain.0, range(&self.metric).difference(), subject).exclusive()]
     }
 
     fn subject(&self, _: Named) -> Option<String> {

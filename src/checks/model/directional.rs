@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 use super::invariance::{default_percent, default_tolerance};
 use crate::check::{Check, Looser, Part, Tables};
+use crate::limit::range::LimitSetting;
 use crate::limit::{Finite, Percent, Total};
 use crate::model::change::{Change, Written};
 use crate::model::moves::{self, Moves};
@@ -60,6 +61,10 @@ impl Check for Directional {
             Change::Shuffle | Change::None => Err("`change` has no direction: add, multiply or set something".into()),
             _ => Ok(()),
         }
+    }
+
+    fn limits(&self) -> Vec<LimitSetting> {
+        vec![LimitSetting::min_percent("min_percent", self.min_percent)]
     }
 
     fn subject(&self, _: crate::check::Named) -> Option<String> {

@@ -9,6 +9,7 @@ use crate::evidence::{self, By, Confidence};
 use crate::inference::estimate::{Narrows, TOLERANCE};
 use crate::inference::proportion::{spread, wilson};
 use crate::inference::{Estimate, Held, Interval, Method, widened};
+use crate::limit::range::{LimitSetting, ValueRange};
 use crate::limit::Finite;
 use crate::metric::counts::binary;
 use crate::metric::parity::{Parity, Rates};
@@ -82,6 +83,11 @@ impl Check for Fairness {
             .validate()
             .map_err(|wrong| wrong.replace("`by`", "`columns`"))?;
         self.band().validate()
+    }
+
+    fn limits(&self) -> Vec<LimitSetting> {
+        let Band { min, max } = self.band();
+        LimitSetting::band(min.map(Finite), max.map(Finite), ValueRange::SHARE, &code(&self.metric.to_string()))
     }
 
     fn subject(&self, _: Named) -> Option<String> {

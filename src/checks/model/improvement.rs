@@ -11,10 +11,11 @@ use crate::evidence::{self, Confidence, Evidence, Seen};
 use crate::inference::bootstrap::{self, Units};
 use crate::inference::estimate::TOLERANCE;
 use crate::inference::{Estimate, Held, Interval, paired};
+use crate::limit::range::LimitSetting;
 use crate::limit::Finite;
 use crate::metric::counts::{Asked, Undefined};
 use crate::metric::rowwise::{self, Prepared};
-use crate::metric::{Average, Better, Metric as Known, direction};
+use crate::metric::{Average, Better, Metric as Known, direction, range};
 use crate::predictions::{Names, Rows};
 use crate::predictions::join::{Discordant, join};
 use crate::problem::Problem;
@@ -95,6 +96,17 @@ impl Check for Improvement {
             return Err(format!("{} is no average: leave `average` out", code(&self.metric)));
         }
         Ok(())
+    }
+
+    fn limits(&self) -> Vec<LimitSetting> {
+        let metric = range(&self.metric);
+        let range = match direction(&self.metric, self.better) {
+            Ok(better) if self.relative => better.relative_gain(metric),
+            _ => metric.difference(),
+        };
+        let relative = if self.relative { "relative " } else { "" };
+        let subject = format!("a {relative}difference of {}", code(&self.metric));
+        vec![LimitSetting::min("min", self.min.0, range, subject)]
     }
 
     fn subject(&self, _: Named) -> Option<String> {
@@ -308,7 +320,7 @@ enum Sure {
 fn shared(tables: &Tables, said: &[&String]) -> Result<Vec<String>, Problem> {
     let (mine, theirs) = (tables.table(Role::Predictions)?.table, tables.table(Role::Baseline)?.table);
     let is_score = |name: &str| name == "score" || name.starts_with("score_") || tables.model.names.score.as_deref() == Some(name);
-    let both = mine.columns.iter().filter(|column| theirs.column(&column.name).is_some());
+    let both = mine.readable().filter(|column| theirs.column(&column.name).is_some());
     let names = both.map(|column| column.name.clone());
     Ok(names.filter(|name| !said.contains(&name) && !is_score(name)).collect())
 }

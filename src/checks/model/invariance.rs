@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::check::{Check, Looser, Part, Tables, some_columns};
+use crate::limit::range::LimitSetting;
 use crate::limit::{Finite, Percent, Total};
 use crate::model::change::{Change, Written};
 use crate::model::moves::{self, Moves};
@@ -74,6 +75,10 @@ impl Check for Invariance {
             (_, false) => some_columns(Some(&self.columns)),
             (_, true) => Err("names no column to change".into()),
         }
+    }
+
+    fn limits(&self) -> Vec<LimitSetting> {
+        vec![LimitSetting::min_percent("min_percent", self.min_percent)]
     }
 
     fn subject(&self, _: crate::check::Named) -> Option<String> {

@@ -10,6 +10,7 @@ use crate::evidence::{self, Confidence};
 use crate::inference::estimate::TOLERANCE;
 use crate::inference::{Estimate, Held, quantile};
 use crate::limit::Finite;
+use crate::limit::range::{LimitSetting, ValueRange};
 use crate::model::probe::Probe;
 use crate::problem::Problem;
 use crate::statistic::{Given, Typed};
@@ -86,7 +87,7 @@ impl Check for Latency {
     type Needs = (Given<String>, Typed<Arc<Vec<f64>>>);
 
     fn validate(&self) -> Result<(), String> {
-        match self.limits().next() {
+        match self.quantiles().next() {
             None => Err("no limit: set `p50_ms`, `p95_ms` or `p99_ms`".into()),
             Some(_) if !(1..=MOST_ROWS).contains(&self.rows) || self.warmup > MOST_ROWS => {
                 Err(format!("rows and warmup are at most {MOST_ROWS}, and rows at least 1"))
@@ -96,6 +97,11 @@ impl Check for Latency {
             }
             Some(_) => Ok(()),
         }
+    }
+
+    fn limits(&self) -> Vec<LimitSetting> {
+        let limit = |(setting, _, Finite(max))| LimitSetting::max(setting, max, ValueRange::NON_NEGATIVE, "a latency");
+        self.quantiles().map(limit).collect()
     }
 
     fn needs(&self, tables: &Tables) -> Result<Self::Needs, Problem> {
@@ -118,7 +124,7 @@ impl Check for Latency {
         let mut said = Vec::new();
         let mut finding = Finding::of(Outcome::Pass, "").value("rows", sorted.len());
         let mut outcomes = Vec::new();
-        for (setting, q, Finite(max)) in self.limits() {
+        for (setting, q, Finite(max)) in self.quantiles() {
             let estimate = quantile::interval(&sorted, q, confidence).ok_or_else(|| Problem::new("there are no rows"))?;
             let outcome = self.outcome(&estimate, max);
             let name = setting.trim_end_matches("_ms");
@@ -153,7 +159,7 @@ impl Check for Latency {
 }
 
 impl Latency {
-    fn limits(&self) -> impl Iterator<Item = (&'static str, f64, Finite)> {
+    fn quantiles(&self) -> impl Iterator<Item = (&'static str, f64, Finite)> {
         [("p50_ms", 0.5, self.p50_ms), ("p95_ms", 0.95, self.p95_ms), ("p99_ms", 0.99, self.p99_ms)]
             .into_iter()
             .filter_map(|(setting, q, max)| Some((setting, q, max?)))

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::check::{Check, Part, Tables};
+use crate::limit::range::{LimitSetting, ValueRange};
 use crate::limit::Finite;
 use crate::model::probe::Probe;
 use crate::problem::Problem;
@@ -35,6 +36,10 @@ impl Check for Memory {
 
     fn validate(&self) -> Result<(), String> {
         if self.max_mb.0 > 0.0 { Ok(()) } else { Err(format!("max_mb {} leaves no model", self.max_mb.0)) }
+    }
+
+    fn limits(&self) -> Vec<LimitSetting> {
+        vec![LimitSetting::max("max_mb", self.max_mb.0, ValueRange::NON_NEGATIVE, "a size")]
     }
 
     fn needs(&self, tables: &Tables) -> Result<Self::Needs, Problem> {

@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 use crate::check::{Check, Named, Part, Tables};
 use crate::evidence::{self, By, Confidence, Evidence, Piece, Seen};
 use crate::inference::{Estimate, Held, widened};
+use crate::limit::range::LimitSetting;
 use crate::limit::Finite;
 use crate::metric::counts::{Asked, Undefined};
-use crate::metric::{Average, Better, Metric as Known, direction};
+use crate::metric::{Average, Better, Metric as Known, direction, range};
 use crate::problem::Problem;
 use crate::statistic::Given;
 use crate::verdict::{Band, Finding, Outcome};
@@ -42,6 +43,8 @@ use crate::words::{code, count, interval, metric as number, rows as rows_of};
 /// fails, anything else is inconclusive, with the number of rows that would decide. Intervals are Wilson's
 /// for proportions, DeLong's for `roc_auc`, and a seeded percentile bootstrap for the others. So that all
 /// hold together, over k slices that are judged each is at 1 − (1 − c)/k: 95 % over three is 98.33 % each.
+/// A `roc_auc` of exactly 1 has no interval: with 10 rows or more of each class it passes, and the verdict says that
+/// a perfect score is suspicious.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Metric {
@@ -90,6 +93,10 @@ impl Check for Metric {
             return Err(format!("{} is no average: leave `average` out", code(&self.name)));
         }
         self.by.as_ref().map_or(Ok(()), By::validate)
+    }
+
+    fn limits(&self) -> Vec<LimitSetting> {
+        LimitSetting::band(self.min, self.max, range(&self.name), &code(&self.name))
     }
 
     fn subject(&self, _: Named) -> Option<String> {
@@ -172,6 +179,9 @@ impl Metric {
             return Judged { piece, estimate: None, outcome, why: None, rows_to_decide: None };
         };
         let Some(estimate) = piece.estimate(asked, widened(confidence, k)) else {
+            if asked.metric == Known::RocAuc && value == 1.0 && band.holds(value) && piece.fewest_of_a_class() >= FEWEST {
+                return perfect(piece);
+            }
             return open(piece, "its rows do not vary enough to tell how sure it is".into());
         };
         let (outcome, rows_to_decide) = match estimate.against(band.min, band.max) {
@@ -283,6 +293,17 @@ impl Metric {
         }
         finding
     }
+}
+
+/// Rows of the rarest class, of which a perfect score counts as sure.
+const FEWEST: u64 = 10;
+
+/// A slice whose every pair is in the right order: no interval can be narrower, and no such model is believed.
+fn perfect(mut piece: Piece) -> Judged {
+    if let Ok(computed) = &mut piece.computed {
+        computed.notes.push("a perfect score is suspicious: does a feature contain the label?".to_owned());
+    }
+    Judged { piece, estimate: None, outcome: Outcome::Pass, why: None, rows_to_decide: None }
 }
 
 /// How classes become one number: `macro`, `of yes`; nothing where the metric is no average.

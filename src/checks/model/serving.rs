@@ -8,6 +8,7 @@ use crate::check::{Check, Looser, Part, Tables};
 use crate::evidence;
 use crate::inference::estimate::TOLERANCE;
 use crate::inference::quantile;
+use crate::limit::range::{LimitSetting, ValueRange};
 use crate::limit::{Finite, Percent, Total, share};
 use crate::model::probe::{Probe, Served};
 use crate::problem::Problem;
@@ -96,6 +97,14 @@ impl Check for Serving {
             }
             _ => Ok(()),
         }
+    }
+
+    fn limits(&self) -> Vec<LimitSetting> {
+        let range = ValueRange::NON_NEGATIVE;
+        let latency = self.p99_ms.map(|max| LimitSetting::max("p99_ms", max.0, range, "a latency"));
+        let rate = self.min_rps.map(|min| LimitSetting::min("min_rps", min.0, range, "a rate"));
+        let errors = LimitSetting::max_percent("max_error_percent", self.max_error_percent);
+        [latency, rate].into_iter().flatten().chain([errors]).collect()
     }
 
     fn needs(&self, tables: &Tables) -> Result<Self::Needs, Problem> {

@@ -360,7 +360,7 @@ fn like(
 fn shared(test: &TableInfo, book: &TableInfo, columns: &Columns, names: &Names) -> Vec<String> {
     let predicted = columns.names(book);
     let own = |name: &&String| !predicted.contains(name) && **name != names.latency && test.column(name).is_some();
-    book.columns.iter().map(|column| &column.name).filter(own).cloned().collect()
+    book.readable().map(|column| &column.name).filter(own).cloned().collect()
 }
 
 /// Without a key, rows are taken one by one only where both tables have as many, and agree in every column they share.

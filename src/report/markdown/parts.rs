@@ -8,6 +8,7 @@ use super::Options;
 use super::foreign::{code, plain, sentence};
 use super::tables::folded;
 use crate::edits::{GateEdits, Policy};
+use crate::report::group::Group;
 use crate::report::{Report, RunResult};
 use crate::verdict::{Drift, Status, Verdict};
 use crate::words;
@@ -102,6 +103,9 @@ pub fn title(verdict: &Verdict) -> String {
     if let Some(subject) = &verdict.subject {
         let _ = write!(title, " · {}", code(&words::visible(subject)));
     }
+    if let Some(columns) = verdict.named_columns() {
+        let _ = write!(title, " · {}", code(&words::visible(&columns)));
+    }
     if let Some(average) = verdict.average() {
         let _ = write!(title, " ({})", short(average));
     }
@@ -117,8 +121,18 @@ pub fn title(verdict: &Verdict) -> String {
     title
 }
 
-/// What the table cannot hold: the sentence if it was not `said` yet, columns, classes, examples.
-pub fn note<'a>(verdict: &'a Verdict, said: &mut HashSet<&'a str>, tails: bool) -> Option<String> {
+/// The title of a group's first verdict, and how many others say the same.
+pub fn group_title(group: &Group) -> String {
+    match group.others.len() {
+        0 => title(group.first),
+        others => format!("{} and {} more", title(group.first), words::count(others as u64)),
+    }
+}
+
+/// What the table cannot hold: the sentence if it was not `said` yet, checks that say the same, columns, classes,
+/// examples.
+pub fn note<'a>(group: &Group<'a>, said: &mut HashSet<&'a str>, tails: bool) -> Option<String> {
+    let verdict = group.first;
     let mut parts = vec![];
     if !verdict.message.trim().is_empty() && said.insert(&verdict.message) {
         parts.push(sentence(&verdict.message, LONGEST) + &hint(verdict));
@@ -127,6 +141,10 @@ pub fn note<'a>(verdict: &'a Verdict, said: &mut HashSet<&'a str>, tails: bool) 
         let value = words::observed(value, verdict.limit.as_ref(), verdict.unit);
         format!("{} {value}", code(&words::visible(name)))
     };
+    if !group.others.is_empty() {
+        let names = group.others.iter().map(|verdict| title(verdict));
+        parts.push(format!("the same error: {}", list(names, tails)));
+    }
     let offenders = verdict.offenders();
     if offenders.len() > 1 {
         parts.push(list(offenders.into_iter().map(measured), tails));
@@ -146,7 +164,7 @@ pub fn note<'a>(verdict: &'a Verdict, said: &mut HashSet<&'a str>, tails: bool) 
         let examples = verdict.examples.iter().map(|example| code(&words::visible(example)));
         parts.push(format!("for example {}", list(examples, tails)));
     }
-    (!parts.is_empty()).then(|| format!("- **{}**: {}", title(verdict), parts.join(" · ")))
+    (!parts.is_empty()).then(|| format!("- **{}**: {}", group_title(group), parts.join(" · ")))
 }
 
 /// A column that drifted: by how much, and where most.

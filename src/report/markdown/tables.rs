@@ -3,20 +3,23 @@
 use std::fmt::Write;
 
 use super::foreign::{code, sentence};
-use super::parts::{FOLDED, LONGEST, UNFOLDED, tight, title};
+use super::parts::{FOLDED, LONGEST, UNFOLDED, group_title, tight, title};
 use super::{Before, change};
+use crate::report::group::Group;
 use crate::verdict::{Status, Verdict};
 use crate::words;
 
 /// The table of what needs a person, beside what it was before.
-pub fn needy_table(verdicts: &[&Verdict], before: &[Before]) -> String {
+pub fn needy_table(groups: &[&Group], before: &[Before]) -> String {
+    let verdicts: Vec<&Verdict> = groups.iter().map(|group| group.first).collect();
     let mut columns: Vec<(String, Vec<String>)> =
-        before.iter().filter_map(|one| change::column(one, verdicts)).collect();
+        before.iter().filter_map(|one| change::column(one, &verdicts)).collect();
     // Where the branch says what the last run said, it adds nothing.
     columns.dedup_by(|(_, far), (_, near)| far == near);
-    let rows = verdicts.iter().enumerate().map(|(i, verdict)| {
+    let rows = groups.iter().enumerate().map(|(i, group)| {
+        let (verdict, title) = (group.first, group_title(group));
         let status = status_words(verdict.status);
-        let mut row = format!("| {status} | {} | {} | {} |", title(verdict), observed(verdict), limit(verdict));
+        let mut row = format!("| {status} | {title} | {} | {} |", observed(verdict), limit(verdict));
         for (_, cells) in &columns {
             let _ = write!(row, " {} |", cells[i]);
         }

@@ -33,6 +33,9 @@ pub fn format(input: &mut InputFile, promised: Option<Format>) -> Result<Format,
         let problem = Problem::new(format!("{shown} is a Git LFS pointer, not the data itself"));
         return Err(problem.hint("set `lfs: true` on actions/checkout, or run `git lfs pull`"));
     }
+    if let Some((what, hint)) = packed(&path, &head) {
+        return Err(Problem::new(format!("{shown} is {what}, which cannot be read")).hint(hint));
+    }
     match promised {
         None => by_magic(&head).ok_or_else(|| {
             Problem::new(format!("{shown} has no ending that names a format{}", looks(&head)))
@@ -49,6 +52,22 @@ pub fn format(input: &mut InputFile, promised: Option<Format>) -> Result<Format,
 /// The problem of a file that is there and cannot be opened.
 pub fn unopened(path: &Path, error: &io::Error) -> Problem {
     Problem::new(format!("{} could not be opened: {error}", code(&path.to_string_lossy()))).hint(may_read(error))
+}
+
+/// What a workbook or an archive is, and how to get at the table in it; none of any other file.
+fn packed(path: &Path, head: &[u8]) -> Option<(&'static str, &'static str)> {
+    const WORKBOOKS: [&str; 5] = ["xlsx", "xlsm", "xlsb", "xls", "ods"];
+    let ending = path.extension().map(|ending| ending.to_string_lossy().to_lowercase()).unwrap_or_default();
+    let holds = |part: &[u8]| head.windows(part.len()).any(|window| window == part);
+    let is_zip = head.starts_with(b"PK\x03\x04") || head.starts_with(b"PK\x05\x06");
+    let is_workbook = holds(b"[Content_Types].xml") || holds(b"opendocument.spreadsheet") || holds(b"xl/");
+    if WORKBOOKS.contains(&ending.as_str()) || is_zip && is_workbook || head.starts_with(b"\xd0\xcf\x11\xe0") {
+        return Some((
+            "a spreadsheet",
+            "save the sheet as CSV, or write it as Parquet: `pandas.read_excel(…).to_parquet(…)`",
+        ));
+    }
+    is_zip.then_some(("a ZIP archive", "unpack it in a step before, and name the file that it holds"))
 }
 
 /// The first bytes of a file, which is then at its start again.
