@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::distribution::Distribution;
-use crate::drift::{Contrast, Method};
+use crate::drift::{Choice, Contrast};
 use crate::predictions::{Confusion, Names, Reading, Rows, Slicer};
 use crate::problem::{Problem, nearest};
 use crate::statistic::{
@@ -278,7 +278,7 @@ impl<'a> AskedColumn<'a> {
     }
 
     /// The column beside that of another table.
-    pub fn contrast(self, against: Role, method: Method) -> Typed<Contrast> {
+    pub fn contrast(self, against: Role, method: Choice) -> Typed<Contrast> {
         self.key(Statistic::Contrast { column: self.named(), against, method })
     }
 
