@@ -264,7 +264,10 @@ impl Contrast {
         Some(match choice {
             Choice::Auto => {
                 let [a, b] = &counted.all;
-                by_chi_squared(&counted.all, &counted.all, Some(jensen_shannon_beyond_chance(a, b)))
+                // Counts that are as near as they may be have nothing left that is by chance.
+                let effect =
+                    if counted.is_exact { jensen_shannon_beyond_chance(a, b) } else { jensen_shannon(&counted.all) };
+                by_chi_squared(&counted.all, &counted.all, Some(effect))
             }
             Choice::Psi => by_chi_squared(&counted.common, &counted.all, Some(self.psi(&counted.common))),
             Choice::JensenShannon => {

@@ -128,6 +128,8 @@ pub struct Counted {
     pub all: [Vec<u64>; 2],
     /// Of over 1,000 categories the most common of both tables together by themselves, the others as one.
     pub common: [Vec<u64>; 2],
+    /// Whether every row was counted by its category; else the counts are as near as they may be.
+    pub is_exact: bool,
 }
 
 /// Counts categories, as near to each other as the tables' counts may be.
@@ -180,7 +182,7 @@ pub fn of_categories(
         Some(_) => MISSING.to_owned(),
     };
     let common = kept(&sides(kept_names), name, bins, rows);
-    Counted { all: sides(all.len()), common }
+    Counted { all: sides(all.len()), common, is_exact: lowered == [0, 0] }
 }
 
 /// Counts whose shares are as near to each other as they may be where each may be higher by so much.

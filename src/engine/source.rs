@@ -152,14 +152,17 @@ impl Source {
             Some(DataType::String | DataType::Categorical(..) | DataType::Enum(..)) => {
                 (0, MOST_CATEGORIES.min(rows) * CATEGORY * threads)
             }
-            Some(dtype) if dtype.is_integer() && !self.is_in_folders(column) && !self.footers.is_empty() => {
+            Some(dtype) if dtype.is_integer() => {
+                // Footers may lie: at most it is what is kept of integers that no float is equal to.
+                let most = each.saturating_mul(2) + counted(WIDEST);
+                if self.is_in_folders(column) || self.footers.is_empty() {
+                    return (0, most);
+                }
                 match footer::spread(&self.footers, column).and_then(|spread| usize::try_from(spread).ok()) {
-                    Some(spread) if spread < WIDEST / 2 => (counted(spread + 1).min(each), counted(spread + 1)),
-                    // Integers that no float is equal to take 16 bytes.
-                    _ => (each, each.saturating_mul(2) + counted(WIDEST)),
+                    Some(spread) if spread < WIDEST / 2 => (counted(spread + 1).min(each), most),
+                    _ => (each, most),
                 }
             }
-            Some(dtype) if dtype.is_integer() => (0, each.saturating_mul(2) + counted(WIDEST)),
             _ => (each, each.saturating_mul(2)),
         }
     }

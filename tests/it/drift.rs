@@ -333,6 +333,12 @@ fn a_shift_among_very_many_categories_drifts() {
         let (found, _) = status("", &old, &now);
         assert_eq!(found, "fail", "{what}");
     }
+    // Also where there are more than are counted, and rare ones are known roughly.
+    let mut ids = || -> Vec<String> { (0..80_000).map(|_| format!("id{}", (draw.next() * 1e6) as u64)).collect() };
+    let (old, mut now) = (ids(), ids());
+    assert_eq!(status("", &old, &now).0, "pass");
+    now.iter_mut().step_by(20).for_each(|name| "new".clone_into(name));
+    assert_eq!(status("", &old, &now).0, "fail");
 }
 
 #[test]
