@@ -3,6 +3,7 @@
 mod asked;
 
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 pub use asked::{Asked, AskedColumn, Collect, Unjudged};
 use schemars::{JsonSchema, Schema};
@@ -11,10 +12,11 @@ use serde::de::DeserializeOwned;
 use crate::candidate::{Candidate, Runs};
 use crate::limit::range::{self, LimitSetting};
 use crate::model::probe::Probe;
-use crate::problem::Problem;
+use crate::problem::{Problem, nearest};
 use crate::statistic::{Key, Measured, Needs, Statistic, Typed};
-use crate::table::{Role, TableInfo};
+use crate::table::{Kind, Role, TableInfo};
 use crate::verdict::{Finding, Severity};
+use crate::words::code;
 
 /// A check. Its fields are its settings, its doc comment is its page.
 pub trait Check: DeserializeOwned + JsonSchema + 'static {
@@ -44,6 +46,12 @@ pub trait Check: DeserializeOwned + JsonSchema + 'static {
     /// The column the entry is about; `None` for lists and whole tables.
     fn subject(&self, _named: Named) -> Option<String> {
         None
+    }
+
+    /// The tables whose rows the entry compares over all their columns but those of `data.id`; none where it names its
+    /// columns. There a column that looks like an id is left out and the entry is judged again, see [`crate::gate`].
+    fn compares_all_columns(&self, _here: Role) -> Vec<Role> {
+        Vec::new()
     }
 
     /// What must be measured, given the tables' columns.
@@ -132,6 +140,8 @@ pub struct Named<'a> {
     pub target: Option<&'a str>,
     /// The column that tells when a row was made.
     pub timestamp: Option<&'a str>,
+    /// Columns that only tell rows apart: no part of a row where all columns are compared.
+    pub ids: &'a [String],
 }
 
 /// The tables of a run as a check may see them: names and types, never values.
@@ -208,6 +218,57 @@ impl<'a> Tables<'a> {
         matches!((files(a), files(b)), (Some(a), Some(b)) if a == b && !a.is_empty())
     }
 
+    /// The columns of a table that make a row: those that are named, else all but those of `data.id`.
+    ///
+    /// # Errors
+    /// The table lacks one, no table has one of `data.id`, or no column is left.
+    pub fn row_columns(&self, table: Asked<'a>, names: Option<&[String]>) -> Result<Vec<AskedColumn<'a>>, Problem> {
+        self.row_columns_that(table, names, |_| true, "")
+    }
+
+    /// As [`Tables::row_columns`], of a kind that the check can judge; the verdict names the others.
+    ///
+    /// # Errors
+    /// As there, or a named column is of another kind than `wanted`.
+    pub fn row_columns_that(
+        &self,
+        table: Asked<'a>,
+        names: Option<&[String]>,
+        can_judge: impl Fn(&Kind) -> bool,
+        wanted: &str,
+    ) -> Result<Vec<AskedColumn<'a>>, Problem> {
+        if names.is_some() {
+            return table.columns_that(names, can_judge, wanted);
+        }
+        // A key may be in one table only; one that is in none is a slip, and would be compared after all.
+        let known: Option<Vec<&TableInfo>> = self.all.values().map(|table| table.as_ref().ok()).collect();
+        if let Some(known) = known
+            && let Some(lost) = self.named.ids.iter().find(|id| known.iter().all(|table| table.column(id).is_none()))
+        {
+            let problem = Problem::new(format!("`data.id` names {}, and no table has such a column", code(lost)));
+            let names = table.table.columns.iter().map(|column| column.name.as_str());
+            return Err(match nearest(lost, names) {
+                Some(near) => problem.hint(format!("did you mean {}?", code(near))),
+                None => problem.hint("remove it from `data.id`"),
+            });
+        }
+        let is_id = |column: &AskedColumn| self.named.ids.iter().any(|id| id == column.name());
+        let is_judged = |column: &AskedColumn| !matches!(column.kind(), Kind::Unreadable(_)) && can_judge(column.kind());
+        let rows = table.all().into_iter().filter(|column| !is_id(column));
+        let (judged, others): (Vec<_>, Vec<_>) = rows.partition(is_judged);
+        if judged.is_empty() {
+            let problem = Problem::new(format!("no column of the {} table is left to compare", table.role));
+            return Err(if others.is_empty() {
+                problem.hint("`data.id` names all of them: name the `columns` that make a row")
+            } else {
+                let names = crate::words::list(others.iter().map(|column| column.name()));
+                Problem::new(format!("{}: not {names}, by their types", problem.message))
+            });
+        }
+        others.iter().for_each(|column| table.leave_out(column.column));
+        Ok(judged)
+    }
+
     /// The target column of the table the entry is about.
     ///
     /// # Errors
@@ -231,11 +292,12 @@ pub trait AnyCheck {
     /// As [`Check::limits`].
     fn limits(&self) -> Vec<LimitSetting>;
     fn subject(&self, named: Named) -> Option<String>;
-    /// The keys to measure, and what to do with them.
+    fn compares_all_columns(&self, here: Role) -> Vec<Role>;
+    /// The keys to measure, and what to do with them; it can be asked again, for other columns.
     ///
     /// # Errors
     /// As [`Check::needs`].
-    fn plan(self: Box<Self>, tables: &Tables) -> Result<(Vec<Key>, Judge), Problem>;
+    fn plan(self: Rc<Self>, tables: &Tables) -> Result<(Vec<Key>, Judge), Problem>;
 }
 
 impl<C: Check> AnyCheck for C {
@@ -252,7 +314,11 @@ impl<C: Check> AnyCheck for C {
         Check::subject(self, named)
     }
 
-    fn plan(self: Box<Self>, tables: &Tables) -> Result<(Vec<Key>, Judge), Problem> {
+    fn compares_all_columns(&self, here: Role) -> Vec<Role> {
+        Check::compares_all_columns(self, here)
+    }
+
+    fn plan(self: Rc<Self>, tables: &Tables) -> Result<(Vec<Key>, Judge), Problem> {
         let needs = self.needs(tables)?;
         let mut keys = Vec::new();
         needs.keys(&mut keys);

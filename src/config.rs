@@ -1,5 +1,6 @@
 //! mlgate.yml as written: sections, entries, places. What it means is [`crate::plan`]'s.
 
+mod columns;
 pub mod document;
 pub mod entry;
 pub mod inputs;
@@ -21,6 +22,7 @@ use serde_yaml::{Mapping, Value};
 use crate::check::Gate;
 use crate::problem::{Problem, nearest};
 use crate::words::code;
+pub use columns::Columns;
 use document::{Document, join, prefix};
 pub use entry::{Beside, Entry};
 pub use model::ModelSection;
@@ -56,6 +58,9 @@ pub struct DataSection {
     pub target: Option<String>,
     /// The column that tells when a row was made.
     pub timestamp: Option<String>,
+    /// Columns that only tell rows apart, such as an order number: one name, or a list. The checks `duplicates`,
+    /// `conflicting_labels`, `train_test_overlap` and `near_duplicates` leave them out where they compare all columns.
+    pub id: Option<Columns>,
     /// A table to compare with.
     pub reference: Option<String>,
     /// The test table.
@@ -141,6 +146,9 @@ impl Config {
         if later.data.csv.is_some() {
             self.data.csv = later.data.csv;
         }
+        if later.data.id.is_some() {
+            self.data.id = later.data.id;
+        }
         self.model.merge(later.model);
         if later.notify != NotifySection::default() {
             self.notify = later.notify;
@@ -220,7 +228,11 @@ fn entries(
         Some(Value::Sequence(list)) => {
             let items = list.into_iter().enumerate();
             items
-                .filter_map(|(index, value)| Entry::read(document, &format!("{path}[{index}]"), gate, value, problems))
+                .filter_map(|(index, value)| {
+                    let path = format!("{path}[{index}]");
+                    let value = document.with_exact_numbers(&path, value);
+                    Entry::read(document, &path, gate, value, problems)
+                })
                 .collect()
         }
         Some(_) => {
@@ -368,7 +380,7 @@ modle: {}
 ",
         );
         let wanted = [
-            "data: unknown field `pathh`, expected one of path, target, timestamp, reference, test, csv, checks, did you mean `path`? at mlgate.yml line 2 column 3",
+            "data: unknown field `pathh`, expected one of path, target, timestamp, id, reference, test, csv, checks, did you mean `path`? at mlgate.yml line 2 column 3",
             "data.checks[0].range: unknown field `mni`, expected one of column, min, max, max_percent_outside, did you mean `min`? at mlgate.yml line 4 column 29",
             "data.checks[0].range.max: invalid value: string \"old\", expected a number, or a date such as 2026-01-31 at mlgate.yml line 4 column 38",
             "data.checks[1]: unknown check `rnge` at mlgate.yml line 5 column 7\n  hint: did you mean `range`?",

@@ -10,6 +10,7 @@ mod contrasts;
 mod distribution;
 mod ending;
 mod file_columns;
+mod file_digest;
 mod fingerprint;
 mod footer;
 mod leakage;
@@ -30,6 +31,7 @@ mod scan;
 mod source;
 mod top;
 mod types;
+mod value_repeats;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -40,6 +42,7 @@ pub use batches::{Made, Slice, Written, batches};
 use distribution::Budget;
 pub use occurring::Handed;
 pub use source::{Footers, Source};
+pub use value_repeats::ROWS_PER_REPEAT;
 
 use crate::problem::Problem;
 use crate::profile::Profile;

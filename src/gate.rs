@@ -1,11 +1,14 @@
 //! Plan → keys → values → verdicts.
 
+mod ids;
+
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use chrono::{DateTime, NaiveDate};
 
 use crate::candidate::{Baseline, Candidate};
-use crate::check::{Check, Gate, Judge, Named, Part, Tables, Unjudged};
+use crate::check::{AnyCheck, Check, Gate, Judge, Named, Part, Tables, Unjudged};
 use crate::checks::model::{improvement::Improvement, metric::Metric, model_size::ModelSize};
 use crate::cli::FailOn;
 use crate::config::Entry;
@@ -23,9 +26,18 @@ use crate::words::code;
 /// Checks that have something to say of an empty table.
 const JUDGE_EMPTY: [&str; 2] = ["row_count", "schema"];
 
-/// An entry, its subject, what its verdict says beside the finding, its keys, and what will be done with its numbers,
-/// or which table is empty.
-type Asked = (Entry, Option<String>, Aside, Vec<Key>, Result<Result<Judge, Role>, Problem>);
+/// An entry that was planned.
+struct Asked {
+    entry: Entry,
+    check: Rc<dyn AnyCheck>,
+    subject: Option<String>,
+    aside: Aside,
+    /// Its keys.
+    own: Vec<Key>,
+    /// What will be done with its numbers, or which table is empty.
+    judge: Result<Result<Judge, Role>, Problem>,
+    past: Vec<f64>,
+}
 
 /// What a verdict says of its entry, whatever was found.
 struct Aside {
@@ -35,20 +47,22 @@ struct Aside {
     unjudged: Vec<Column>,
 }
 
-/// Judges every entry in written order; `measure` is asked once, for everything, and says which of it rests on footers.
+/// Judges every entry in written order; `measure` is asked once, for everything, and again where columns that look like
+/// an id are left out. It says which of it rests on footers.
 pub fn judge(
     plan: Plan,
     tables: &BTreeMap<Role, Result<TableInfo, Problem>>,
     model: &Candidate,
     past: &dyn Fn(&str) -> Vec<f64>,
-    measure: impl FnOnce(&BTreeSet<Key>) -> (Measured, BTreeSet<Key>),
+    mut measure: impl FnMut(&BTreeSet<Key>) -> (Measured, BTreeSet<Key>),
 ) -> Vec<(Gate, Verdict)> {
-    let Plan { entries, target, timestamp, now, show_values, .. } = plan;
-    let named = Named { target: target.as_deref(), timestamp: timestamp.as_deref() };
+    let Plan { entries, target, timestamp, ids, now, show_values, .. } = plan;
+    let named = Named { target: target.as_deref(), timestamp: timestamp.as_deref(), ids: &ids };
     let is_empty = |role: Role| matches!(tables.get(&role), Some(Ok(info)) if info.rows == 0);
     let mut keys = BTreeSet::new();
     let mut asked: Vec<Asked> = Vec::new();
     for PlannedEntry { entry, check } in entries {
+        let check: Rc<dyn AnyCheck> = Rc::from(check);
         let subject = check.subject(named);
         let records_only = range::records_only(&check.limits());
         let past = past(&title(&entry, subject.as_deref()));
@@ -60,7 +74,7 @@ pub fn judge(
             Ok(Err(entry.on))
         } else {
             let reads = [Part::Predictions, Part::Numbers].iter().any(|part| entry.check.parts.contains(part));
-            match check.plan(&view) {
+            match Rc::clone(&check).plan(&view) {
                 // Without a row a text file does not even say the types of its columns.
                 Err(_) if entry.check.gate == Gate::Model && reads && is_empty(Role::Predictions) => {
                     Ok(Err(Role::Predictions))
@@ -76,6 +90,7 @@ pub fn judge(
                         }
                         _ => {
                             keys.extend(wanted.iter().cloned());
+                            keys.extend(ids::keys(check.as_ref(), &view));
                             own = wanted;
                             Ok(Ok(judge))
                         }
@@ -92,7 +107,7 @@ pub fn judge(
             }
         };
         let aside = Aside { records_only, unjudged: unjudged.into_columns() };
-        asked.push((entry, subject, aside, own, judge));
+        asked.push(Asked { entry, check, subject, aside, own, judge, past });
     }
 
     let (mut measured, from_footers) = measure(&keys);
@@ -102,19 +117,50 @@ pub fn judge(
         _ => None,
     }));
 
+    let mut again = BTreeSet::new();
+    let without: Vec<Option<ids::Without>> = asked
+        .iter()
+        .map(|Asked { entry, check, judge, past, .. }| {
+            judge.as_ref().ok()?.as_ref().ok()?;
+            // What the entry cannot judge it said before.
+            let unjudged = Unjudged::default();
+            let view = Tables { here: entry.on, named, now, all: tables, model, past, unjudged: &unjudged };
+            let without = ids::without(check, &view, &measured)?;
+            again.extend(without.keys.iter().cloned());
+            Some(without)
+        })
+        .collect();
+    let measured_again = if again.is_empty() { Measured::new() } else { measure(&again).0 };
+
     let mut verdicts: Vec<_> = asked
         .into_iter()
-        .map(|(entry, subject, aside, own, judge)| {
+        .zip(without)
+        .map(|(Asked { entry, subject, aside, own, judge, .. }, without)| {
+            let mut hint = None;
             let finding = match judge {
-                Ok(Ok(judge)) => judge(&measured).map(|finding| Ok(aside.of(finding))),
+                Ok(Ok(judge)) => judge(&measured).and_then(|finding| {
+                    let finding = match without {
+                        Some(without) => {
+                            let (finding, next) = without.laid_over(finding, &measured_again)?;
+                            hint = next;
+                            finding
+                        }
+                        None => finding,
+                    };
+                    Ok(Ok(aside.of(finding)))
+                }),
                 Ok(Err(empty)) => Ok(Err(empty)),
                 Err(problem) => Err(problem),
             };
-            let mut verdict = (entry.check.gate, verdict(entry, subject, finding, now, show_values));
-            if !own.is_empty() && own.iter().all(|key| from_footers.contains(key)) {
-                rests_on_footer(&mut verdict.1);
+            let gate = entry.check.gate;
+            let mut verdict = verdict(entry, subject, finding, now, show_values);
+            if verdict.status == Status::Warn {
+                verdict.hint = verdict.hint.or(hint);
             }
-            verdict
+            if !own.is_empty() && own.iter().all(|key| from_footers.contains(key)) {
+                rests_on_footer(&mut verdict);
+            }
+            (gate, verdict)
         })
         .collect();
     verdicts.extend(unasked(&verdicts, tables, model));

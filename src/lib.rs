@@ -5,6 +5,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod decimal;
 pub mod limit;
 pub mod predictions;
 pub mod model;

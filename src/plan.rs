@@ -19,7 +19,7 @@ use crate::config::document::prefix;
 use crate::config::model::{BaselineSection, Missing, PredictionsSection};
 use crate::config::notify::When;
 use crate::config::running::{RunSection, is_runnable};
-use crate::config::{Config, Entry, ModelSection, NotifySection};
+use crate::config::{Columns, Config, DataSection, Entry, ModelSection, NotifySection};
 use crate::limit::Plain;
 use crate::predictions::Names;
 use crate::problem::{Problem, nearest};
@@ -43,6 +43,8 @@ pub struct Plan {
     pub notify: NotifySection,
     pub target: Option<String>,
     pub timestamp: Option<String>,
+    /// Columns that only tell rows apart.
+    pub ids: Vec<String>,
     /// Microseconds since 1970 UTC.
     pub now: i64,
     /// Bytes for state that grows with the rows.
@@ -154,6 +156,7 @@ pub fn plan(config: Config, args: &CheckArgs, clock: i64) -> Result<Plan, Vec<Pr
         Part::Baseline => model.baseline.is_some(),
     };
 
+    problems.extend(id_problem(section));
     let measures_drift = config.entries.iter().any(|entry| [Drift::ID, TargetDrift::ID].contains(&entry.check.id));
     if config.notify.waits_for(When::Drift) && !measures_drift {
         problems.push(
@@ -164,10 +167,7 @@ pub fn plan(config: Config, args: &CheckArgs, clock: i64) -> Result<Plan, Vec<Pr
     // A table that no entry looks at counts too, but not that of a gate that does not run.
     let mut wanted: BTreeSet<Role> = named.iter().filter(|(_, gate, _)| runs(*gate)).map(|(role, ..)| *role).collect();
     for entry in config.entries {
-        if !is_asked_for(&entry, args) {
-            continue;
-        }
-        if entry.broken {
+        if !is_asked_for(&entry, args) || entry.broken {
             continue;
         }
         wanted.insert(entry.on);
@@ -206,11 +206,21 @@ pub fn plan(config: Config, args: &CheckArgs, clock: i64) -> Result<Plan, Vec<Pr
         notify: config.notify,
         target: config.data.target,
         timestamp: config.data.timestamp,
+        ids: config.data.id.map(|Columns(names)| names).unwrap_or_default(),
         now,
         memory,
         fail_on: args.fail_on.unwrap_or_default(),
         show_values: args.show_values.unwrap_or(false),
         not_configured: config.not_configured,
+    })
+}
+
+/// What is wrong with `data.id`.
+fn id_problem(section: &DataSection) -> Option<Problem> {
+    let (Columns(ids), target) = (section.id.as_ref()?, section.target.as_ref()?);
+    ids.contains(target).then(|| {
+        let said = format!("data.id: {} is the target, which cannot be an id too", code(target));
+        Problem::new(said).hint("remove it from `data.id`")
     })
 }
 

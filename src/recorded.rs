@@ -85,7 +85,7 @@ impl Recorded {
         self.numbers.insert(name, number);
     }
 
-    /// The number of that name: exactly that, or the last part of one path.
+    /// The number of that name: exactly that, or the last part of one path that is not of the training data.
     ///
     /// # Errors
     /// There is none, or several, or it is no number.
@@ -98,6 +98,13 @@ impl Recorded {
             exact
         };
         let source = code(&self.source);
+        // What a model learned by heart is no measure of it; who means that names it in full.
+        let (of_training, found): (Vec<_>, Vec<_>) =
+            found.into_iter().partition(|(path, _)| *path != name && is_of_training(path, name));
+        if let (Some((path, _)), true) = (of_training.first(), found.is_empty()) {
+            let said = format!("{source} has {} of the training data only, as {}", code(name), code(path));
+            return Err(Problem::new(said).hint("record the metric of the test data, or name it in full"));
+        }
         match found.as_slice() {
             [(path, Number::Finite(value))] => Ok(Found { value: *value, name: (*path).clone() }),
             [(path, Number::Other(what))] => {
@@ -133,6 +140,10 @@ impl Recorded {
                     self.insert(key.to_owned(), number(value));
                     return;
                 }
+                // A record that says itself what it was computed on: `{"split": "train", "accuracy": 0.99}`.
+                let of = SPLITS.iter().find_map(|key| map.get(*key)?.as_str()).filter(|of| is_of_training(of, ""));
+                let path = of.map_or_else(|| path.to_owned(), &join);
+                let join = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
                 for (name, value) in map {
                     let name = name.as_str().map_or_else(
                         || serde_yaml::to_string(name).unwrap_or_default().trim().to_owned(),
@@ -152,6 +163,19 @@ impl Recorded {
             }
         }
     }
+}
+
+/// Keys of a record that say which data it is of.
+const SPLITS: [&str; 8] = ["split", "dataset", "data", "set", "subset", "partition", "phase", "stage"];
+
+/// Whether the part of the path before the metric says that it was computed on what the model learned from.
+fn is_of_training(path: &str, name: &str) -> bool {
+    const TRAINING: [&str; 5] = ["train", "training", "trn", "fit", "insample"];
+    const HELD_OUT: [&str; 8] = ["test", "testing", "valid", "validation", "val", "eval", "holdout", "cv"];
+    let before = path.strip_suffix(name).unwrap_or(path).to_lowercase();
+    let words: Vec<&str> = before.split(|letter: char| !letter.is_alphanumeric()).collect();
+    let has = |known: &[&str]| words.iter().any(|word| known.contains(word));
+    (has(&TRAINING) || words.windows(2).any(|pair| pair == ["in", "sample"])) && !has(&HELD_OUT)
 }
 
 /// Of MLflow's `{key, value, step, timestamp}` entries the latest of each key; of a tie all.
@@ -203,6 +227,28 @@ mod tests {
         assert_eq!(find(r#"[{"key": "accuracy", "value": 0.93, "step": 0}]"#, "accuracy"), Ok(0.93));
         let run = r#"{"run": {"info": {"run_id": "x"}, "data": {"metrics": [{"key": "accuracy", "value": 0.93}]}}}"#;
         assert_eq!(find(run, "accuracy"), Ok(0.93));
+    }
+
+    #[test]
+    fn a_metric_of_the_training_data_is_no_metric_of_the_model() {
+        for text in [
+            r#"{"train": {"accuracy": 0.99}}"#,
+            r#"{"train.accuracy": 0.99}"#,
+            r#"{"model": {"Training_set": {"accuracy": 0.99}}}"#,
+            r#"{"in-sample": {"accuracy": 0.99}}"#,
+            r#"[{"split": "train", "accuracy": 0.99}]"#,
+            r#"{"results": [{"dataset": "Training set", "metrics": {"accuracy": 0.99}}]}"#,
+        ] {
+            assert!(find(text, "accuracy").unwrap_err().contains("of the training data only"), "{text}");
+        }
+        assert_eq!(find(r#"{"train": {"accuracy": 0.99}}"#, "train.accuracy"), Ok(0.99));
+        let both = r#"{"train": {"accuracy": 0.99}, "test": {"accuracy": 0.93}}"#;
+        assert_eq!(find(both, "accuracy"), Ok(0.93));
+        let records = r#"[{"split": "train", "accuracy": 0.99}, {"split": "test", "accuracy": 0.93}]"#;
+        assert_eq!(find(records, "accuracy"), Ok(0.93));
+        assert_eq!(find(r#"{"retrained": {"accuracy": 0.93}}"#, "accuracy"), Ok(0.93));
+        assert_eq!(find(r#"{"test_after_training": {"accuracy": 0.93}}"#, "accuracy"), Ok(0.93));
+        assert!(find(r#"{"train": {"accuracy": 1}, "fit": {"accuracy": 1}}"#, "accuracy").is_err());
     }
 
     #[test]

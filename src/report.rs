@@ -102,6 +102,10 @@ pub struct TableSummary {
     pub rows: Option<u64>,
     pub columns: Option<u64>,
     pub fingerprint: Option<String>,
+    /// Of the table's file; of several, of the lines `<SHA-256>  <path>`, sorted by path, from their folder on. Computed where
+    /// the fingerprint is. The fingerprint says that data are the same, this that nobody forged them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sha256: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]

@@ -3,10 +3,13 @@
 //! A [`Key`] is plain data: ordered, comparable, the unit of deduplication. [`Typed`] couples it with
 //! the type of its value, so that who asks for a count receives a `u64`.
 
+mod leakage;
+
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use crate::decimal::Decimal;
 use crate::distribution::Distribution;
 use crate::drift::{Choice, Contrast};
 use crate::engine::Handed;
@@ -16,6 +19,7 @@ use crate::model::probe::{Probe, Served};
 use crate::predictions::{Confusion, Reading, Rows, Slicer};
 use crate::problem::Problem;
 use crate::table::Role;
+pub use leakage::{Aspect, Giveaway, Leakage};
 
 /// One question about one table.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,10 +47,14 @@ pub enum Statistic {
     ClassCounts { column: String },
     /// `u64`: rows that hold the most common value, missing being one value.
     TopCount { column: String },
+    /// `u64`: rows whose value, missing being one, an earlier row has; above 1 % of the rows the count may end.
+    ValueRepeats { column: String },
     /// `Option<i64>`: the newest instant of the column, in microseconds since 1970 UTC.
     Newest { column: String },
     /// `Option<i64>`: when the table's newest file was last changed, in microseconds since 1970 UTC.
     Modified,
+    /// `String`: the SHA-256 of the table's files.
+    FileDigest,
     /// [`Breaches`]: rows equal to an earlier row in these columns; missing equals missing.
     Repeats { columns: Vec<String> },
     /// [`Breaches`]: rows with a label whose features all equal those of a row with another label.
@@ -142,21 +150,9 @@ impl Wanted {
 /// One end of a range inside a key: totally ordered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum End {
-    Number(Total),
-    Whole(i128),
+    Number(Decimal),
     /// Microseconds since 1970 UTC.
     Instant(i64),
-}
-
-impl End {
-    /// As a number, where it is one.
-    pub fn number(self) -> Option<f64> {
-        match self {
-            Self::Number(number) => Some(number.0),
-            Self::Whole(number) => Some(number as f64),
-            Self::Instant(_) => None,
-        }
-    }
 }
 
 /// Rows that break a rule.
@@ -202,20 +198,6 @@ pub struct Moments {
     pub infinite: u64,
 }
 
-/// How well single features foretell the target, out of fold.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Leakage {
-    /// Whether the target is classes, and the score an area under the ROC curve; else it is R².
-    pub is_classes: bool,
-    /// By feature; none where the target says nothing that could be foretold.
-    pub scores: Vec<(String, f64)>,
-    /// Rows that have a target.
-    pub rows: u64,
-    /// The most rows of any feature that stand in one fold with all that resemble them, 30 or more together: of them
-    /// nothing is foretold by others, and nothing is known.
-    pub unfolded: u64,
-}
-
 /// A value of any statistic, as engines hand it over.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
@@ -232,6 +214,7 @@ pub enum Value {
     Moments(Moments),
     Leakage(Leakage),
     Fingerprint(u128),
+    FileDigest(String),
     Moves(Moves),
     Served(Served),
     /// Between two scans.

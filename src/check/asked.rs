@@ -336,6 +336,11 @@ impl<'a> AskedColumn<'a> {
         self.key(Statistic::TopCount { column: self.named() })
     }
 
+    /// Whether the column looks like an id, as a number: see [`Statistic::ValueRepeats`].
+    pub fn value_repeats(self) -> Typed<u64> {
+        self.key(Statistic::ValueRepeats { column: self.named() })
+    }
+
     pub fn newest(self) -> Typed<Option<i64>> {
         self.key(Statistic::Newest { column: self.named() })
     }

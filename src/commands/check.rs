@@ -27,8 +27,10 @@ use crate::github::outputs;
 use crate::plan::ceilings::Ceilings;
 use crate::plan::{self, DEFAULT_CONFIG};
 use crate::problem::{Exit, Failure, Problem};
-use crate::report::{self, ConfigFile, GateReport, Pipeline, PullRequest, Report, RunResult, Tool, history};
-use crate::statistic::Measured;
+use crate::report::{
+    self, ConfigFile, GateReport, Pipeline, PullRequest, Report, RunResult, TableSummary, Tool, history,
+};
+use crate::statistic::{Measured, Statistic, Value};
 use crate::table::{Role, TableInfo};
 use crate::verdict::Verdict;
 use crate::words::code;
@@ -162,22 +164,21 @@ impl Run<'_> {
         let mut measuring = Measuring::start(job, deadline, &progress)?;
         let Opened { candidate, model, infos, mut tables } = measuring.opened()?;
         let asks_fingerprint = args.fingerprint == Some(true) || notify.needs_fingerprint();
-        let own = kept::keys(&infos, asks_fingerprint, kept.profile.is_some());
+        let mut own = kept::keys(&infos, asks_fingerprint, kept.profile.is_some());
         let mut beside = Measured::new();
         let mut verdicts = gate::judge(plan, &infos, &candidate, &past, |keys| {
-            let (mut measured, from_footers) = measuring.measure(&keys.union(&own).cloned().collect());
-            beside = measured.clone();
+            // What is kept of the run is asked for with the first of the checks' questions.
+            let asked = keys.union(&std::mem::take(&mut own)).cloned().collect();
+            let (mut measured, from_footers) = measuring.measure(&asked);
+            beside.extend(measured.clone());
             measured.retain(|key, _| keys.contains(key));
             (measured, from_footers)
         });
         drop(shown);
         verdicts.extend(save_profile(&kept, &infos, &beside));
         if asks_fingerprint {
-            match (kept::fingerprint(&beside), tables.get_mut(Role::Training.word())) {
-                (Ok(fingerprint), Some(training)) => training.fingerprint = fingerprint,
-                (Ok(_), None) => {}
-                (Err(problem), _) => verdicts.push((Gate::Data, gate::unkept("fingerprint", &problem))),
-            }
+            let unkept = identify(&beside, &mut tables);
+            verdicts.extend(unkept.iter().map(|problem| (Gate::Data, gate::unkept("fingerprint", problem))));
         }
 
         let gates = by_gate(verdicts, fail_on);
@@ -308,6 +309,24 @@ fn save_profile(
         }
         Err(problem) => Some((Gate::Data, gate::unkept("save-profile", &problem))),
     }
+}
+
+/// Sets the training table's fingerprint and every table's SHA-256; what could not be had is a problem.
+fn identify(measured: &Measured, tables: &mut BTreeMap<String, TableSummary>) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    match (kept::fingerprint(measured), tables.get_mut(Role::Training.word())) {
+        (Ok(fingerprint), Some(training)) => training.fingerprint = fingerprint,
+        (Ok(_), None) => {}
+        (Err(problem), _) => problems.push(problem),
+    }
+    for (key, value) in measured {
+        match (&key.statistic, value, tables.get_mut(key.table.word())) {
+            (Statistic::FileDigest, Ok(Value::FileDigest(digest)), Some(table)) => table.sha256 = Some(digest.clone()),
+            (Statistic::FileDigest, Err(problem), _) => problems.push(problem.clone()),
+            _ => {}
+        }
+    }
+    problems
 }
 
 fn by_gate(verdicts: Vec<(Gate, Verdict)>, fail_on: FailOn) -> Vec<GateReport> {

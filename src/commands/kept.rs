@@ -95,12 +95,18 @@ fn read(shown: &str, workspace: &Workspace) -> Result<Result<Vec<Digest>, Proble
     }))
 }
 
-/// What has to be measured of the training table for what is kept.
+/// What has to be measured for what is kept: of the training table, and which files all tables are.
 pub fn keys(infos: &BTreeMap<Role, Result<TableInfo, Problem>>, fingerprint: bool, profile: bool) -> BTreeSet<Key> {
-    let Some(Ok(table)) = infos.get(&Role::Training) else { return BTreeSet::new() };
+    let mut keys = BTreeSet::new();
+    if fingerprint {
+        // A profile has no files.
+        let tables = infos.iter().filter(|(_, info)| info.as_ref().is_ok_and(|info| !info.files.is_empty()));
+        keys.extend(tables.map(|(role, _)| Key { table: *role, statistic: Statistic::FileDigest }));
+    }
+    let Some(Ok(table)) = infos.get(&Role::Training) else { return keys };
     let unjudged = Unjudged::default();
     let asked = Asked { role: Role::Training, table, unjudged: &unjudged, compared: None };
-    let mut keys: BTreeSet<Key> = fingerprint.then(|| asked.fingerprint()).into_iter().collect();
+    keys.extend(fingerprint.then(|| asked.fingerprint()));
     if profile {
         let columns = table.columns.iter().filter(|column| column.kind.is_scalar());
         keys.extend(columns.map(|column| distribution(&column.name)));

@@ -122,7 +122,7 @@ fn predict(lab: &mut Lab, setting: &Setting, tables: Tables) {
     let test = shown.get(Role::Test.word()).map(|table| table.path.clone()).unwrap_or_default();
     let endpoint = setting.run.endpoint.as_ref().and_then(|endpoint| endpoint.url.as_deref());
     let path = lab::shown(setting.run.artifact.as_deref(), endpoint, &test);
-    let mut summary = TableSummary { path: path.clone(), rows: None, columns: None, fingerprint: None };
+    let mut summary = TableSummary { path: path.clone(), rows: None, columns: None, fingerprint: None, sha256: None };
     let made = match (infos.get(&Role::Test), sources.get(&Role::Test)) {
         // A table without a row has no predictions, and is said to be empty for itself.
         (Some(Ok(info)), _) if info.rows == 0 => {

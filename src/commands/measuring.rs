@@ -298,15 +298,16 @@ impl Worker<'_> {
         }
         self.tell(&opened);
         self.say(Message::Ready);
-        // Who asks nothing any more has ended the run.
-        let Ok(keys) = asked.recv() else { return Ok(()) };
-        let mut told =
-            |found: &Measured| self.say(Message::Measured(found.clone(), engine::from_footers(&sources, &keys)));
-        engine::measure(&sources, &keys, job.memory, self.progress, &mut told);
-        if let Some(lab) = &mut lab {
-            lab.measure(&keys, &sources, &mut told);
+        // Who asks nothing any more has ended the run; whoever learned something may ask again.
+        while let Ok(keys) = asked.recv() {
+            let mut told =
+                |found: &Measured| self.say(Message::Measured(found.clone(), engine::from_footers(&sources, &keys)));
+            engine::measure(&sources, &keys, job.memory, self.progress, &mut told);
+            if let Some(lab) = &mut lab {
+                lab.measure(&keys, &sources, &mut told);
+            }
+            self.say(Message::Over);
         }
-        self.say(Message::Over);
         Ok(())
     }
 }

@@ -50,7 +50,7 @@ pub fn named(
 
 /// What the report says of a table that was not opened.
 pub fn unread(shown: &str) -> TableSummary {
-    TableSummary { path: shown.to_owned(), rows: None, columns: None, fingerprint: None }
+    TableSummary { path: shown.to_owned(), rows: None, columns: None, fingerprint: None, sha256: None }
 }
 
 impl NamedTable {

@@ -4,12 +4,13 @@
 //! keys written twice; `serde_yaml` gives the value. JSON goes the same way, being nearly YAML.
 
 use std::borrow::Cow;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
-use saphyr_parser::{Event, Parser, Span};
+use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 use serde::Deserialize as _;
 use serde_yaml::Value;
 
+use crate::limit::written_number;
 use crate::problem::{Place, Problem};
 use crate::words::code;
 
@@ -25,6 +26,8 @@ pub struct Document {
     pub file: String,
     pub value: Value,
     places: HashMap<String, (u64, u64)>,
+    /// Numbers that a 64-bit float does not hold, by their paths.
+    exact: BTreeMap<String, Value>,
 }
 
 impl Document {
@@ -41,9 +44,11 @@ impl Document {
         }
         let json = std::path::Path::new(file).extension().is_some_and(|e| e.eq_ignore_ascii_case("json"));
         let mut events = Events::default();
-        let syntax = events.read(text);
+        // JSON has tabs where YAML has none; inside of a text it has them escaped.
+        let spaced = if json { Cow::Owned(text.replace('\t', " ")) } else { Cow::Borrowed(text) };
+        let syntax = events.read(&spaced);
         let at = |(line, column): (u64, u64)| Place { file: file.to_owned(), line, column: Some(column) };
-        // JSON has a parser of its own, and more tabs than YAML allows.
+        // JSON has a parser of its own.
         if let (false, Err((message, place))) = (json, &syntax) {
             return Err(vec![Problem::new(message.clone()).at(Some(at(*place)))]);
         }
@@ -65,7 +70,32 @@ impl Document {
         }
         let value = if json { from_json(file, text) } else { from_yaml(file, text) };
         let value = value.map_err(|problem| vec![problem])?;
-        Ok(Self { file: file.to_owned(), value, places: events.places })
+        Ok(Self { file: file.to_owned(), value, places: events.places, exact: events.exact })
+    }
+
+    /// Returns the value that stands at `path`, its numbers with all digits that were written.
+    pub fn with_exact_numbers(&self, path: &str, value: Value) -> Value {
+        if self.exact.is_empty() {
+            return value;
+        }
+        match value {
+            Value::Number(number) => self.exact.get(path).cloned().unwrap_or(Value::Number(number)),
+            Value::Sequence(list) => {
+                let items = list.into_iter().enumerate();
+                items.map(|(at, item)| self.with_exact_numbers(&format!("{path}[{at}]"), item)).collect()
+            }
+            Value::Mapping(map) => {
+                let exact = |(key, value): (Value, Value)| {
+                    let value = match key.as_str() {
+                        Some(name) => self.with_exact_numbers(&join(path, name), value),
+                        None => value,
+                    };
+                    (key, value)
+                };
+                Value::Mapping(map.into_iter().map(exact).collect())
+            }
+            other => other,
+        }
     }
 
     /// Where `path` stands, or the nearest of its ancestors (a merged or generated part has no place).
@@ -119,10 +149,16 @@ fn from_json(file: &str, text: &str) -> Result<Value, Problem> {
     })
 }
 
+/// Numbers that a float does not hold, in one file: aliases could make any number of them.
+const MOST_EXACT: usize = 10_000;
+
 /// What the parser's events say of paths.
 #[derive(Default)]
 struct Events {
     places: HashMap<String, (u64, u64)>,
+    exact: BTreeMap<String, Value>,
+    /// Where what an anchor names stands; 0 is none.
+    anchors: HashMap<usize, String>,
     twice: Vec<(String, String, (u64, u64))>,
     documents: usize,
     second: (u64, u64),
@@ -152,19 +188,30 @@ impl Events {
                         self.second = place;
                     }
                 }
-                Event::Scalar(text, ..) => self.scalar(&mut open, text, place),
-                Event::Alias(_) => {
-                    self.node(&mut open, place);
+                Event::Scalar(text, style, anchor, tag) => {
+                    let is_plain = style == ScalarStyle::Plain && tag.is_none();
+                    if let Some(path) = self.scalar(&mut open, text, is_plain, place) {
+                        self.anchors.insert(anchor, path);
+                    }
+                }
+                Event::Alias(anchor) => {
+                    let path = self.node(&mut open, place);
+                    self.copy_exact(anchor, &path);
+                    if self.exact.len() > MOST_EXACT {
+                        return Err((format!("more than {MOST_EXACT} numbers of more than 15 digits"), place));
+                    }
                 }
                 Event::SequenceStart(..) | Event::MappingStart(..) if open.len() == DEEPEST => {
                     return Err((format!("nested deeper than {DEEPEST} levels"), place));
                 }
-                Event::SequenceStart(..) => {
+                Event::SequenceStart(anchor, _) => {
                     let path = self.node(&mut open, place);
+                    self.anchors.insert(anchor, path.clone());
                     open.push(Open::List { path, next: 0 });
                 }
-                Event::MappingStart(..) => {
+                Event::MappingStart(anchor, _) => {
                     let path = self.node(&mut open, place);
+                    self.anchors.insert(anchor, path.clone());
                     open.push(Open::Map { path, key: None, seen: HashSet::new() });
                 }
                 Event::SequenceEnd | Event::MappingEnd => {
@@ -176,7 +223,8 @@ impl Events {
         Ok(())
     }
 
-    fn scalar(&mut self, open: &mut [Open], text: Cow<'_, str>, place: (u64, u64)) {
+    /// The path of a scalar that is a value.
+    fn scalar(&mut self, open: &mut [Open], text: Cow<'_, str>, is_plain: bool, place: (u64, u64)) -> Option<String> {
         if let Some(Open::Map { path, key: key @ None, seen }) = open.last_mut() {
             if !seen.insert(text.to_string()) {
                 self.twice.push((path.clone(), text.to_string(), place));
@@ -184,9 +232,27 @@ impl Events {
             // The key's place is what a person looks for; a value on the next line is not.
             self.places.insert(join(path, &text), place);
             *key = Some(text.into_owned());
-        } else {
-            self.node(open, place);
+            return None;
         }
+        let path = self.node(open, place);
+        if is_plain && let Some(number @ Value::Tagged(_)) = written_number(&text) {
+            self.exact.insert(path.clone(), number);
+        }
+        Some(path)
+    }
+
+    /// An alias holds the numbers of what it stands for.
+    fn copy_exact(&mut self, anchor: usize, path: &str) {
+        let Some(from) = self.anchors.get(&anchor).filter(|_| anchor > 0) else { return };
+        let itself = self.exact.get(from).map(|number| (path.to_owned(), number.clone()));
+        let mut copies: Vec<(String, Value)> = itself.into_iter().collect();
+        for inside in [".", "["] {
+            let start = format!("{from}{inside}");
+            let there = self.exact.range(start.clone()..).take_while(|(known, _)| known.starts_with(&start));
+            let copied = there.map(|(known, number)| (format!("{path}{}", &known[from.len()..]), number.clone()));
+            copies.extend(copied.take(MOST_EXACT + 1));
+        }
+        self.exact.extend(copies);
     }
 
     /// Gives the node that starts here its path and place.
@@ -266,6 +332,16 @@ mod tests {
     }
 
     #[test]
+    fn an_alias_bomb_of_long_numbers_is_refused() {
+        let mut text = format!("a0: &a0 [{}]\n", ["0.1234567890123456789"; 10].join(", "));
+        for i in 1..12 {
+            let list = vec![format!("*a{}", i - 1); 10].join(", ");
+            text.push_str(&format!("a{i}: &a{i} [{list}]\n"));
+        }
+        assert!(problems(&text).contains("more than 10000 numbers"), "{}", problems(&text));
+    }
+
+    #[test]
     fn deep_nesting_is_refused_at_once() {
         for text in ["[".repeat(500_000), "{a: ".repeat(100_000), "- ".repeat(100_000)] {
             let said = problems(&text);
@@ -278,6 +354,27 @@ mod tests {
     #[test]
     fn ten_megabytes_are_refused_unread() {
         assert!(problems(&"x".repeat(10_000_000)).contains("10000000 bytes"));
+    }
+
+    #[test]
+    fn numbers_keep_the_digits_that_were_written() {
+        let number = |file: &str, text: &str, path: &str| {
+            let document = Document::parse(file, text).unwrap();
+            let value = document.with_exact_numbers("", document.value.clone());
+            let value = path.split('.').fold(value, |value, key| match key.parse::<usize>() {
+                Ok(at) => value[at].clone(),
+                Err(_) => value[key].clone(),
+            });
+            crate::limit::number_of(&value).map(|number| number.to_string())
+        };
+        let long = Some("0.1000000000000000000001".to_owned());
+        assert_eq!(number("m.yml", "a: { b: [1, 0.1000000000000000000001] }", "a.b.1"), long);
+        assert_eq!(number("m.json", "{\n\t\"a\": 0.1000000000000000000001\n}", "a"), long);
+        assert_eq!(number("m.yml", "a: '0.1000000000000000000001'", "a"), None);
+        let aliases = "x: &m 0.1000000000000000000001\ny: &n { a: [*m] }\nz: *n\n";
+        assert_eq!(number("m.yml", aliases, "z.a.0"), long);
+        assert_eq!(number("m.yml", "a: 36893488147419103233.0", "a").as_deref(), Some("36893488147419103233"));
+        assert_eq!(number("m.yml", "a: 0.1", "a").as_deref(), Some("0.1"));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use serde_yaml::Value;
 use super::Config;
 use super::model::BaselineSection;
 use crate::cli::{self, CheckArgs};
-use crate::limit::Plain;
+use crate::limit::{Plain, written_number};
 use crate::problem::Problem;
 
 /// Lays the inputs over what the files say; every problem of every input at once.
@@ -124,8 +124,13 @@ impl Form {
             Self::Number => {
                 let text = text.trim();
                 let whole = text.parse::<u64>().map(Value::from);
+                // NaN and the infinities are for the limit to refuse, in its own words.
+                let number = |number: f64| match written_number(text) {
+                    Some(exact @ Value::Tagged(_)) => exact,
+                    _ => super::threshold::plain_number(number),
+                };
                 whole
-                    .or_else(|_| text.parse::<f64>().map(super::threshold::plain_number))
+                    .or_else(|_| text.parse::<f64>().map(number))
                     .map_err(|_| format!("{} is no number", crate::words::code(text)))
             }
             Self::List => Ok(Value::Sequence(cli::list(text)?.into_iter().map(Value::from).collect())),
@@ -133,7 +138,7 @@ impl Form {
                 let document = super::document::Document::parse("input", text).map_err(|problems| {
                     problems.iter().map(|problem| problem.message.clone()).collect::<Vec<_>>().join("; ")
                 })?;
-                Ok(document.value)
+                Ok(document.with_exact_numbers("", document.value.clone()))
             }
         }
     }

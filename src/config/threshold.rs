@@ -101,7 +101,10 @@ impl Config {
                     }
                     None => Err("expected the name of a column".to_owned()),
                 },
-                threshold => self.set(&threshold.replace('_', "-"), value.clone(), key, at(key)),
+                threshold => {
+                    let value = document.with_exact_numbers(key, value.clone());
+                    self.set(&threshold.replace('_', "-"), value, key, at(key))
+                }
             };
             if let Err(message) = result {
                 problems.push(Problem::new(format!("{key}: {message}")).at(at(key)));

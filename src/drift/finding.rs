@@ -197,7 +197,7 @@ pub fn finding(context: Context, columns: &[(String, Contrast)], rule: Rule, aga
     let (total, hits) = ((columns.len() + retyped.len()) as u64, (moved.len() + retyped.len()) as u64);
     let limit = match against {
         Against::Limit(limit) => limit,
-        Against::Look => Percent(0.0),
+        Against::Look => Percent::of(0.0),
     };
     let is_over = limit.is_exceeded_by(hits, total);
     let may_be_over = limit.is_exceeded_by(hits + unsure.len() as u64, total);

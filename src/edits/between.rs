@@ -8,7 +8,7 @@ use super::said::{rule, said};
 use super::{Edit, Kind, SEVERITY, WAIVER};
 use crate::check::Looser;
 use crate::config::Entry;
-use crate::limit::instant;
+use crate::limit::{instant, number_of};
 use crate::verdict::Severity;
 use crate::words::{self, code};
 
@@ -104,6 +104,6 @@ fn subset(wanted: &Value, there: &Value) -> Option<Kind> {
 fn order(a: &Value, b: &Value) -> Option<Ordering> {
     match (a, b) {
         (Value::String(a), Value::String(b)) => Some(instant(a)?.cmp(&instant(b)?)),
-        (a, b) => a.as_f64()?.partial_cmp(&b.as_f64()?),
+        (a, b) => Some(number_of(a)?.cmp(&number_of(b)?)),
     }
 }

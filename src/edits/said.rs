@@ -4,6 +4,7 @@ use serde_yaml::Value;
 
 use super::{Edit, GateEdits, Kind, Policy};
 use crate::config::Entry;
+use crate::limit::number_of;
 use crate::table::Role;
 use crate::words::{self, code};
 
@@ -77,6 +78,9 @@ pub fn settings(entry: &Entry) -> String {
 pub fn said(value: &Value) -> String {
     match value {
         Value::Number(number) => number.as_f64().map_or_else(|| number.to_string(), words::exact),
+        Value::Tagged(_) if number_of(value).is_some() => {
+            number_of(value).map(|number| number.to_string()).unwrap_or_default()
+        }
         Value::Bool(value) => value.to_string(),
         Value::String(text) => code(text),
         Value::Sequence(list) if list.len() <= 8 => list.iter().map(said).collect::<Vec<_>>().join(", "),

@@ -20,7 +20,9 @@ use super::occurring::Pairs;
 use super::predictions::{Collected, Met, Sorted};
 use super::profile::Profiled;
 use super::repeats::{Conflicts, Hashes, Repeats};
+use super::scale::Precision;
 use super::top::Top;
+use super::value_repeats::ValueRepeats;
 use crate::checks::data::pattern::whole;
 use crate::condition;
 use crate::problem::Problem;
@@ -127,7 +129,7 @@ impl Means<'_> {
 /// An expression or a condition that cannot be compiled.
 pub fn of(statistic: &Statistic, schema: &Schema, means: Means) -> Result<Box<dyn Accumulator>, Problem> {
     Ok(match statistic {
-        Statistic::RowCount | Statistic::Modified => Box::new(Rows(0)),
+        Statistic::RowCount | Statistic::Modified | Statistic::FileDigest => Box::new(Rows(0)),
         Statistic::NullCount { column, also } => {
             Box::new(Nulls { column: column.clone(), also: also.clone(), count: 0 })
         }
@@ -143,6 +145,7 @@ pub fn of(statistic: &Statistic, schema: &Schema, means: Means) -> Result<Box<dy
             Box::new(ClassCounts { column: column.clone(), counter: Counter::new(MOST_CLASSES) })
         }
         Statistic::TopCount { column } => Box::new(Top::new(column, means)),
+        Statistic::ValueRepeats { column } => Box::new(ValueRepeats::new(column, means)),
         Statistic::Newest { column } => Box::new(Ending::new(column, i64::max)),
         Statistic::Oldest { column } => Box::new(Ending::new(column, i64::min)),
         Statistic::Repeats { columns } => Box::new(Hashes::<Repeats>::new(columns, None, means.memory)),
@@ -187,7 +190,7 @@ pub fn of(statistic: &Statistic, schema: &Schema, means: Means) -> Result<Box<dy
 /// Columns that a statistic reads.
 pub fn columns(statistic: &Statistic) -> Vec<String> {
     match statistic {
-        Statistic::RowCount | Statistic::Modified | Statistic::Probe(_) => Vec::new(),
+        Statistic::RowCount | Statistic::Modified | Statistic::FileDigest | Statistic::Probe(_) => Vec::new(),
         Statistic::Violations { sql } => condition::check(sql).unwrap_or_default(),
         Statistic::NullCount { column, .. }
         | Statistic::Outside { column, .. }
@@ -195,6 +198,7 @@ pub fn columns(statistic: &Statistic) -> Vec<String> {
         | Statistic::Mismatches { column, .. }
         | Statistic::ClassCounts { column }
         | Statistic::TopCount { column }
+        | Statistic::ValueRepeats { column }
         | Statistic::Newest { column }
         | Statistic::Oldest { column }
         | Statistic::Sorted { column }
@@ -317,9 +321,10 @@ impl Accumulator for Breaking {
     fn fold(&mut self, batch: &Batch) -> PolarsResult<()> {
         let column = batch.frame.column(&self.column)?.as_materialized_series().clone();
         let cells = Cells::of(&column)?;
+        let precision = Precision::of(column.dtype());
         let (count, rows) = match &self.rule {
-            Rule::Outside(min, max) => cells.outside(*min, *max, EXAMPLES),
-            Rule::Others(allowed) => cells.others(allowed, EXAMPLES),
+            Rule::Outside(min, max) => cells.outside(*min, *max, precision, EXAMPLES),
+            Rule::Others(allowed) => cells.others(allowed, precision, EXAMPLES),
             Rule::Mismatches(regex) => cells.mismatches(regex, EXAMPLES),
         };
         self.count += count;

@@ -4,7 +4,7 @@ use chrono::DateTime;
 use polars::prelude::*;
 use regex::Regex;
 
-use super::scale::{Scale, power_of_ten};
+use super::scale::{Precision, Scale};
 use crate::statistic::End;
 
 /// A column's values in the few shapes that questions distinguish.
@@ -68,8 +68,8 @@ impl Cells {
         })
     }
 
-    /// How many present values lie outside `[min, max]`, and the first few rows that do.
-    pub fn outside(&self, min: Option<End>, max: Option<End>, most: usize) -> (u64, Vec<usize>) {
+    /// How many present values lie outside `[min, max]`, and the first few rows that do; `precision` is that of floats.
+    pub fn outside(&self, min: Option<End>, max: Option<End>, precision: Precision, most: usize) -> (u64, Vec<usize>) {
         match self {
             Self::Whole(values, scale) => {
                 let (low, high) = (scale.lowest(min), scale.highest(max));
@@ -80,18 +80,12 @@ impl Cells {
                 let count = count(values, |v| *v < low || *v > high);
                 (count, if count == 0 { Vec::new() } else { rows(values.iter(), most, |v| v < low || v > high).1 })
             }
-            Self::Wide(values, Scale::Number { digits: digits @ 1.. }) if !all_whole(min, max) => {
-                // A decimal is nearest to the float that is written as it is: 0.10 is not above 0.1.
-                let (low, high) = ends(min, max);
-                let number = |value: i128| value as f64 / power_of_ten(*digits);
-                rows(values.iter(), most, |value| number(value) < low || number(value) > high)
-            }
             Self::Wide(values, scale) => {
                 let (low, high) = (scale.lowest(min), scale.highest(max));
                 rows(values.iter(), most, |value| value < low || value > high)
             }
             Self::Float(values) => {
-                let (low, high) = ends(min, max);
+                let (low, high) = precision.ends(min, max);
                 // ±inf is outside any range, also one without that end.
                 let outside = |value: f64| value < low || value > high || value.is_infinite();
                 let count = count(values, |v| outside(*v));
@@ -101,8 +95,9 @@ impl Cells {
         }
     }
 
-    /// How many present values are none of `allowed`, and the first few rows that hold one.
-    pub fn others(&self, allowed: &[String], most: usize) -> (u64, Vec<usize>) {
+    /// How many present values are none of `allowed`, and the first few rows that hold one; `precision` is that of
+    /// floats.
+    pub fn others(&self, allowed: &[String], precision: Precision, most: usize) -> (u64, Vec<usize>) {
         match self {
             Self::Whole(_, scale) | Self::Wide(_, scale) => {
                 let allowed: Vec<i128> = allowed.iter().filter_map(|text| scale.exactly(text)).collect();
@@ -116,7 +111,7 @@ impl Cells {
                 }
             }
             Self::Float(values) => {
-                let allowed: Vec<f64> = allowed.iter().filter_map(|text| text.parse().ok()).collect();
+                let allowed: Vec<f64> = allowed.iter().filter_map(|text| precision.read(text)).collect();
                 rows(values.iter(), most, |value: f64| !value.is_nan() && !allowed.contains(&value))
             }
             Self::Boolean(values) => {
@@ -243,16 +238,6 @@ pub fn whole_text(dtype: &DataType, value: i128) -> String {
         }
         _ => value.to_string(),
     }
-}
-
-fn ends(min: Option<End>, max: Option<End>) -> (f64, f64) {
-    let number = |end: Option<End>| end.and_then(End::number);
-    (number(min).unwrap_or(f64::NEG_INFINITY), number(max).unwrap_or(f64::INFINITY))
-}
-
-/// Whether both ends are whole numbers, which decimals can be compared with exactly.
-fn all_whole(min: Option<End>, max: Option<End>) -> bool {
-    [min, max].into_iter().flatten().all(|end| matches!(end, End::Whole(_)))
 }
 
 fn clamp(value: i128) -> i64 {

@@ -5,6 +5,7 @@ use rustc_hash::FxHashMap;
 
 use super::cells::{Cells, whole_text};
 use super::rowhash::float_bits;
+use super::scale::Precision;
 
 /// Integers from here on, 256 of them, are counted in an array.
 const SMALL: i64 = -128;
@@ -91,11 +92,12 @@ impl Counter {
 
     /// The values with their counts, most common first; `None` where there were too many.
     pub fn finish(self) -> Option<Vec<(String, u64)>> {
+        let precision = Precision::of(&self.dtype);
         let small = self.small.iter().zip(i128::from(SMALL)..).filter(|(count, _)| **count > 0);
         let mut classes: Vec<(String, u64)> = small
             .map(|(count, value)| (whole_text(&self.dtype, value), *count))
             .chain(self.whole.iter().map(|(value, count)| (whole_text(&self.dtype, *value), *count)))
-            .chain(self.floats.iter().map(|(bits, count)| (format!("{:?}", f64::from_bits(*bits)), *count)))
+            .chain(self.floats.iter().map(|(bits, count)| (precision.written(f64::from_bits(*bits)), *count)))
             .chain(self.texts)
             .collect();
         if self.overflown || classes.len() > self.most {

@@ -10,7 +10,7 @@ use polars_parquet::parquet::schema::types::PhysicalType;
 use polars_parquet::parquet::statistics::Statistics;
 
 use super::proof::{Claim, Ends};
-use super::scale::Scale;
+use super::scale::{Precision, Scale};
 use crate::statistic::{Breaches, End, Statistic, Value};
 
 /// The answer, if all footers together have it.
@@ -172,13 +172,10 @@ fn holds(statistics: &Statistics, dtype: &DataType, min: Option<End>, max: Optio
             i128::from(least) >= scale.lowest(min) && i128::from(most) <= scale.highest(max)
         })
     };
+    let (low, high) = Precision::of(dtype).ends(min, max);
     let float = |found: Option<(f64, f64)>| {
         found.is_some_and(|(least, most)| {
-            let inside = |value: f64| {
-                let above = min.is_none_or(|end| end.number().is_some_and(|least| value >= least));
-                let below = max.is_none_or(|end| end.number().is_some_and(|most| value <= most));
-                value.is_finite() && above && below
-            };
+            let inside = |value: f64| value.is_finite() && value >= low && value <= high;
             inside(least) && inside(most)
         })
     };

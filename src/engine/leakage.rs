@@ -2,9 +2,12 @@
 //!
 //! The first scan learns the bins of every column, the second counts targets by bin and fold. A value's guess
 //! is the mean of the target over the rows of other folds in its bin, so no row's own target is in its guess.
-//! Folds are by the hash of the whole row: equal rows never stand on both sides.
+//! Folds are by the hash of the whole row, which is fixed: equal rows never stand on both sides, and every run on every
+//! machine has the same folds. What the score does not see, [`closer`] looks for in the same scan.
 
+mod aspects;
 mod binned;
+mod closer;
 mod score;
 
 use std::sync::Arc;
@@ -13,14 +16,15 @@ use polars::prelude::*;
 
 use binned::Bins;
 pub use binned::numbers;
+use closer::{Design, Ranks, Tally, Truth};
 use score::Cells as Counted;
 
 use super::accumulate::{Accumulator, Batch, Step, same};
 use super::distribution::{Collecting, Room};
 use super::fingerprint::each_row;
-use crate::distribution::{Distribution, Shape, Values};
+use crate::distribution::{Distribution, Numbers, Shape, Values};
 use crate::problem::Problem;
-use crate::statistic::{Detail, Leakage, Value};
+use crate::statistic::{Detail, Giveaway, Leakage, Value};
 use crate::words::code;
 
 /// Parts of the table that take turns in being foretold.
@@ -30,6 +34,10 @@ const MOST_WHOLE_CLASSES: usize = 20;
 const MOST_CLASSES: usize = 100;
 /// Counts kept of one feature.
 const MOST_COUNTS: usize = 1_000_000;
+/// Counts kept of one part of a feature's values.
+const PART_COUNTS: usize = 16_384;
+/// By so much the mean of a bin's own fold has to exceed what the other folds say, before it counts.
+const GAP: f64 = 0.05;
 
 /// The first scan: the target's classes and the features' bins.
 pub struct Learning {
@@ -42,12 +50,15 @@ pub struct Learning {
     room: Room,
     /// The target's, then each feature's.
     collecting: Vec<Collecting>,
+    /// Of the features, once a row was seen.
+    dtypes: Vec<DataType>,
 }
 
 /// The second scan: the target's classes or sums in every bin.
 struct Scoring {
     names: Arc<Names>,
     counted: Vec<Counted>,
+    tallies: Vec<Tally>,
 }
 
 struct Names {
@@ -57,6 +68,11 @@ struct Names {
     /// None of a target that is a number, and its mean.
     classes: Result<Bins, f64>,
     bins: Vec<Bins>,
+    designs: Vec<Design>,
+    /// Of a target of numbers.
+    ranks: Option<Ranks>,
+    /// One row in so many is looked at closely.
+    stride: u64,
 }
 
 impl Learning {
@@ -71,6 +87,7 @@ impl Learning {
             memory,
             collecting: columns.map(|column| Collecting::new(column, Detail::Short, room.clone())).collect(),
             room,
+            dtypes: Vec::new(),
         }
     }
 }
@@ -81,33 +98,57 @@ impl Accumulator for Learning {
     }
 
     fn fold(&mut self, batch: &Batch) -> PolarsResult<()> {
+        if self.dtypes.is_empty() {
+            let dtype = |name: &String| Ok::<_, PolarsError>(batch.frame.column(name)?.dtype().clone());
+            self.dtypes = self.features.iter().map(dtype).collect::<PolarsResult<_>>()?;
+        }
         self.collecting.iter_mut().try_for_each(|column| column.fold(batch))
     }
 
     fn merge(&mut self, twin: Box<dyn Accumulator>) {
         let twin = same::<Self>(twin);
+        if self.dtypes.is_empty() {
+            self.dtypes = twin.dtypes;
+        }
         for (mine, theirs) in self.collecting.iter_mut().zip(twin.collecting) {
             mine.merge(Box::new(theirs));
         }
     }
 
     fn finish(self: Box<Self>) -> Step {
-        let Self { target, features, row, memory, collecting, .. } = *self;
+        let Self { target, features, row, memory, collecting, dtypes, .. } = *self;
         let mut learned = collecting.into_iter().map(Collecting::learned);
-        let classes =
-            learned.next().ok_or_else(|| Problem::new("there is no target")).and_then(|known| classes(&target, &known));
-        let classes = match classes {
+        let truth = learned.next().ok_or_else(|| Problem::new("there is no target"));
+        let classes = truth.and_then(|known| Ok((classes(&target, &known)?, known)));
+        let (classes, known_target) = match classes {
             Ok(classes) => classes,
             Err(problem) => return Step::Done(Err(problem)),
+        };
+        let ranks = match &known_target.shape {
+            Shape::Numbers(Numbers { values: Values::Summed(summary), .. }) if classes.is_err() => {
+                Some(Ranks::of(summary))
+            }
+            _ => None,
         };
         let kinds = classes.as_ref().map_or(1, Bins::len);
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let counts = (memory / 8 / threads / features.len().max(1)).min(MOST_COUNTS);
         let most = (counts / (FOLDS * kinds)).max(100);
-        let bins: Vec<Bins> = learned.map(|known| Bins::of_feature(known, most)).collect();
-        let counted = bins.iter().map(|bins| Counted::new(bins.len(), classes.as_ref().ok().map(Bins::len))).collect();
-        let names = Arc::new(Names { target, features, row, classes, bins });
-        Step::Again(Box::new(Scoring { names, counted }), None)
+        let of_classes = classes.as_ref().ok().map(Bins::len);
+        let cells = (counts / 64).min(PART_COUNTS);
+        let (mut bins, mut designs) = (Vec::new(), Vec::new());
+        for (known, dtype) in learned.zip(dtypes.into_iter().chain(std::iter::repeat(DataType::Null))) {
+            // The bins take the names with them.
+            let shape = known.clone();
+            let own = Bins::of_feature(known, most);
+            designs.push(Design::of(&shape, &dtype, &own, of_classes, cells));
+            bins.push(own);
+        }
+        let counted = bins.iter().map(|bins| Counted::new(bins.len(), of_classes)).collect();
+        let tallies = designs.iter().zip(&bins).map(|(design, bins)| design.tally(bins)).collect();
+        let stride = (known_target.rows() / closer::ROWS).max(1);
+        let names = Arc::new(Names { target, features, row, classes, bins, designs, ranks, stride });
+        Step::Again(Box::new(Scoring { names, counted, tallies }), None)
     }
 }
 
@@ -142,57 +183,103 @@ fn classes(name: &str, target: &Distribution) -> Result<Result<Bins, f64>, Probl
 impl Accumulator for Scoring {
     fn twin(&self) -> Box<dyn Accumulator> {
         let counted = self.counted.iter().map(Counted::empty).collect();
-        Box::new(Self { names: Arc::clone(&self.names), counted })
+        let tallies =
+            self.names.designs.iter().zip(&self.names.bins).map(|(design, bins)| design.tally(bins)).collect();
+        Box::new(Self { names: Arc::clone(&self.names), counted, tallies })
     }
 
     fn fold(&mut self, batch: &Batch) -> PolarsResult<()> {
         let names = &self.names;
         let mut folds = Vec::with_capacity(batch.frame.height());
-        each_row(batch, names.row.iter().map(String::as_str), |hash| folds.push((hash % FOLDS as u128) as u8))?;
+        let mut sampled: Vec<IdxSize> = Vec::new();
+        each_row(batch, names.row.iter().map(String::as_str), |hash| {
+            // Bits that the fold does not depend on.
+            if ((hash >> 64) as u64).is_multiple_of(names.stride) {
+                sampled.push(folds.len() as IdxSize);
+            }
+            folds.push((hash % FOLDS as u128) as u8);
+        })?;
         let column = |name: &str| Ok::<_, PolarsError>(batch.frame.column(name)?.as_materialized_series().clone());
         let target = column(&names.target)?;
-        let mut bins = Vec::new();
-        match &names.classes {
+        let mut labels = Vec::new();
+        let missing = match &names.classes {
             Ok(classes) => {
-                let mut labels = Vec::new();
                 classes.place(&target, &mut labels)?;
-                let missing = classes.missing();
-                for ((name, of), counted) in names.features.iter().zip(&names.bins).zip(&mut self.counted) {
-                    of.place(&column(name)?, &mut bins)?;
-                    for ((bin, fold), label) in bins.iter().zip(&folds).zip(&labels) {
-                        if *label != missing {
-                            counted.count(*bin, *fold, *label);
-                        }
-                    }
-                }
+                classes.missing()
             }
-            Err(mean) => {
-                let values = numbers(&target)?;
-                for ((name, of), counted) in names.features.iter().zip(&names.bins).zip(&mut self.counted) {
-                    of.place(&column(name)?, &mut bins)?;
-                    for ((bin, fold), value) in bins.iter().zip(&folds).zip(&values) {
-                        if let Some(value) = value {
-                            counted.sum(*bin, *fold, value - mean);
-                        }
-                    }
-                }
+            Err(_) => 0,
+        };
+        // Of classes that are no numbers none.
+        let values = numbers(&target)?;
+        let (near_folds, near_labels, near_values) =
+            (sample(&folds, &sampled), sample(&labels, &sampled), sample(&values, &sampled));
+        let rank =
+            |ranks: &Ranks| near_values.iter().map(|value| value.map_or(0.0, |value| ranks.rank(value))).collect();
+        let near_ranks: Vec<f64> = names.ranks.as_ref().map(rank).unwrap_or_default();
+        let truth = match &names.ranks {
+            Some(ranks) => {
+                let mean = names.classes.as_ref().err().copied().unwrap_or_default();
+                Truth::Numbers { values: &near_values, ranks: &near_ranks, mean, usual: ranks.usual }
             }
+            None => Truth::Classes { labels: &near_labels, missing, values: &near_values },
+        };
+        let mut bins = Vec::new();
+        for (at, (counted, tally)) in self.counted.iter_mut().zip(&mut self.tallies).enumerate() {
+            let feature = column(&names.features[at])?;
+            names.bins[at].place(&feature, &mut bins)?;
+            let placed = bins.iter().zip(&folds);
+            match &names.classes {
+                Ok(_) => {
+                    placed.zip(&labels).filter(|(_, label)| **label != missing).for_each(|((bin, fold), label)| {
+                        counted.count(*bin, *fold, *label);
+                    });
+                }
+                Err(mean) => placed.zip(&values).for_each(|((bin, fold), value)| {
+                    if let Some(value) = value {
+                        counted.sum(*bin, *fold, value - mean);
+                    }
+                }),
+            }
+            let near = if sampled.len() == bins.len() { feature } else { feature.take_slice(&sampled)? };
+            tally.fold(&names.designs[at], &near, &near_folds, &sample(&bins, &sampled), &truth)?;
         }
         Ok(())
     }
 
     fn merge(&mut self, twin: Box<dyn Accumulator>) {
-        for (mine, theirs) in self.counted.iter_mut().zip(same::<Self>(twin).counted) {
+        let twin = same::<Self>(twin);
+        for (mine, theirs) in self.counted.iter_mut().zip(twin.counted) {
             mine.merge(&theirs);
         }
+        self.tallies.iter_mut().zip(&twin.tallies).for_each(|(mine, theirs)| mine.merge(theirs));
     }
 
     fn finish(self: Box<Self>) -> Step {
         let rows = self.counted.first().map_or(0, Counted::rows);
-        let scores =
-            self.names.features.iter().zip(&self.counted).map(|(name, counted)| (name.clone(), counted.score()));
+        let names = &self.names.features;
+        let scores: Vec<f64> = self.counted.iter().map(Counted::score).collect();
+        let mut giveaways = Vec::new();
+        for (at, (counted, tally)) in self.counted.iter().zip(&self.tallies).enumerate() {
+            let lowest = counted.lowest();
+            let mut all = tally.giveaways(&self.names.designs[at]);
+            if self.names.classes.is_ok() && lowest.is_none() {
+                all.retain(|(by, _)| *by != Giveaway::Copy);
+            }
+            all.extend(lowest.map(|lowest| (Giveaway::Inverse, 1.0 - lowest)));
+            let in_sample = counted.in_sample().filter(|in_sample| *in_sample > scores[at] + GAP);
+            all.extend(in_sample.map(|in_sample| (Giveaway::Alike, in_sample)));
+            let best = all.into_iter().reduce(|best, next| if next.1 > best.1 { next } else { best });
+            giveaways.extend(best.map(|(by, score)| (names[at].clone(), by, score)));
+        }
         let unfolded = self.counted.iter().map(Counted::unfolded).max().unwrap_or(0);
-        let leakage = Leakage { is_classes: self.names.classes.is_ok(), scores: scores.collect(), rows, unfolded };
+        let scores = names.iter().cloned().zip(scores).collect();
+        let cut = self.names.designs.iter().filter(|design| design.is_cut).count();
+        let leakage = Leakage { is_classes: self.names.classes.is_ok(), scores, giveaways, cut, rows, unfolded };
         Step::Done(Ok(Value::Leakage(leakage)))
     }
+}
+
+/// These rows of a column; of one that is not there none.
+fn sample<T: Copy>(all: &[T], rows: &[IdxSize]) -> Vec<T> {
+    rows.iter().filter_map(|row| all.get(*row as usize).copied()).collect()
 }

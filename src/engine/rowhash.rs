@@ -1,12 +1,26 @@
 //! Rows as hashes and as bytes: equal rows have equal hashes, and only equal rows have equal bytes.
 //!
 //! Equal is what a person means: missing equals missing, NaN is missing, 0.0 equals -0.0.
+//!
+//! Hashes are keyed anew in every run, so that nobody can make two values that share one, and whoever counts by them
+//! compares equal ones by their bytes. They are for one run: what is kept or documented has a fixed hash of its own
+//! (`fingerprint.rs`).
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::OnceLock;
 
 use polars::prelude::*;
 
 /// Stands for a missing value.
 const MISSING: u64 = 0x9e37_79b9_7f4a_7c15;
 const SEED: u64 = 0x2545_f491_4f6c_dd1d;
+
+/// The key of this run's hashes.
+pub fn key() -> u64 {
+    static KEY: OnceLock<u64> = OnceLock::new();
+    // The standard library takes its keys from the system's source of randomness.
+    *KEY.get_or_init(|| RandomState::new().hash_one(SEED))
+}
 
 /// Folds one value into a row's hash: the two halves of a 128-bit product, xored. Every bit of the
 /// result depends on every bit of both factors, at the cost of one multiplication.
@@ -44,7 +58,7 @@ pub fn float_bits(value: f64) -> Option<u64> {
 pub fn hash_rows(columns: &[Series], hashes: &mut Vec<u64>) -> PolarsResult<()> {
     let height = columns.first().map_or(0, |column| column.len());
     hashes.clear();
-    hashes.resize(height, SEED);
+    hashes.resize(height, key());
     columns.iter().try_for_each(|column| fold_column(column, hashes))
 }
 
@@ -82,7 +96,15 @@ fn fold_column(physical: &Series, hashes: &mut [u64]) -> PolarsResult<()> {
         DataType::UInt16 => fold_values!(physical.u16()?, hashes, |v: &u16| u64::from(*v)),
         DataType::UInt32 => fold_values!(physical.u32()?, hashes, |v: &u32| u64::from(*v)),
         DataType::UInt64 => fold_values!(physical.u64()?, hashes, |v: &u64| *v),
-        DataType::Int128 => fold_values!(physical.i128()?, hashes, |v: &i128| mix(*v as u64, (*v >> 64) as u64)),
+        DataType::Int128 => {
+            // Half by half: both together would be the same for 0 and for -1, whose halves are equal.
+            for (hash, value) in hashes.iter_mut().zip(physical.i128()?.iter()) {
+                *hash = match value {
+                    Some(value) => mix(mix(*hash, value as u64), (value >> 64) as u64),
+                    None => mix(*hash, MISSING),
+                };
+            }
+        }
         DataType::Float32 => {
             fold_values!(physical.f32()?, hashes, |v: &f32| float_bits(f64::from(*v)).unwrap_or(MISSING));
         }
@@ -251,6 +273,15 @@ mod tests {
         assert_eq!(floats[2], floats[3]);
         assert_ne!(floats[3], floats[4]);
         assert_ne!(floats[0], floats[2]);
+    }
+
+    #[test]
+    fn wide_integers_differ_where_either_half_does() {
+        let halves = [0_i128, -1, 1, -2, 1 << 64, (1 << 64) + 1, 5 | 5 << 64, 7 | 7 << 64, i128::MIN, i128::MAX];
+        let mut wide = hashes(Series::new("a".into(), halves));
+        wide.sort_unstable();
+        wide.dedup();
+        assert_eq!(wide.len(), halves.len());
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! What the physical integers of a column stand for: numbers, decimals, dates, times.
 
+use polars::prelude::DataType;
+
+use crate::decimal::Decimal;
 use crate::limit::instant;
 use crate::statistic::End;
 
@@ -16,8 +19,7 @@ impl Scale {
     /// The smallest physical value at or above `min`.
     pub fn lowest(self, min: Option<End>) -> i128 {
         match (self, min) {
-            (Self::Number { digits }, Some(End::Whole(number))) => scaled(number, digits),
-            (Self::Number { .. }, Some(End::Number(number))) => float_to_whole(number.0.ceil()),
+            (Self::Number { digits }, Some(End::Number(number))) => number.ceil(digits),
             (Self::Instant { multiplier, divisor }, Some(End::Instant(at))) => {
                 let scaled = i128::from(at) * divisor;
                 scaled.div_euclid(multiplier) + i128::from(scaled.rem_euclid(multiplier) != 0)
@@ -29,8 +31,7 @@ impl Scale {
     /// The largest physical value at or below `max`.
     pub fn highest(self, max: Option<End>) -> i128 {
         match (self, max) {
-            (Self::Number { digits }, Some(End::Whole(number))) => scaled(number, digits),
-            (Self::Number { .. }, Some(End::Number(number))) => float_to_whole(number.0.floor()),
+            (Self::Number { digits }, Some(End::Number(number))) => number.floor(digits),
             (Self::Instant { multiplier, divisor }, Some(End::Instant(at))) => {
                 (i128::from(at) * divisor).div_euclid(multiplier)
             }
@@ -41,12 +42,7 @@ impl Scale {
     /// The physical value that the text stands for, if one does exactly.
     pub fn exactly(self, text: &str) -> Option<i128> {
         match self {
-            Self::Number { digits } => decimal(text, digits).or_else(|| {
-                // `1e3`, as YAML may have written it.
-                let number: f64 = text.parse().ok()?;
-                let whole = number.fract() == 0.0 && number.abs() < 9e15;
-                float_to_whole(number).checked_mul(10_i128.checked_pow(digits)?).filter(|_| whole)
-            }),
+            Self::Number { digits } => Decimal::parse(text)?.exactly(digits),
             Self::Instant { multiplier, divisor } => {
                 let scaled = i128::from(instant(text)?) * divisor;
                 (scaled.rem_euclid(multiplier) == 0).then(|| scaled.div_euclid(multiplier))
@@ -72,28 +68,60 @@ impl Scale {
 }
 
 /// As a float.
-pub fn power_of_ten(digits: u32) -> f64 {
+fn power_of_ten(digits: u32) -> f64 {
     10_f64.powi(i32::try_from(digits).unwrap_or(i32::MAX))
 }
 
-/// `12.50` with two digits is 1250; more digits than that, unless they are zeros, are no such number.
-fn decimal(text: &str, digits: u32) -> Option<i128> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let kept = fraction.trim_end_matches('0');
-    let missing = digits.checked_sub(u32::try_from(kept.len()).ok()?)?;
-    let digits_only = |part: &str| part.bytes().all(|byte| byte.is_ascii_digit());
-    if !digits_only(kept) || !digits_only(whole.trim_start_matches(['-', '+'])) {
-        return None;
+/// How many bits a column's floats have, and so what a limit is among them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Precision {
+    Half,
+    Single,
+    Double,
+}
+
+impl Precision {
+    pub fn of(dtype: &DataType) -> Self {
+        match dtype {
+            DataType::Float16 => Self::Half,
+            DataType::Float32 => Self::Single,
+            _ => Self::Double,
+        }
     }
-    format!("{whole}{kept}").parse::<i128>().ok()?.checked_mul(10_i128.checked_pow(missing)?)
-}
 
-/// `number · 10^digits`; saturates, as a limit beyond all decimals should.
-fn scaled(number: i128, digits: u32) -> i128 {
-    10_i128.checked_pow(digits).map_or(if number < 0 { i128::MIN } else { i128::MAX }, |ten| number.saturating_mul(ten))
-}
+    /// Returns the nearest number that a float of the column can be.
+    pub fn nearest(self, number: Decimal) -> f64 {
+        match self {
+            Self::Half => number.half(),
+            Self::Single => number.single().into(),
+            Self::Double => number.number(),
+        }
+    }
 
-/// Saturates, as a limit beyond all integers should.
-fn float_to_whole(value: f64) -> i128 {
-    value as i128
+    /// Returns the nearest number to what is written, which may be infinite.
+    pub fn read(self, text: &str) -> Option<f64> {
+        Decimal::parse(text).map(|number| self.nearest(number)).or_else(|| text.parse().ok())
+    }
+
+    /// Returns a float of the column with the fewest digits that mean it: 0.1, not 0.10000000149011612.
+    pub fn written(self, value: f64) -> String {
+        match self {
+            Self::Half => {
+                let rounded = (0..6).map(|digits| format!("{value:.digits$e}"));
+                let shortest = rounded.filter_map(|text| Decimal::parse(&text)).find(|number| number.half() == value);
+                shortest.map_or_else(|| format!("{value:?}"), |number| format!("{:?}", number.number()))
+            }
+            Self::Single => format!("{:?}", value as f32),
+            Self::Double => format!("{value:?}"),
+        }
+    }
+
+    /// Returns both ends of a range as floats of the column; an end that is not there is infinite.
+    pub fn ends(self, min: Option<End>, max: Option<End>) -> (f64, f64) {
+        let nearest = |end: Option<End>| match end {
+            Some(End::Number(number)) => Some(self.nearest(number)),
+            Some(End::Instant(_)) | None => None,
+        };
+        (nearest(min).unwrap_or(f64::NEG_INFINITY), nearest(max).unwrap_or(f64::INFINITY))
+    }
 }

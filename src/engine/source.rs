@@ -173,6 +173,7 @@ impl Source {
             return Some(Err(problem));
         }
         match statistic {
+            Statistic::FileDigest => Some(super::file_digest::of(&self.files).map(Value::FileDigest)),
             Statistic::Modified => Some(self.modified().map(|at| Value::Instant(Some(at)))),
             _ if self.is_decoded() => None,
             Statistic::RowCount => Some(Ok(Value::Count(self.info.rows))),

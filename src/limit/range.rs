@@ -84,12 +84,12 @@ impl LimitSetting {
     }
 
     /// The largest percentage allowed.
-    pub fn max_percent(setting: &'static str, Percent(value): Percent) -> Self {
+    pub fn max_percent(setting: &'static str, Percent(value, _): Percent) -> Self {
         Self::max(setting, value, ValueRange::PERCENT, "a percentage")
     }
 
     /// The smallest percentage allowed.
-    pub fn min_percent(setting: &'static str, Percent(value): Percent) -> Self {
+    pub fn min_percent(setting: &'static str, Percent(value, _): Percent) -> Self {
         Self::min(setting, value, ValueRange::PERCENT, "a percentage")
     }
 

@@ -50,19 +50,23 @@ pub struct Totals {
     hit: Vec<f64>,
     label: Vec<f64>,
     predicted: Vec<f64>,
+    /// Classes that some row has as label or prediction, whatever it weighs.
+    seen: Vec<bool>,
     all: f64,
 }
 
 impl Totals {
     pub fn new(classes: usize) -> Self {
         let zeros = vec![0.0; classes];
-        Self { hit: zeros.clone(), label: zeros.clone(), predicted: zeros, all: 0.0 }
+        Self { hit: zeros.clone(), label: zeros.clone(), predicted: zeros, seen: vec![false; classes], all: 0.0 }
     }
 
+    /// Adds rows that are there; their weight may be 0.
     pub fn add(&mut self, label: usize, prediction: usize, weight: f64) {
         self.label[label] += weight;
         self.predicted[prediction] += weight;
         self.all += weight;
+        (self.seen[label], self.seen[prediction]) = (true, true);
         if label == prediction {
             self.hit[label] += weight;
         }
@@ -97,8 +101,9 @@ impl Totals {
                 (whole > 0.0).then(|| part.iter().sum::<f64>() / whole)
             }
             How::Macro => {
-                let seen = both.iter().filter(|both| **both > 0.0).count();
-                (seen > 0).then(|| by_class.iter().sum::<f64>() / seen as f64)
+                // A class without weight counts 0, as scikit-learn has it: it is a class of these rows.
+                let seen = self.seen.iter().filter(|seen| **seen).count();
+                (self.all > 0.0).then(|| by_class.iter().sum::<f64>() / seen as f64)
             }
             How::Weighted => {
                 let weighted = by_class.iter().zip(&self.label).map(|(value, label)| value * label);
@@ -215,7 +220,7 @@ pub fn estimate(asked: Asked, counts: &Confusion, confidence: f64) -> Result<Opt
     let rows: Vec<u64> = counts.cells.iter().map(|cell| cell.rows).collect();
     Ok(bootstrap::interval(value, Units::Alike(&rows), confidence, |times| {
         let mut totals = Totals::new(counts.classes.len());
-        for (cell, times) in counts.cells.iter().zip(times) {
+        for (cell, times) in counts.cells.iter().zip(times).filter(|(_, times)| **times > 0) {
             totals.add(cell.label, cell.prediction, f64::from(*times));
         }
         totals.value(asked.metric, how)
@@ -269,6 +274,8 @@ fn notes(metric: Metric, totals: &Totals, classes: &[String]) -> Vec<String> {
             notes.push(format!("{word} {} {what}", crate::words::list(names)));
         }
     };
+    let weightless = named(&|class| totals.seen[class] && totals.label[class] + totals.predicted[class] == 0.0);
+    note(weightless, "without weight, which counts 0");
     note(unsaid, "never predicted");
     note(unseen, "predicted, and never a label");
     notes

@@ -84,8 +84,8 @@ impl Prepared {
     /// The value with each row counting so many times; none where there is nothing to divide by.
     pub fn value(&self, times: impl Fn(usize) -> f64) -> Option<f64> {
         match &self.weight {
-            None => self.weighted(times),
-            Some(weight) => self.weighted(|row| weight[row] * times(row)),
+            None => self.weighted(&times, &times),
+            Some(weight) => self.weighted(&times, |row| weight[row] * times(row)),
         }
     }
 
@@ -114,7 +114,8 @@ impl Prepared {
         bootstrap::interval(value, Units::Rows(self.rows), confidence, |times| self.value(|row| f64::from(times[row])))
     }
 
-    fn weighted(&self, weight: impl Fn(usize) -> f64) -> Option<f64> {
+    /// `times` says which rows are there at all, `weight` what each of them weighs.
+    fn weighted(&self, times: impl Fn(usize) -> f64, weight: impl Fn(usize) -> f64) -> Option<f64> {
         let mean = |ranked: &[Ranked], of: &dyn Fn(&Ranked) -> Option<f64>| {
             let sum: f64 = ranked.iter().map(of).sum::<Option<f64>>()?;
             (!ranked.is_empty()).then(|| sum / ranked.len() as f64)
@@ -122,7 +123,7 @@ impl Prepared {
         match &self.shape {
             Shape::Counts { metric, how, classes, met } => {
                 let mut totals = Totals::new(*classes);
-                for (row, (label, prediction)) in met.iter().enumerate() {
+                for (row, (label, prediction)) in met.iter().enumerate().filter(|(row, _)| times(*row) > 0.0) {
                     totals.add((*label).into(), (*prediction).into(), weight(row));
                 }
                 totals.value(*metric, *how)

@@ -33,8 +33,13 @@ pub fn waiver() -> Waiver {
 }
 
 pub fn report(result: RunResult, checks: Vec<Verdict>) -> Report {
-    let training =
-        TableSummary { path: "data/training.parquet".into(), rows: Some(12_000), columns: Some(21), fingerprint: None };
+    let training = TableSummary {
+        path: "data/training.parquet".into(),
+        rows: Some(12_000),
+        columns: Some(21),
+        fingerprint: None,
+        sha256: None,
+    };
     Report {
         schema_version: 1,
         tool: Tool { name: "mlgate".into(), version: "0.1.0".into() },

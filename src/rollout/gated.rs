@@ -28,6 +28,9 @@ pub struct Vouched {
     /// Of the model's file, where it was judged.
     pub model_sha256: Option<String>,
     pub data_fingerprint: Option<String>,
+    /// Of the training table's files, where it was asked for.
+    #[serde(default)]
+    pub data_sha256: Option<String>,
     pub commit: Option<String>,
 }
 
@@ -108,6 +111,7 @@ pub fn vouch(bytes: &[u8], found: &str, claim: &Claim) -> Result<Vouched, Vec<Pr
         version: version.unwrap_or_default(),
         model_sha256: text(&report["model"]["sha256"]),
         data_fingerprint: text(&report["tables"]["training"]["fingerprint"]),
+        data_sha256: text(&report["tables"]["training"]["sha256"]),
         commit: text(&report["commit"]),
     })
 }

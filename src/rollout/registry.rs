@@ -192,6 +192,7 @@ impl Registry {
             (PREVIOUS_TAG, Some(&previous)),
             ("mlgate.report_sha256", Some(&entry.report_sha256)),
             ("mlgate.data_fingerprint", entry.vouched.data_fingerprint.as_ref()),
+            ("mlgate.data_sha256", entry.vouched.data_sha256.as_ref()),
             (COMMIT_TAG, entry.vouched.commit.as_ref()),
         ];
         for (key, value) in tags {

@@ -38,6 +38,19 @@ fn features_give_the_target_away_as_scikit_learn_says() {
             let (found, wanted) = (found["values"][feature].as_f64().unwrap(), wanted.as_f64().unwrap());
             assert!((found - wanted).abs() < 1e-9, "{feature} of {}: {found}, {wanted} wanted", case["path"]);
         }
+        // What the score of a feature does not see, and nothing but that.
+        let none = serde_json::Map::new();
+        let also = found["values"][case["target"].as_str().unwrap()].as_object().unwrap_or(&none);
+        let wanted = case["also"].as_object().unwrap();
+        let names = |of: &serde_json::Map<String, Value>| of.keys().cloned().collect::<std::collections::BTreeSet<_>>();
+        assert_eq!(names(also), names(wanted), "{}: {found:#}", case["path"]);
+        for (feature, wanted) in wanted {
+            let (found, wanted) = (also[feature]["score"].as_f64().unwrap(), wanted.as_f64().unwrap());
+            assert!((found - wanted).abs() < 1e-9, "{feature} of {}: {found}, {wanted} wanted", case["path"]);
+        }
+        let is_leaking =
+            !wanted.is_empty() || case["scores"].as_object().unwrap().values().any(|it| it.as_f64() > Some(0.95));
+        assert_eq!(found["status"] == "fail", is_leaking, "{}: {found:#}", case["path"]);
     }
 }
 
@@ -137,6 +150,9 @@ fn what_cannot_be_known_is_no_pass() {
         world.write("mlgate.yml", format!("data: {{ {tables}, checks: [{checks}] }}"));
         world.check(&[])
     };
+    assert_eq!(check("target_leakage").exits(1).statuses(), "fail");
+    // Not the target itself: whether its values are two people or two kinds of people nobody can tell.
+    world.write("train.csv", format!("leak,y,c\n{}{}", "5,0,a\n".repeat(300), "3,1,b\n".repeat(300)));
     assert_eq!(check("target_leakage").exits(1).statuses(), "inconclusive");
     check("new_categories: { columns: [c] }").exits(3).saying("`c` is missing in every row");
     check("new_categories").exits(3).saying("`c`");

@@ -6,6 +6,7 @@
 Paths start at tests/data. `target` holds, as scikit-learn has them, the scores that each feature reaches alone:
 target encoded out of five folds by the row's hash (fingerprint.py); numbers, dates and datetimes are cut at the
 deciles of all rows. Of `kind` classes it is the area under the curve, the largest of one-vs-rest; of numbers R².
+`also` holds what else gives the target away, by leakage_closer.py.
 What is between training and test is counted by sets of Python's own values.
 """
 
@@ -26,11 +27,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from sklearn.metrics import r2_score, roc_auc_score
 
+import leakage_closer
 from fingerprint import TIMES, row_hashes
 
 DATA = Path(__file__).resolve().parents[1] / "data"
 FOLDER = "leakage"
-FOLDS, MOST_CLASSES = 5, 20
+FOLDS, MOST_CLASSES, LIMIT = 5, 20, 0.95
 NAN = float("nan")
 
 
@@ -93,8 +95,16 @@ def target_leakage(path: str, target: str) -> dict:
     folds = np.array([hash % FOLDS for hash in row_hashes(table)])[rows]
     present = [labels[row] for row in rows]
     features = [name for name in table.column_names if name != target]
-    scores = {name: score(categories(table[name])[rows], folds, present, kind) for name in features}
-    return {"path": path, "target": target, "kind": kind, "scores": scores}
+    codes = {name: categories(table[name])[rows] for name in features}
+    scores = {name: score(codes[name], folds, present, kind) for name in features}
+    # What else is reported: where the score of the feature says nothing, and something else does.
+    also = {}
+    for name in features:
+        about = values(table[name]), table[name].type, rows, codes[name], folds, present, kind, scores[name], encoded
+        found = leakage_closer.closer(*about) if scores[name] <= LIMIT else None
+        if found is not None and found > LIMIT:
+            also[name] = found
+    return {"path": path, "target": target, "kind": kind, "scores": scores, "also": also}
 
 
 def share(rows: int, table: pa.Table) -> dict:
@@ -197,6 +207,7 @@ def targets(random: np.random.Generator) -> dict[str, pa.Table]:
         "missing_tells": missing_tells(random),
         "boolean": boolean(random),
         "repeated_rows": repeated_rows(random),
+        **leakage_closer.tables(random),
     }
 
 

@@ -72,6 +72,8 @@ def parquet(data: Path) -> None:
     pq.write_table(names(), data / "names.parquet")
     pq.write_table(wide(), data / "wide.parquet", store_schema=False, compression="none")
     pq.write_table(big_integers(), data / "big_integers.parquet")
+    pq.write_table(precision(), data / "precision.parquet")
+    pq.write_table(precision(), data / "precision_no_stats.parquet", write_statistics=False)
     for name, table in labels().items():
         pq.write_table(table, data / f"{name}.parquet")
     pq.write_table(nan_stats(), data / "nan_stats.parquet", row_group_size=10)
@@ -224,6 +226,20 @@ def big_integers() -> pa.Table:
             "int64": pa.array([edge, edge + 1, edge + 2, -edge - 1, 2**63 - 1, 2**63 - 2, None, 0], pa.int64()),
             "uint64": pa.array([edge, edge + 1, edge + 2, 2**63, 2**64 - 1, 2**64 - 2, 0, None], pa.uint64()),
             "decimal": pa.array([Decimal(text) for text in ("0.10", "0.11", "-0.10", "99999999.99", "0.00", "0.30", "0.29", "1.00")], pa.decimal128(10, 2)),
+        }
+    )
+
+
+def precision() -> pa.Table:
+    """Floats of every width that were written as 0.1, decimals of more digits than a float has, and 0.00 beside -0.01."""
+    wide = ["12345678901234567.88", "12345678901234567.89", "12345678901234567.90", "-0.01"]
+    return pa.table(
+        {
+            "half": pa.array([0.1] * 4).cast(pa.float16()),
+            "single": pa.array([0.1] * 4, pa.float32()),
+            "double": pa.array([0.1] * 4),
+            "wide": pa.array([Decimal(text) for text in wide], pa.decimal128(38, 2)),
+            "cents": pa.array([Decimal(text) for text in ("0.00", "-0.01", "0.00", "-0.01")], pa.decimal128(10, 2)),
         }
     )
 

@@ -20,7 +20,8 @@ use crate::words::{code, first_row, percent, rows};
 /// - allowed_values: { column: sex, values: [male, female] }
 /// ```
 ///
-/// Missing values are not judged. Numbers are compared as numbers, so `1` allows 1.0.
+/// Missing values are not judged. Numbers are compared as numbers, so `1` allows 1.0: decimals exactly, floats in the
+/// column's own precision, so that `0.1` allows the 32-bit float that was stored for 0.1.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AllowedValues {
@@ -34,7 +35,7 @@ pub struct AllowedValues {
 }
 
 fn default_max_percent_other() -> Percent {
-    Percent(0.0)
+    Percent::of(0.0)
 }
 
 impl Check for AllowedValues {

@@ -131,7 +131,7 @@ impl Check for Drift {
         let rule = rule(self.threshold, self.alpha).map_err(Problem::new)?;
         let against = match (self.max_drifted_percent, &self.columns) {
             (Some(limit), _) => Against::Limit(limit),
-            (None, Some(_)) => Against::Limit(Percent(0.0)),
+            (None, Some(_)) => Against::Limit(Percent::of(0.0)),
             (None, None) => Against::Look,
         };
         Ok(drift::finding(context, &columns, rule, against))

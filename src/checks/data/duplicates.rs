@@ -8,6 +8,7 @@ use crate::limit::range::LimitSetting;
 use crate::limit::{Percent, share};
 use crate::problem::Problem;
 use crate::statistic::{Breaches, Typed};
+use crate::table::Role;
 use crate::verdict::{Finding, Limit, Unit};
 use crate::words::{first_row, percent, rows};
 
@@ -20,12 +21,16 @@ use crate::words::{first_row, percent, rows};
 /// - duplicates: { max_percent: 0.1 }
 /// ```
 ///
+/// With all columns compared, those of `data.id` are left out. Where another column of integers or text, in a table of
+/// 100 rows or more, has a different value in 99 % of the rows or more, no row could equal another: the check is then
+/// computed without it too, and if that breaches the limit, the check warns and names the column.
+///
 /// Exact: rows are hashed in the one scan, and those whose hash repeats are then compared value
 /// by value. It takes 8 bytes a row, within `max-memory`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Duplicates {
-    /// The columns to compare; all without it.
+    /// The columns to compare; all but those of `data.id` without it.
     columns: Option<Vec<String>>,
     /// The largest share of rows that may equal an earlier one.
     #[serde(default = "default_max_percent")]
@@ -33,7 +38,7 @@ pub struct Duplicates {
 }
 
 fn default_max_percent() -> Percent {
-    Percent(1.0)
+    Percent::of(1.0)
 }
 
 impl Check for Duplicates {
@@ -50,7 +55,11 @@ impl Check for Duplicates {
 
     fn needs(&self, tables: &Tables) -> Result<Self::Needs, Problem> {
         let table = tables.here()?;
-        Ok((table.row_count(), table.repeats(&table.columns(self.columns.as_deref())?)))
+        Ok((table.row_count(), table.repeats(&tables.row_columns(table, self.columns.as_deref())?)))
+    }
+
+    fn compares_all_columns(&self, here: Role) -> Vec<Role> {
+        if self.columns.is_some() { Vec::new() } else { vec![here] }
     }
 
     fn judge(&self, (total, repeats): (u64, Breaches)) -> Result<Finding, Problem> {

@@ -59,7 +59,7 @@ pub struct Expression {
 }
 
 fn default_max_percent_violating() -> Percent {
-    Percent(0.0)
+    Percent::of(0.0)
 }
 
 impl Check for Expression {

@@ -34,7 +34,7 @@ pub struct GroupLeakage {
 }
 
 fn default_max_percent() -> Percent {
-    Percent(0.0)
+    Percent::of(0.0)
 }
 
 impl Check for GroupLeakage {

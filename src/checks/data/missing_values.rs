@@ -41,7 +41,7 @@ pub struct MissingValues {
 }
 
 fn default_max_percent() -> Percent {
-    Percent(5.0)
+    Percent::of(5.0)
 }
 
 impl Check for MissingValues {

@@ -9,7 +9,7 @@ use crate::limit::range::{LimitSetting, ValueRange};
 use crate::limit::{Finite, Percent};
 use crate::problem::Problem;
 use crate::statistic::{Breaches, Typed};
-use crate::table::Kind;
+use crate::table::{Kind, Role};
 use crate::verdict::{Finding, Severity};
 
 /// At most `max_percent` of the rows resemble an earlier row by `min_similarity` or more without being equal to it.
@@ -28,10 +28,14 @@ use crate::verdict::{Finding, Severity};
 /// they share of all they hold together (Jaccard). Rows are found by `MinHash` in eight bands
 /// and then compared exactly: what is counted is near, and a pair at the limit is missed in less than 1 % of cases. Of
 /// many rows that share most of their text only the nearest eight of a band are compared, and more are missed.
+///
+/// With all columns compared, those of `data.id` are left out. Where another column of integers or text, in a table of
+/// 100 rows or more, has a different value in 99 % of the rows or more, no row could equal another: the check is then
+/// computed without it too, and if that breaches the limit, the check warns and names the column.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NearDuplicates {
-    /// The columns that are compared; all without it.
+    /// The columns that are compared; all but those of `data.id` without it.
     columns: Option<Vec<String>>,
     /// How much of two rows must be the same, from 0 to 1.
     #[serde(default = "default_min_similarity")]
@@ -46,7 +50,7 @@ fn default_min_similarity() -> Finite {
 }
 
 fn default_max_percent() -> Percent {
-    Percent(0.0)
+    Percent::of(0.0)
 }
 
 impl Check for NearDuplicates {
@@ -73,11 +77,15 @@ impl Check for NearDuplicates {
     fn needs(&self, tables: &Tables) -> Result<Self::Needs, Problem> {
         let table = tables.here()?;
         let wanted = "text, numbers, booleans, dates or times";
-        let columns = table.columns_that(self.columns.as_deref(), Kind::is_scalar, wanted)?;
+        let columns = tables.row_columns_that(table, self.columns.as_deref(), Kind::is_scalar, wanted)?;
         if columns.is_empty() {
             return Err(Problem::new("there is no column to compare"));
         }
         Ok((table.row_count(), table.near_repeats(&columns, self.min_similarity.0)))
+    }
+
+    fn compares_all_columns(&self, here: Role) -> Vec<Role> {
+        if self.columns.is_some() { Vec::new() } else { vec![here] }
     }
 
     fn judge(&self, (total, found): (u64, Breaches)) -> Result<Finding, Problem> {

@@ -39,7 +39,7 @@ pub struct NewCategories {
 }
 
 fn default_max_percent() -> Percent {
-    Percent(0.0)
+    Percent::of(0.0)
 }
 
 /// How one column is looked at: by its categories, or value by value.

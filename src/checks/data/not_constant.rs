@@ -35,7 +35,7 @@ pub struct NotConstant {
 }
 
 fn default_max_percent_same() -> Percent {
-    Percent(100.0)
+    Percent::of(100.0)
 }
 
 impl Check for NotConstant {

@@ -35,7 +35,7 @@ pub struct Pattern {
 }
 
 fn default_max_percent_mismatch() -> Percent {
-    Percent(0.0)
+    Percent::of(0.0)
 }
 
 /// The expression that matches a whole value.

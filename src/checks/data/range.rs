@@ -7,7 +7,7 @@ use crate::check::{AskedColumn, Check, Named, Tables};
 use crate::limit::range::LimitSetting;
 use crate::limit::{Bound, Percent, share};
 use crate::problem::Problem;
-use crate::statistic::{Breaches, End, Total, Typed};
+use crate::statistic::{Breaches, End, Typed};
 use crate::table::Kind;
 use crate::verdict::{Finding, Limit, Unit};
 use crate::words::{code, first_row, percent, rows};
@@ -22,7 +22,8 @@ use crate::words::{code, first_row, percent, rows};
 /// ```
 ///
 /// Works on numbers, dates and datetimes (`min: 2024-01-01`; without a zone, UTC). Missing values
-/// are not outside, ±inf is.
+/// are not outside, ±inf is. Limits are compared as they are written: with decimals digit by digit, with a column of
+/// 32-bit floats as the nearest 32-bit float, so that `max: 0.1` allows the value that was stored for 0.1.
 ///
 /// With `trust-footers: auto`, the default, a range that holds of a Parquet file comes from its footer, which its writer could have
 /// made up: the verdict then says `basis: footer`. On proposals, and with `never`, every column is decoded instead.
@@ -41,7 +42,7 @@ pub struct Range {
 }
 
 fn default_max_percent_outside() -> Percent {
-    Percent(0.0)
+    Percent::of(0.0)
 }
 
 impl Check for Range {
@@ -54,14 +55,12 @@ impl Check for Range {
             (Some(Bound::Instant(min, written)), Some(Bound::Instant(max, other))) if min > max => {
                 Err(format!("min {written} is after max {other}"))
             }
-            (Some(Bound::Whole(min)), Some(Bound::Whole(max))) if min > max => {
+            (Some(Bound::Number(min)), Some(Bound::Number(max))) if min > max => {
                 Err(format!("min {min} is above max {max}"))
             }
-            (Some(min), Some(max)) => match (min.number(), max.number()) {
-                (Some(low), Some(high)) if low > high => Err(format!("min {min} is above max {max}")),
-                (Some(_), Some(_)) | (None, None) => Ok(()),
-                _ => Err("one limit is a number and the other a date".into()),
-            },
+            (Some(Bound::Number(_)), Some(Bound::Instant(..))) | (Some(Bound::Instant(..)), Some(Bound::Number(_))) => {
+                Err("one limit is a number and the other a date".into())
+            }
             _ => Ok(()),
         }
     }
@@ -112,8 +111,7 @@ impl Check for Range {
         for (name, bound) in [("min", &self.min), ("max", &self.max)] {
             match bound {
                 Some(Bound::Instant(_, written)) => finding = finding.value(name, written.as_str()),
-                Some(Bound::Number(number)) => finding = finding.value(name, *number),
-                Some(Bound::Whole(number)) => finding = finding.value(name, *number as f64),
+                Some(Bound::Number(number)) => finding = finding.value(name, number.number()),
                 None => {}
             }
         }
@@ -127,8 +125,7 @@ fn end(column: AskedColumn, bound: &Bound) -> Result<End, Problem> {
         Problem::new(format!("{} holds {}, and the limit {bound} is a {what}", code(column.name()), column.kind()))
     };
     match (column.kind(), bound) {
-        (Kind::Integer | Kind::Float | Kind::Number, Bound::Number(number)) => Ok(End::Number(Total(*number))),
-        (Kind::Integer | Kind::Float | Kind::Number, Bound::Whole(number)) => Ok(End::Whole(*number)),
+        (Kind::Integer | Kind::Float | Kind::Number, Bound::Number(number)) => Ok(End::Number(*number)),
         (Kind::Date | Kind::Datetime, Bound::Instant(at, _)) => Ok(End::Instant(*at)),
         (Kind::Integer | Kind::Float | Kind::Number, Bound::Instant(..)) => Err(other("date")),
         (Kind::Date | Kind::Datetime, _) => Err(other("number").hint("write the limit as a date, such as 2026-01-31")),

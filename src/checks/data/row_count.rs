@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::check::{Check, Tables};
+use crate::decimal::Decimal;
 use crate::limit::range::{LimitSetting, ValueRange};
 use crate::limit::{Finite, share};
 use crate::problem::Problem;
@@ -91,7 +92,7 @@ impl Check for RowCount {
                 observed: share(change, before),
                 limit: Limit::max(limit),
                 unit: Some(Unit::Percent),
-                breached: 100.0 * change as f64 > limit * before as f64,
+                breached: Decimal::of(limit).is_none_or(|limit| limit.compare_share(change, before).is_gt()),
             };
             let said = format!(
                 "{} {} than the reference's {}, {} allowed",

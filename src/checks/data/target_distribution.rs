@@ -5,6 +5,7 @@ use serde::Deserialize;
 use serde_json::{Map, json};
 
 use crate::check::{Check, Named, Part, Tables};
+use crate::decimal::Decimal;
 use crate::limit::range::LimitSetting;
 use crate::limit::{Percent, Plain, share};
 use crate::problem::Problem;
@@ -37,7 +38,7 @@ pub struct TargetDistribution {
 }
 
 fn default_min_class_percent() -> Percent {
-    Percent(1.0)
+    Percent::of(1.0)
 }
 
 impl Check for TargetDistribution {
@@ -150,7 +151,7 @@ impl Check for TargetDistribution {
 
 /// `1`, `1.0` and `"1"` are one class, as they are in every table that was ever saved as CSV.
 fn same_class(label: &str, wanted: &str) -> bool {
-    label == wanted || matches!((label.parse::<f64>(), wanted.parse::<f64>()), (Ok(a), Ok(b)) if a == b)
+    label == wanted || matches!((Decimal::parse(label), Decimal::parse(wanted)), (Some(a), Some(b)) if a == b)
 }
 
 #[cfg(test)]

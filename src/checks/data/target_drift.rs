@@ -58,6 +58,6 @@ impl Check for TargetDrift {
 
     fn judge(&self, (context, columns): (Context, Vec<(String, Contrast)>)) -> Result<Finding, Problem> {
         let rule = rule(self.threshold, self.alpha).map_err(Problem::new)?;
-        Ok(drift::finding(context, &columns, rule, Against::Limit(Percent(0.0))))
+        Ok(drift::finding(context, &columns, rule, Against::Limit(Percent::of(0.0))))
     }
 }

@@ -57,7 +57,7 @@ pub fn default_tolerance() -> Finite {
 }
 
 pub fn default_percent() -> Percent {
-    Percent(100.0)
+    Percent::of(100.0)
 }
 
 impl Check for Invariance {

@@ -4,9 +4,10 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::check::{AskedColumn, Check, Part, Tables};
+use crate::decimal::Decimal;
 use crate::limit::{Finite, share};
 use crate::problem::Problem;
-use crate::statistic::{Breaches, End, Given, Total, Typed};
+use crate::statistic::{Breaches, End, Given, Typed};
 use crate::table::{Kind, Role};
 use crate::verdict::{Band, Finding, Limit, Unit};
 use crate::words::{code, first_row, percent, rows};
@@ -49,7 +50,7 @@ impl Check for PredictionRange {
         } else {
             scores.iter().map(|(_, name)| table.column(name)).collect::<Result<_, _>>()?
         };
-        let end = |end: Option<Finite>| end.map(|end| End::Number(Total(end.0)));
+        let end = |end: Option<Finite>| end.and_then(|end| Decimal::of(end.0)).map(End::Number);
         let ask = |column: AskedColumn| {
             (Given(column.name().to_owned()), column.outside(end(self.min), end(self.max)), column.null_count(&[]))
         };

@@ -50,7 +50,7 @@ pub struct Serving {
 }
 
 fn default_errors() -> Percent {
-    Percent(0.0)
+    Percent::of(0.0)
 }
 
 fn default_rps() -> Finite {

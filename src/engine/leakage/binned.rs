@@ -26,10 +26,15 @@ impl Bins {
                 let tenths = (1..10).filter_map(|tenth| numbers.values.quantile(f64::from(tenth) / 10.0));
                 let mut edges: Vec<f64> = tenths.collect();
                 edges.dedup();
-                Self { len: edges.len() + 3, by: By::Edges(edges) }
+                Self::of_edges(edges)
             }
             Shape::Categories(categories) => Self::of_names(&categories, most),
         }
+    }
+
+    /// Between edges that ascend.
+    pub fn of_edges(edges: Vec<f64>) -> Self {
+        Self { len: edges.len() + 3, by: By::Edges(edges) }
     }
 
     pub fn of_names(categories: &Categories, most: usize) -> Self {

@@ -2,6 +2,11 @@
 
 use super::FOLDS;
 
+/// Rows of a class, and of all others, from which on a score of it is no accident.
+pub const ENOUGH: u64 = 20;
+/// Rows of a bin from which on its own mean says what the other folds would.
+const FILLED: u64 = 30;
+
 /// Counts of classes, or sums of a number, by bin and fold.
 pub enum Cells {
     /// By bin, fold and class.
@@ -86,9 +91,88 @@ impl Cells {
     }
 }
 
+impl Cells {
+    /// The smallest area under the ROC curve of a class that has enough rows: near 0 its guesses say the opposite. None of
+    /// a target of numbers.
+    pub fn lowest(&self) -> Option<f64> {
+        let Self::Classes { counts, classes } = self else { return None };
+        let of = |class: usize| {
+            let cells: Vec<(u64, u64)> = counts.chunks(*classes).map(|cell| (cell[class], cell.iter().sum())).collect();
+            let (hits, rows) = cells.iter().fold((0, 0), |all, cell| (all.0 + cell.0, all.1 + cell.1));
+            (hits.min(rows - hits) >= ENOUGH).then(|| area(&cells)).flatten()
+        };
+        (0..*classes).filter_map(of).reduce(f64::min)
+    }
+
+    /// The score where a row's own fold counts too, of bins that are well filled and stand in more than one fold; the others
+    /// are one bin. In a table of few distinct rows the folds say nothing, and this does. A bin in one fold may be one row
+    /// that was copied, which says nothing either.
+    pub fn in_sample(&self) -> Option<f64> {
+        match self {
+            Self::Classes { counts, classes } => {
+                let is_spread =
+                    |bin: &[u64]| bin.chunks(*classes).filter(|fold| fold.iter().any(|count| *count > 0)).count() > 1;
+                let of_class = |bin: &[u64], class: usize| bin.iter().skip(class).step_by(*classes).sum::<u64>();
+                let bins: Vec<(bool, Vec<u64>)> = counts
+                    .chunks(*classes * FOLDS)
+                    .map(|bin| (is_spread(bin), (0..*classes).map(|class| of_class(bin, class)).collect()))
+                    .collect();
+                let of = |class: usize| {
+                    let mut rest = (0, 0);
+                    let mut cells = Vec::new();
+                    for (is_spread, bin) in &bins {
+                        let (hits, rows) = (bin[class], bin.iter().sum::<u64>());
+                        if *is_spread && rows >= FILLED {
+                            cells.push((hits as f64 / rows as f64, hits, rows - hits));
+                        } else {
+                            rest = (rest.0 + hits, rest.1 + rows);
+                        }
+                    }
+                    if rest.1 > 0 {
+                        cells.push((rest.0 as f64 / rest.1 as f64, rest.0, rest.1 - rest.0));
+                    }
+                    let (hits, misses) = cells.iter().fold((0, 0), |all, cell| (all.0 + cell.1, all.1 + cell.2));
+                    (hits.min(misses) >= ENOUGH).then(|| ranked(cells))
+                };
+                (0..*classes).filter_map(of).reduce(f64::max)
+            }
+            Self::Sums(sums) => {
+                let add =
+                    |all: (u64, f64, f64), cell: &(u64, f64, f64)| (all.0 + cell.0, all.1 + cell.1, all.2 + cell.2);
+                let is_spread = |bin: &[(u64, f64, f64)]| bin.iter().filter(|fold| fold.0 > 0).count() > 1;
+                let whole = |bin: &[(u64, f64, f64)]| (is_spread(bin), bin.iter().fold((0, 0.0, 0.0), add));
+                let (filled, others): (Vec<_>, Vec<_>) =
+                    sums.chunks(FOLDS).map(whole).partition(|(is_spread, bin)| *is_spread && bin.0 >= FILLED);
+                let bare =
+                    |bins: Vec<(bool, (u64, f64, f64))>| bins.into_iter().map(|(_, bin)| bin).collect::<Vec<_>>();
+                let (filled, others) = (bare(filled), bare(others));
+                let rest = others.iter().fold((0, 0.0, 0.0), add);
+                let (rows, sum, squares) = filled.iter().fold(rest, add);
+                let spread = squares - sum * sum / rows as f64;
+                let bins = filled.iter().chain(std::iter::once(&rest)).filter(|bin| bin.0 > 0);
+                let within: f64 = bins.map(|bin| bin.2 - bin.1 * bin.1 / bin.0 as f64).sum();
+                (rows >= ENOUGH && spread > 0.0).then(|| 1.0 - within / spread)
+            }
+        }
+    }
+}
+
+/// The area under the ROC curve of guesses, each with its hits and misses; there are both.
+fn ranked(mut guesses: Vec<(f64, u64, u64)>) -> f64 {
+    guesses.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let (mut below, mut area, mut all) = (0.0, 0.0, 0.0);
+    for tied in guesses.chunk_by(|a, b| a.0 == b.0) {
+        let (hits, misses) = tied.iter().fold((0, 0), |(hits, misses), guess| (hits + guess.1, misses + guess.2));
+        area += hits as f64 * (below + misses as f64 / 2.0);
+        below += misses as f64;
+        all += hits as f64;
+    }
+    area / (all * below)
+}
+
 /// The area under the ROC curve of the guesses out of fold; `cells` are hits and rows by bin and fold. None where
 /// all rows or none are hits.
-fn area(cells: &[(u64, u64)]) -> Option<f64> {
+pub fn area(cells: &[(u64, u64)]) -> Option<f64> {
     let total = |cells: &[(u64, u64)]| cells.iter().fold((0, 0), |(hits, rows), cell| (hits + cell.0, rows + cell.1));
     let (hits, rows) = total(cells);
     if hits == 0 || hits == rows {
@@ -105,18 +189,11 @@ fn area(cells: &[(u64, u64)]) -> Option<f64> {
             guesses.push((guess, cell.0, cell.1 - cell.0));
         }
     }
-    guesses.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let (mut below, mut area) = (0.0, 0.0);
-    for tied in guesses.chunk_by(|a, b| a.0 == b.0) {
-        let (hits, misses) = tied.iter().fold((0, 0), |(hits, misses), guess| (hits + guess.1, misses + guess.2));
-        area += hits as f64 * (below + misses as f64 / 2.0);
-        below += misses as f64;
-    }
-    Some(area / (hits as f64 * (rows - hits) as f64))
+    Some(ranked(guesses))
 }
 
 /// R² of the guesses out of fold; the sums are of distances from the mean.
-fn explained(sums: &[(u64, f64, f64)]) -> f64 {
+pub fn explained(sums: &[(u64, f64, f64)]) -> f64 {
     let total = |cells: &[(u64, f64, f64)]| {
         cells.iter().fold((0, 0.0, 0.0), |all, cell| (all.0 + cell.0, all.1 + cell.1, all.2 + cell.2))
     };
