@@ -571,7 +571,10 @@ fn action(toy: &Toy, event: &str, more: &[(&str, &str)]) -> World {
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    let repository = Repository::new(main_branch());
+    // One for all of these tests: events name it.
+    let repository = Repository { name: "octo/risk".into(), token: "ghs_of_actions".into() };
+    repository.setup(json!({ "tokens": { &repository.token: {} } }));
+    repository.setup(main_branch());
     let payload = json!({ "repository": { "full_name": repository.name, "default_branch": "main" } });
     world.write("event.json", payload.to_string());
     let (state, event) = (world.path("state"), world.path("event.json"));
