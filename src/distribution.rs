@@ -5,6 +5,9 @@ pub mod summary;
 use serde::{Deserialize, Serialize};
 pub use summary::Summary;
 
+/// Categories of a column that are counted at once.
+pub const MOST_CATEGORIES: usize = 65_536;
+
 /// What a column holds, as far as two tables are compared by it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Distribution {
@@ -32,6 +35,8 @@ pub enum Values {
     Each(Vec<f64>),
     /// Values with how often they occur, as exactly as the summary says.
     Summed(Summary),
+    /// Integers, some of which no float is equal to, with how often they occur.
+    Large(Vec<(i128, u64)>),
 }
 
 /// What a number stands for.
@@ -75,6 +80,7 @@ impl Values {
         match self {
             Self::Each(values) => values.len() as u64,
             Self::Summed(summary) => summary.count(),
+            Self::Large(runs) => runs.iter().map(|(_, count)| count).sum(),
         }
     }
 
@@ -83,13 +89,14 @@ impl Values {
         match self {
             Self::Each(values) => Some((*values.first()?, *values.last()?)),
             Self::Summed(summary) => summary.ends(),
+            Self::Large(runs) => Some((runs.first()?.0 as f64, runs.last()?.0 as f64)),
         }
     }
 
     /// By how much of the rows a share of values at most `x` may be wrong.
     pub fn rank_error(&self) -> f64 {
         match self {
-            Self::Each(_) => 0.0,
+            Self::Each(_) | Self::Large(_) => 0.0,
             Self::Summed(summary) => summary.rank_error(),
         }
     }
@@ -99,6 +106,7 @@ impl Values {
         match self {
             Self::Each(values) => moments(values.iter().map(|value| (*value, 1))),
             Self::Summed(summary) => summary.moments(),
+            Self::Large(runs) => moments(runs.iter().map(|(value, count)| (*value as f64, *count))),
         }
     }
 
@@ -109,6 +117,10 @@ impl Values {
         let (low, high) = match self {
             Self::Each(values) => (values[below as usize], values[above as usize]),
             Self::Summed(summary) => (summary.at(below as u64), summary.at(above as u64)),
+            Self::Large(_) => {
+                let summary = self.summary();
+                (summary.at(below as u64), summary.at(above as u64))
+            }
         };
         let share = at - below;
         // NumPy counts from the nearer end; the last bit decides on which side of an edge a value lies.
@@ -130,6 +142,23 @@ impl Values {
                 edges.iter().map(|edge| values.partition_point(|value| value <= edge) as u64).collect()
             }
             Self::Summed(summary) => edges.iter().map(|edge| summary.up_to(*edge)).collect(),
+            Self::Large(_) => {
+                let summary = self.summary();
+                edges.iter().map(|edge| summary.up_to(*edge)).collect()
+            }
+        }
+    }
+
+    /// As floats with how often they occur.
+    pub fn summary(&self) -> Summary {
+        match self {
+            Self::Each(values) => Summary::of_sorted(values),
+            Self::Summed(summary) => summary.clone(),
+            Self::Large(runs) => {
+                let floats: Vec<(f64, u64)> = runs.iter().map(|(value, count)| (*value as f64, *count)).collect();
+                let equal = floats.chunk_by(|a, b| a.0 == b.0);
+                Summary::of_counts(equal.map(|run| (run[0].0, run.iter().map(|(_, count)| count).sum())).collect())
+            }
         }
     }
 }

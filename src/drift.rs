@@ -2,9 +2,12 @@
 
 mod bins;
 mod finding;
+mod large;
 mod retyped;
 #[cfg(test)]
 mod false_alarms;
+#[cfg(test)]
+mod power;
 #[cfg(test)]
 mod tests;
 
@@ -15,9 +18,13 @@ pub use bins::Bin;
 pub use finding::{Against, Choice, Rule, Wanted, finding, wanted};
 pub use retyped::Context;
 
-use crate::distribution::{Categories, Distribution, Numbers, Shape};
+use large::Axis;
+
+use crate::distribution::{Categories, Distribution, Measure, Shape, Values};
 use crate::inference::adjust::benjamini_hochberg;
-use crate::inference::distance::{self, chi_squared, kolmogorov_p, pooled};
+use crate::inference::distance::{self, chi_squared, kolmogorov_p};
+use crate::inference::homogeneity::{homogeneity_p, jensen_shannon_beyond_chance};
+use crate::inference::quantile_bins::{Compared, NORMAL};
 use crate::problem::Problem;
 
 /// Fewer rows, or present values, say nothing.
@@ -26,6 +33,8 @@ pub const FEWEST: u64 = 30;
 pub const MISSING_POINTS: f64 = 10.0;
 /// The least share of a bin in the stability index.
 const FLOOR: f64 = 1e-4;
+/// A deviation this many times what the middle 95 % of the values suggest is that of a few values.
+const OWNED: f64 = 5.0;
 
 /// How far two distributions are apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -46,6 +55,7 @@ pub enum Method {
 /// What two tables' values of one column say.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Contrast {
+    /// That of the effect.
     pub method: Method,
     /// Of the reference and of the current table, as everywhere here.
     pub rows: [u64; 2],
@@ -64,6 +74,8 @@ pub struct Contrast {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Shift {
     pub effect: f64,
+    /// Between which it lies, where a table is known by a summary.
+    pub range: Option<(f64, f64)>,
     /// How often samples of one law are as far apart.
     pub p: f64,
     /// Whether the p supposes more rows than there are.
@@ -109,28 +121,35 @@ impl Contrast {
     ///
     /// # Errors
     /// The two are not of one kind, or the effect is no number.
-    pub fn of(method: Method, reference: &Distribution, current: &Distribution) -> Result<Self, Problem> {
+    pub fn of(choice: Choice, reference: &Distribution, current: &Distribution) -> Result<Self, Problem> {
         let both = [reference, current];
         let (rows, present) = (both.map(Distribution::rows), both.map(Distribution::present));
         let missing = both.map(|column| column.missing);
         let enough = rows.iter().all(|rows| *rows >= FEWEST);
         let judged = enough && present.iter().all(|present| *present >= FEWEST);
+        let method = choice.method().unwrap_or(Method::JensenShannon);
         let mut contrast =
             Self { method, rows, present, shift: None, missing: None, bins: Vec::new(), notes: Vec::new() };
         let shift = match (&reference.shape, &current.shape) {
-            (Shape::Numbers(a), Shape::Numbers(b)) => contrast.numbers([a, b], missing, judged),
-            (Shape::Categories(a), Shape::Categories(b)) => contrast.categories([a, b], missing, judged),
+            (Shape::Numbers(a), Shape::Numbers(b)) => match large::aligned([a, b])? {
+                Some(([x, y], axis)) => contrast.numbers(choice, [&x, &y], (a.measure, &axis), missing, judged),
+                None => {
+                    let axis = (a.measure, &Axis::Values);
+                    contrast.numbers(choice, [&a.values, &b.values], axis, missing, judged)
+                }
+            },
+            (Shape::Categories(a), Shape::Categories(b)) => contrast.categories(choice, [a, b], missing, judged),
             // A column of nulls alone has neither numbers nor categories.
             (Shape::Categories(a), Shape::Numbers(_)) if present[1] == 0 => {
-                contrast.categories([a, &Categories::default()], missing, judged)
+                contrast.categories(choice, [a, &Categories::default()], missing, judged)
             }
             (Shape::Numbers(_), Shape::Categories(b)) if present[0] == 0 => {
-                contrast.categories([&Categories::default(), b], missing, judged)
+                contrast.categories(choice, [&Categories::default(), b], missing, judged)
             }
             _ => return Err(Problem::new("the two tables hold other types in it")),
         };
         if shift.is_some_and(|shift| shift.effect.is_nan()) {
-            return Err(Problem::new(format!("the two tables' values have no distance by {}", method.word())));
+            return Err(Problem::new(format!("the two tables' values have no distance by {}", contrast.method.word())));
         }
         contrast.shift = shift;
         if enough && missing.iter().any(|missing| *missing > 0) {
@@ -141,54 +160,130 @@ impl Contrast {
         Ok(contrast)
     }
 
-    fn numbers(&mut self, both: [&Numbers; 2], missing: [u64; 2], judged: bool) -> Option<Shift> {
-        let counts = bins::of_numbers(both, missing, &mut self.bins, self.rows);
+    fn numbers(
+        &mut self,
+        choice: Choice,
+        both: [&Values; 2],
+        (measure, axis): (Measure, &Axis),
+        missing: [u64; 2],
+        judged: bool,
+    ) -> Option<Shift> {
+        let [a, b] = both;
+        let errors = both.map(Values::rank_error);
+        let error = errors[0] + errors[1];
+        let Some(method) = choice.method() else {
+            let compared = Compared::of(a, b);
+            bins::of_both(&compared.bins, measure, axis, &mut self.bins, self.rows);
+            if !judged {
+                return None;
+            }
+            let [x, y] = compared.counts();
+            let quantile = |q: f64| a.quantile(q).unwrap_or(f64::NAN);
+            let moved = match axis {
+                // Places are no distances.
+                Axis::Places(_) => 0.0,
+                _ => compared.middle_wasserstein((quantile(0.025), quantile(0.975))),
+            };
+            let divergence = jensen_shannon_beyond_chance(&x, &y);
+            let ks = compared.apart.ks;
+            let effects = [(Method::Ks, ks), (Method::JensenShannon, divergence), (Method::Wasserstein, moved)];
+            let (method, effect) =
+                effects.into_iter().fold(effects[0], |most, one| if one.1 > most.1 { one } else { most });
+            self.method = method;
+            let mut shift = Shift::of(effect, compared.p(errors));
+            shift.range = (error > 0.0 && method == Method::Ks).then(|| around(ks, error));
+            self.note_errors(error, shift.range);
+            return Some(shift);
+        };
+        let counts = bins::of_numbers(both, measure, axis, missing, &mut self.bins, self.rows);
         if !judged {
             return None;
         }
-        let [a, b] = both.map(|numbers| &numbers.values);
         let apart = distance::apart(a, b);
-        let error = a.rank_error() + b.rank_error();
-        if error > 0.0 {
-            self.notes.push(format!("ranks are known to {} of the rows", crate::words::percent(100.0 * error, &[])));
-        }
         // Of all distances that the summaries allow, the smallest is the one that counts.
-        let ks = kolmogorov_p((apart.ks - error).max(0.0), self.present[0], self.present[1]);
-        let certain = |effect: f64| Shift { effect, p: ks, is_approximate: false, tested: ks, adjusted: ks };
-        Some(match self.method {
-            Method::Psi => certain(self.psi(&counts)),
-            Method::JensenShannon => certain(jensen_shannon(&counts)),
-            Method::ChiSquared => by_chi_squared(&counts, None),
-            Method::Ks => certain(apart.ks),
-            Method::Wasserstein => {
-                let (_, deviation) = a.moments();
-                let is_finite = |values: &crate::distribution::Values| {
-                    values.ends().is_some_and(|(low, high)| low.is_finite() && high.is_finite())
-                };
-                if !is_finite(a) || !is_finite(b) {
-                    self.notes.push("infinite values have no distance: D of `ks` instead".to_owned());
-                    certain(apart.ks)
-                } else if deviation == 0.0 {
-                    self.notes.push("the reference is constant: D of `ks` instead".to_owned());
-                    certain(apart.ks)
-                } else {
-                    certain(apart.wasserstein / deviation)
-                }
-            }
-        })
+        let p = kolmogorov_p((apart.ks - error).max(0.0), self.present[0], self.present[1]);
+        let shift = match method {
+            Method::Psi => Shift::of(self.psi(&counts), p),
+            Method::JensenShannon => Shift::of(jensen_shannon(&counts), p),
+            Method::ChiSquared => by_chi_squared(&counts, &counts, None),
+            Method::Ks => Shift::by_ks(apart.ks, error, p),
+            Method::Wasserstein => self.by_wasserstein(both, axis, apart, error, p),
+        };
+        self.note_errors(error, shift.range);
+        Some(shift)
     }
 
-    fn categories(&mut self, both: [&Categories; 2], missing: [u64; 2], judged: bool) -> Option<Shift> {
-        let counts = bins::of_categories(both, missing, &mut self.bins, self.rows, &mut self.notes);
+    fn by_wasserstein(&mut self, both: [&Values; 2], axis: &Axis, apart: distance::Apart, error: f64, p: f64) -> Shift {
+        let ends = both.map(Values::ends);
+        let is_finite = |ends: &Option<(f64, f64)>| ends.is_some_and(|(low, high)| low.is_finite() && high.is_finite());
+        if !ends.iter().all(is_finite) {
+            self.notes.push("infinite values have no distance: D of `ks` instead".to_owned());
+            return Shift::by_ks(apart.ks, error, p);
+        }
+        // Places are no distances: integers so far apart lose nothing as floats.
+        if let Axis::Places(all) = axis {
+            let floats = both.map(|values| {
+                let runs = values.summary().values().iter().map(|(at, weight)| (all[*at as usize], *weight)).collect();
+                Values::Summed(Values::Large(runs).summary())
+            });
+            let apart = distance::Apart { ks: apart.ks, ..distance::apart(&floats[0], &floats[1]) };
+            return self.by_wasserstein([&floats[0], &floats[1]], &Axis::Values, apart, error, p);
+        }
+        let (_, deviation) = both[0].moments();
+        if deviation == 0.0 {
+            self.notes.push("the reference is constant: D of `ks` instead".to_owned());
+            return Shift::by_ks(apart.ks, error, p);
+        }
+        let quantile = |q: f64| both[0].quantile(q).unwrap_or(f64::NAN);
+        // Of a normal law the middle 95 % are 3.92 deviations wide.
+        if deviation > OWNED * (quantile(0.975) - quantile(0.025)) / NORMAL {
+            self.notes.push(
+                "few values own the reference's standard deviation, which the distance is measured in: \
+                 `auto` and `ks` go by ranks"
+                    .to_owned(),
+            );
+        }
+        let effect = apart.wasserstein / deviation;
+        let range = ends[0].zip(ends[1]).map_or(0.0, |(a, b)| a.1.max(b.1) - a.0.min(b.0));
+        let within = error * range / deviation;
+        Shift { range: (error > 0.0).then(|| ((effect - within).max(0.0), effect + within)), ..Shift::of(effect, p) }
+    }
+
+    fn note_errors(&mut self, error: f64, range: Option<(f64, f64)>) {
+        if error == 0.0 {
+            return;
+        }
+        let known = format!("ranks are known to {} of the rows", crate::words::percent(100.0 * error, &[]));
+        self.notes.push(match range {
+            Some((low, high)) => {
+                let [low_shown, high_shown] = [(low, high), (high, low)].map(|(x, y)| crate::words::metric(x, &[y]));
+                format!("{known}: the distance is between {low_shown} and {high_shown}")
+            }
+            None => known,
+        });
+    }
+
+    fn categories(&mut self, choice: Choice, both: [&Categories; 2], missing: [u64; 2], judged: bool) -> Option<Shift> {
+        let counted = bins::of_categories(both, missing, &mut self.bins, self.rows, &mut self.notes);
         if !judged {
             return None;
         }
-        let effect = match self.method {
-            Method::Psi => Some(self.psi(&counts)),
-            Method::JensenShannon => Some(jensen_shannon(&counts)),
-            Method::ChiSquared | Method::Ks | Method::Wasserstein => None,
-        };
-        Some(by_chi_squared(&counts, effect))
+        Some(match choice {
+            Choice::Auto => {
+                let [a, b] = &counted.all;
+                // Counts that are as near as they may be have nothing left that is by chance.
+                let effect =
+                    if counted.is_exact { jensen_shannon_beyond_chance(a, b) } else { jensen_shannon(&counted.all) };
+                by_chi_squared(&counted.all, &counted.all, Some(effect))
+            }
+            Choice::Psi => by_chi_squared(&counted.common, &counted.all, Some(self.psi(&counted.common))),
+            Choice::JensenShannon => {
+                by_chi_squared(&counted.common, &counted.all, Some(jensen_shannon(&counted.common)))
+            }
+            Choice::ChiSquared | Choice::Ks | Choice::Wasserstein => {
+                by_chi_squared(&counted.common, &counted.all, None)
+            }
+        })
     }
 
     fn psi(&self, [a, b]: &[Vec<u64>; 2]) -> f64 {
@@ -232,17 +327,30 @@ fn jensen_shannon([a, b]: &[Vec<u64>; 2]) -> f64 {
     if a.len() < 2 { 0.0 } else { distance::jensen_shannon(&floats(a), &floats(b)) }
 }
 
-/// The shift by counts, with Cramér's V as its effect where there is no other.
-fn by_chi_squared([a, b]: &[Vec<u64>; 2], effect: Option<f64>) -> Shift {
+/// From and to which a distance between shares reaches where they may be wrong by so much.
+fn around(distance: f64, error: f64) -> (f64, f64) {
+    ((distance - error).max(0.0), (distance + error).min(1.0))
+}
+
+impl Shift {
+    /// Of an exact test.
+    fn of(effect: f64, p: f64) -> Self {
+        Self { effect, range: None, p, is_approximate: false, tested: p, adjusted: p }
+    }
+
+    /// By D, where shares may be wrong by so much.
+    fn by_ks(ks: f64, error: f64, p: f64) -> Self {
+        Self { range: (error > 0.0).then(|| around(ks, error)), ..Self::of(ks, p) }
+    }
+}
+
+/// The shift by counts, with Cramér's V as its effect where there is no other; `all` are tested.
+fn by_chi_squared([a, b]: &[Vec<u64>; 2], all: &[Vec<u64>; 2], effect: Option<f64>) -> Shift {
     let table = chi_squared(a, b);
-    let tested = if table.is_approximate {
-        let (a, b) = pooled(a, b);
-        chi_squared(&a, &b).p
-    } else {
-        table.p
-    };
+    let tested = homogeneity_p(&all[0], &all[1]);
     Shift {
         effect: effect.unwrap_or(table.cramers_v),
+        range: None,
         p: table.p,
         is_approximate: table.is_approximate,
         tested,

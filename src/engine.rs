@@ -37,6 +37,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 pub use batches::{Made, Slice, Written, batches};
+use distribution::Budget;
 pub use occurring::Handed;
 pub use source::{Footers, Source};
 
@@ -106,10 +107,18 @@ impl Opened {
         }
     }
 
-    /// Bytes that every number of the column takes together while they are collected.
+    /// Bytes that what is collected of the column takes for certain.
     fn bytes_of(&self, column: &str) -> usize {
         match self {
-            Self::Table(source) => source.bytes_of_numbers(column),
+            Self::Table(source) => source.bytes_of_distribution(column).0,
+            Self::Profile(_) => 0,
+        }
+    }
+
+    /// Bytes that it takes at most.
+    fn most_bytes_of(&self, column: &str) -> usize {
+        match self {
+            Self::Table(source) => source.bytes_of_distribution(column).1,
             Self::Profile(_) => 0,
         }
     }
@@ -140,7 +149,7 @@ pub fn measure(
     let (compared, others): (BTreeSet<Key>, BTreeSet<Key>) =
         keys.iter().filter(is_there).cloned().partition(contrasts::are_compared);
     let share = if others.iter().any(|key| scan::grows(&key.statistic)) { memory / 2 } else { memory };
-    let mut groups = contrasts::groups(&compared, sources, share).into_iter();
+    let mut groups = contrasts::groups(&compared, sources, share);
     let mut pairs = occurring::Table::of(&others, sources, share);
     let mut measured = pairs.problems();
     let unread = others.iter().filter_map(|key| {
@@ -149,7 +158,7 @@ pub fn measure(
     });
     tell(&unread.collect());
 
-    let first = groups.next().unwrap_or_default();
+    let first = groups.pop_front().unwrap_or_default();
     let mut collected = Measured::new();
     let mut order: Vec<(&Role, &Opened)> = sources.iter().collect();
     order.sort_by_key(|(role, _)| pairs.order(**role));
@@ -157,10 +166,10 @@ pub fn measure(
         let mut wanted: BTreeSet<Key> = others.iter().filter(|key| key.table == *role).cloned().collect();
         wanted.retain(|key| !matches!(key.statistic, Statistic::Occurring { .. }));
         wanted.extend(
-            first.iter().filter_map(|job| job.collects(*role)).map(|statistic| Key { table: *role, statistic }),
+            first.jobs.iter().filter_map(|job| job.collects(*role)).map(|statistic| Key { table: *role, statistic }),
         );
         wanted.extend(pairs.asks(*role));
-        let found = measure_one(*role, source, &wanted, &pairs.known, share, progress);
+        let found = measure_one(*role, source, &wanted, &pairs.known, share, &first.budget, progress);
         let (of_pairs, found): (Measured, Measured) =
             found.into_iter().partition(|(key, _)| matches!(key.statistic, Statistic::Occurring { .. }));
         pairs.take(of_pairs);
@@ -170,16 +179,20 @@ pub fn measure(
         tell(&found);
         measured.extend(found);
     }
-    measured.extend(contrasts::answer(&first, std::mem::take(&mut collected)));
+    let (answered, without) = contrasts::answer(first, std::mem::take(&mut collected));
+    measured.extend(answered);
+    groups.extend(contrasts::regrouped(without, sources, share));
     let confirmed = catch_unwind(AssertUnwindSafe(|| pairs.confirmed(sources, share, progress)));
     measured.extend(confirmed.unwrap_or_default());
-    for group in groups {
+    while let Some(group) = groups.pop_front() {
         for (role, source) in sources {
-            let wanted = group.iter().filter_map(|job| job.collects(*role));
+            let wanted = group.jobs.iter().filter_map(|job| job.collects(*role));
             let wanted = wanted.map(|statistic| Key { table: *role, statistic }).collect();
-            collected.extend(measure_one(*role, source, &wanted, &BTreeMap::new(), share, progress));
+            collected.extend(measure_one(*role, source, &wanted, &BTreeMap::new(), share, &group.budget, progress));
         }
-        measured.extend(contrasts::answer(&group, std::mem::take(&mut collected)));
+        let (answered, without) = contrasts::answer(group, std::mem::take(&mut collected));
+        measured.extend(answered);
+        groups.extend(contrasts::regrouped(without, sources, share));
     }
     // Whose footers lie in one column may lie in all.
     for (key, value) in &mut measured {
@@ -214,7 +227,7 @@ pub fn measure_table(
     memory: usize,
     progress: &Arc<Progress>,
 ) -> Measured {
-    scan_one(role, source, keys, &BTreeMap::new(), memory, progress)
+    scan_one(role, source, keys, &BTreeMap::new(), memory, &Arc::new(Budget::of(memory)), progress)
 }
 
 fn measure_one(
@@ -223,10 +236,11 @@ fn measure_one(
     keys: &BTreeSet<Key>,
     pairs: &occurring::Pairs,
     memory: usize,
+    distributions: &Arc<Budget>,
     progress: &Arc<Progress>,
 ) -> Measured {
     match source {
-        Opened::Table(source) => scan_one(role, source, keys, pairs, memory, progress),
+        Opened::Table(source) => scan_one(role, source, keys, pairs, memory, distributions, progress),
         Opened::Profile(profile) => keys.iter().map(|key| (key.clone(), profiled(profile, &key.statistic))).collect(),
     }
 }
@@ -253,6 +267,7 @@ fn scan_one(
     keys: &BTreeSet<Key>,
     pairs: &occurring::Pairs,
     memory: usize,
+    distributions: &Arc<Budget>,
     progress: &Arc<Progress>,
 ) -> Measured {
     let mut measured = Measured::new();
@@ -266,7 +281,8 @@ fn scan_one(
         }
     }
     if !left.is_empty() {
-        let means = accumulate::Means { memory, columns: left.len(), rows: source.info().rows, pairs };
+        let (columns, rows) = (left.len(), source.info().rows);
+        let means = accumulate::Means { memory, columns, rows, pairs, distributions };
         let scanned = catch_unwind(AssertUnwindSafe(|| scan::scan(source, &left, means, progress)));
         let scanned = scanned.unwrap_or_else(|_| {
             let problem = gave_up(source.shown());

@@ -8,9 +8,11 @@ pub mod arms;
 pub mod bootstrap;
 pub mod distance;
 pub mod estimate;
+pub mod homogeneity;
 pub mod paired;
 pub mod proportion;
 pub mod quantile;
+pub mod quantile_bins;
 pub mod robust;
 #[cfg(test)]
 pub(crate) mod simulated;

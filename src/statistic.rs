@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use crate::distribution::Distribution;
-use crate::drift::{Contrast, Method};
+use crate::drift::{Choice, Contrast};
 use crate::engine::Handed;
 pub use crate::limit::Total;
 use crate::model::moves::Moves;
@@ -62,7 +62,7 @@ pub enum Statistic {
     /// `Arc<Distribution>`: the column's numbers summed up, or its categories.
     Distribution { column: String, detail: Detail },
     /// [`Contrast`]: the column beside that of another table.
-    Contrast { column: String, against: Role, method: Method },
+    Contrast { column: String, against: Role, method: Choice },
     /// [`Breaches`]: rows whose key occurs in another table too.
     Occurring { columns: Vec<String>, within: Role, missing: Missing },
     /// `Option<i64>`: the oldest instant of the column, in microseconds since 1970 UTC.
@@ -236,6 +236,8 @@ pub enum Value {
     Served(Served),
     /// Between two scans.
     Handed(Handed),
+    /// There was no room for it beside the others: it is measured in another scan.
+    NoRoom,
 }
 
 /// What was measured: each a value, or why there is none.

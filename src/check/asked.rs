@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use crate::distribution::Distribution;
-use crate::drift::{Contrast, Method};
+use crate::drift::{Choice, Contrast};
 use crate::predictions::{Confusion, Names, Reading, Rows, Slicer};
 use crate::problem::{Problem, nearest};
 use crate::statistic::{
@@ -354,7 +354,7 @@ impl<'a> AskedColumn<'a> {
     }
 
     /// The column beside that of another table.
-    pub fn contrast(self, against: Role, method: Method) -> Typed<Contrast> {
+    pub fn contrast(self, against: Role, method: Choice) -> Typed<Contrast> {
         self.key(Statistic::Contrast { column: self.named(), against, method })
     }
 

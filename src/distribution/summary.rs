@@ -10,12 +10,11 @@ use super::moments;
 
 /// Values kept of a profile: ranks are right to 0.05 % of the rows.
 pub const SHORT: usize = 1024;
-/// Values kept while a table is read.
-const LONG: usize = 16_384;
 /// Rows that no profile has.
 pub const MOST_ROWS: u64 = 1 << 50;
-/// Values that are sorted at once.
+/// The most and the fewest values that are sorted at once; of a sorted block a quarter is kept.
 const BLOCK: usize = 65_536;
+const SMALLEST_BLOCK: usize = 1024;
 
 /// Values with weights, ascending, no two alike.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -245,17 +244,37 @@ impl Summary {
 }
 
 /// A summary of values as they come, in memory that hardly grows with them.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Summing {
+    /// Values that are sorted at once.
+    size: usize,
     block: Vec<f64>,
     /// At place i what stands for about 2^i blocks.
     levels: Vec<Option<Summary>>,
 }
 
+impl Default for Summing {
+    fn default() -> Self {
+        Self::within(usize::MAX)
+    }
+}
+
 impl Summing {
+    /// Within about so many bytes, also of very many values.
+    pub fn within(bytes: usize) -> Self {
+        // A block, and eight levels of a quarter as many values with their weights.
+        let size = (bytes / 40).clamp(SMALLEST_BLOCK, BLOCK);
+        Self { size, block: Vec::new(), levels: Vec::new() }
+    }
+
+    pub fn bytes(&self) -> usize {
+        let levels: usize = self.levels.iter().flatten().map(|level| level.values.capacity()).sum();
+        size_of::<f64>() * self.block.capacity() + size_of::<(f64, u64)>() * levels
+    }
+
     pub fn push(&mut self, value: f64) {
         self.block.push(value);
-        if self.block.len() == BLOCK {
+        if self.block.len() == self.size {
             let block = self.close_block();
             self.carry(block, 0);
         }
@@ -279,7 +298,7 @@ impl Summing {
                     self.levels[level] = Some(summary);
                     return;
                 }
-                Some(other) => summary = other.merged(&summary).pruned(LONG),
+                Some(other) => summary = other.merged(&summary).pruned(self.size / 4),
             }
             level += 1;
         }

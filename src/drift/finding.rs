@@ -16,11 +16,10 @@ use crate::verdict::{Finding, Limit, Outcome, Unit};
 use crate::words::{self, code, count, list, percent};
 
 /// How columns are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Choice {
-    /// By the smaller table's rows: numbers by `ks` up to 1,000 and by `wasserstein` beyond; text, booleans by
-    /// `chi_squared` up to 1,000 and by `jensen_shannon` beyond.
+    /// By ranks: numbers by `ks` or `jensen_shannon`, whichever is larger; text and booleans by `jensen_shannon`.
     #[default]
     Auto,
     /// The population stability index; 0.2 counts.
@@ -70,25 +69,15 @@ impl Choice {
         }
     }
 
-    /// The method for a column of this kind in tables of so many rows.
-    fn method(self, kind: &Kind, rows: u64) -> Method {
-        self.of_column(matches!(kind, Kind::Text | Kind::Boolean), rows)
-    }
-
-    /// The method for a column of categories, or of numbers.
-    pub(super) fn of_column(self, is_category: bool, rows: u64) -> Method {
+    /// The method that is named; `auto` names none.
+    pub fn method(self) -> Option<Method> {
         match self {
-            Self::Auto => match (is_category, rows <= 1_000) {
-                (true, true) => Method::ChiSquared,
-                (true, false) => Method::JensenShannon,
-                (false, true) => Method::Ks,
-                (false, false) => Method::Wasserstein,
-            },
-            Self::Psi => Method::Psi,
-            Self::Ks => Method::Ks,
-            Self::Wasserstein => Method::Wasserstein,
-            Self::JensenShannon => Method::JensenShannon,
-            Self::ChiSquared => Method::ChiSquared,
+            Self::Auto => None,
+            Self::Psi => Some(Method::Psi),
+            Self::Ks => Some(Method::Ks),
+            Self::Wasserstein => Some(Method::Wasserstein),
+            Self::JensenShannon => Some(Method::JensenShannon),
+            Self::ChiSquared => Some(Method::ChiSquared),
         }
     }
 }
@@ -136,7 +125,6 @@ pub fn wanted(tables: &Tables, names: Option<&[String]>, by: Choice) -> Result<W
     if columns.is_empty() && context.retyped.is_empty() {
         return Err(Problem::new("there is no column to compare"));
     }
-    let rows = here.table.rows.min(reference.table.rows);
     let contrast = |column: AskedColumn| -> Result<_, Problem> {
         let other = reference.table.column(column.name()).ok_or_else(|| {
             let problem = Problem::new(format!("the reference table has no column {}", code(column.name())));
@@ -162,11 +150,13 @@ pub fn wanted(tables: &Tables, names: Option<&[String]>, by: Choice) -> Result<W
             .hint("write both with one type, or name the `columns` to compare"));
         }
         let kind = if *column.kind() == Kind::Null { &other.kind } else { column.kind() };
-        let method = by.method(kind, rows);
-        if method.is_of_numbers() && matches!(kind, Kind::Text | Kind::Boolean) {
+        if let Some(method) = by.method()
+            && method.is_of_numbers()
+            && matches!(kind, Kind::Text | Kind::Boolean)
+        {
             return Err(column.unfit(&format!("numbers, dates or times for `{}`", method.word())));
         }
-        Ok((Given(column.name().to_owned()), column.contrast(Role::Reference, method)))
+        Ok((Given(column.name().to_owned()), column.contrast(Role::Reference, by)))
     };
     Ok((Given(context), columns.into_iter().map(contrast).collect::<Result<_, _>>()?))
 }
@@ -302,7 +292,7 @@ fn how_far(contrast: &Contrast, threshold: f64, alpha: f64) -> String {
 /// An effect in the words of its method.
 fn moved_by(contrast: &Contrast, effect: &str) -> String {
     match contrast.method {
-        Method::Wasserstein if contrast.notes.is_empty() => {
+        Method::Wasserstein if !contrast.notes.iter().any(|note| note.ends_with("instead")) => {
             format!("it moved by {effect} standard deviations of the reference")
         }
         Method::Wasserstein | Method::Ks => format!("its Kolmogorov-Smirnov distance is {effect}"),
@@ -359,6 +349,9 @@ fn said(contrast: &Contrast, drifted: bool, threshold: f64) -> Value {
     let mut put = |name: &str, value: Value| said.insert(name.to_owned(), value);
     put("method", contrast.method.word().into());
     put("effect", contrast.shift.map(|shift| shift.effect).into());
+    if let Some((low, high)) = contrast.shift.and_then(|shift| shift.range) {
+        put("effect_range", json!([low, high]));
+    }
     put("p", contrast.shift.map(|shift| shift.p).into());
     put("p_adjusted", contrast.shift.map(|shift| shift.adjusted).into());
     put("drifted", drifted.into());

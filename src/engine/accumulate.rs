@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::ops::Range;
+use std::sync::Arc;
 
 use polars::prelude::*;
 use regex::Regex;
@@ -9,7 +10,7 @@ use regex::Regex;
 use super::cells::{self, Cells};
 use super::classes::Counter;
 use super::conditions::Violating;
-use super::distribution::Collecting;
+use super::distribution::{Budget, Collecting, Room};
 use super::ending::Ending;
 use super::fingerprint::Fingerprints;
 use super::leakage::Learning;
@@ -28,6 +29,8 @@ use crate::words::code;
 
 /// The most classes a class column may have.
 pub const MOST_CLASSES: usize = 1000;
+/// The part of the memory that one column in short may take, of two tables.
+pub const SHORT_SHARE: usize = 8;
 /// How many offending values are kept for `show-values`.
 const EXAMPLES: usize = 3;
 
@@ -90,9 +93,18 @@ pub struct Means<'a> {
     pub rows: u64,
     /// Statistics of this table and another.
     pub pairs: &'a Pairs,
+    /// Bytes for all distributions together.
+    pub distributions: &'a Arc<Budget>,
 }
 
 impl Means<'_> {
+    /// For the distribution of a column that is one of so many.
+    fn room(self, columns: usize) -> Room {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let budget = Arc::clone(self.distributions);
+        Room { rows: self.rows, short: self.memory / columns.max(1) / threads, budget }
+    }
+
     /// # Errors
     /// So many bytes a row are more than there are.
     fn hold(self, bytes_a_row: usize) -> Result<(), Problem> {
@@ -149,13 +161,18 @@ pub fn of(statistic: &Statistic, schema: &Schema, means: Means) -> Result<Box<dy
             means.hold(16)?;
             Box::new(Sorted::new(column))
         }
-        Statistic::Distribution { column, detail } => Box::new(Collecting::new(column, *detail)),
+        Statistic::Distribution { column, detail } => {
+            Box::new(Collecting::new(column, *detail, means.room(SHORT_SHARE)))
+        }
         Statistic::Occurring { .. } | Statistic::Contrast { .. } => match means.pairs.get(statistic) {
             Some(pair) => pair.accumulator(),
             None => return Err(Problem::new(format!("{statistic:?} is of two tables: this is a bug in mlgate"))),
         },
         Statistic::Moments { column } => Box::new(Moving::new(column)),
-        Statistic::Leakage { target, features, row } => Box::new(Learning::new(target, features, row, means.memory)),
+        Statistic::Leakage { target, features, row } => {
+            let room = Room { budget: Arc::new(Budget::unlimited()), ..means.room(features.len() + 1) };
+            Box::new(Learning::new(target, features, row, means.memory, room))
+        }
         Statistic::NearRepeats { columns, similarity } => {
             means.hold(near::BYTES_A_ROW)?;
             Box::new(Banding::new(columns, similarity.0, means.memory))

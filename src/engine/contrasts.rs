@@ -1,12 +1,14 @@
 //! Columns that are compared between two tables, or kept as a profile: some at a time, as many as the memory holds.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use super::Opened;
+use super::accumulate::SHORT_SHARE;
+use super::distribution::Budget;
 use crate::distribution::summary::SHORT;
 use crate::distribution::{Distribution, Numbers, Shape, Values};
 use crate::drift::Contrast;
@@ -24,13 +26,27 @@ pub struct Job {
     keys: Vec<Key>,
 }
 
+/// Columns that are collected together, and the bytes that they may take.
+#[derive(Debug)]
+pub struct Group {
+    pub jobs: Vec<Job>,
+    pub budget: Arc<Budget>,
+}
+
+impl Default for Group {
+    fn default() -> Self {
+        Self { jobs: Vec::new(), budget: Arc::new(Budget::unlimited()) }
+    }
+}
+
 /// Whether the key is about a column's distribution.
 pub fn are_compared(key: &Key) -> bool {
     matches!(key.statistic, Statistic::Contrast { .. } | Statistic::Distribution { .. })
 }
 
-/// The jobs in groups of what fits into `memory` bytes together; what does not fit alone is summed up.
-pub fn groups(keys: &BTreeSet<Key>, sources: &BTreeMap<Role, Opened>, memory: usize) -> Vec<Vec<Job>> {
+/// The columns in groups of what fits into `memory` bytes together, as far as is known before they are read: what
+/// does not fit then is measured in another group. What does not fit alone is summed up.
+pub fn groups(keys: &BTreeSet<Key>, sources: &BTreeMap<Role, Opened>, memory: usize) -> VecDeque<Group> {
     let mut jobs: BTreeMap<&str, Job> = BTreeMap::new();
     for key in keys {
         let (Statistic::Contrast { column, .. } | Statistic::Distribution { column, .. }) = &key.statistic else {
@@ -40,12 +56,22 @@ pub fn groups(keys: &BTreeSet<Key>, sources: &BTreeMap<Role, Opened>, memory: us
         job.tables.extend(key.tables());
         job.keys.push(key.clone());
     }
+    let groups = grouped(jobs.into_values().collect(), memory, |job| job.bytes(sources, Opened::bytes_of));
+    groups.into_iter().map(|jobs| Group { jobs, budget: Arc::new(Budget::of(memory)) }).collect()
+}
+
+/// Columns that had no room, in groups that have it whatever they hold.
+pub fn regrouped(jobs: Vec<Job>, sources: &BTreeMap<Role, Opened>, memory: usize) -> Vec<Group> {
+    let groups = grouped(jobs, memory, |job| job.bytes(sources, Opened::most_bytes_of));
+    groups.into_iter().map(|jobs| Group { jobs, ..Group::default() }).collect()
+}
+
+fn grouped(jobs: Vec<Job>, memory: usize, bytes: impl Fn(&Job) -> usize) -> Vec<Vec<Job>> {
     let mut groups: Vec<(usize, Vec<Job>)> = Vec::new();
-    for mut job in jobs.into_values() {
-        let size: usize =
-            job.tables.iter().filter_map(|role| sources.get(role)).map(|source| source.bytes_of(&job.column)).sum();
+    for mut job in jobs {
+        let size = bytes(&job);
         job.detail = Some(if size > memory { Detail::Short } else { Detail::Whole });
-        let size = if size > memory { 0 } else { size };
+        let size = if size > memory { job.tables.len() * memory / SHORT_SHARE } else { size };
         match groups.last_mut() {
             Some((taken, group)) if *taken + size <= memory => {
                 *taken += size;
@@ -58,13 +84,18 @@ pub fn groups(keys: &BTreeSet<Key>, sources: &BTreeMap<Role, Opened>, memory: us
 }
 
 impl Job {
+    /// Of all its tables.
+    fn bytes(&self, sources: &BTreeMap<Role, Opened>, of: impl Fn(&Opened, &str) -> usize) -> usize {
+        self.tables.iter().filter_map(|role| sources.get(role)).map(|source| of(source, &self.column)).sum()
+    }
+
     /// What to collect of the table.
     pub fn collects(&self, role: Role) -> Option<Statistic> {
         let detail = self.detail.unwrap_or(Detail::Short);
         self.tables.contains(&role).then(|| Statistic::Distribution { column: self.column.clone(), detail })
     }
 
-    /// Answers every key of the column, and lets go of its values.
+    /// Answers every key of the column.
     fn answer(&self, collected: &BTreeMap<(Role, &str), Result<Arc<Distribution>, Problem>>) -> Measured {
         let of = |role: Role| {
             let missing = || Err(Problem::new(format!("the {role} table was not read: this is a bug in mlgate")));
@@ -86,25 +117,35 @@ impl Job {
     }
 }
 
-/// Answers the keys of a group from what its tables' scans collected.
-pub fn answer(group: &[Job], collected: Measured) -> Measured {
+/// Answers the keys of a group from what its tables' scans collected; also returns the columns that had no room.
+pub fn answer(group: Group, collected: Measured) -> (Measured, Vec<Job>) {
+    let jobs: BTreeMap<&str, &Job> = group.jobs.iter().map(|job| (job.column.as_str(), job)).collect();
     let mut by_column: BTreeMap<(Role, &str), Result<Arc<Distribution>, Problem>> = BTreeMap::new();
+    let mut without: BTreeSet<String> = BTreeSet::new();
     for (key, value) in collected {
         if let Statistic::Distribution { column, .. } = &key.statistic
-            && let Some(job) = group.iter().find(|job| job.column == *column)
+            && let Some(job) = jobs.get(column.as_str())
         {
-            let value = value.and_then(|value| match value {
-                Value::Distribution(distribution) => Ok(distribution),
-                _ => Err(Problem::new("a distribution has another type: this is a bug in mlgate")),
-            });
+            let value = match value {
+                Ok(Value::Distribution(distribution)) => Ok(distribution),
+                Ok(Value::NoRoom) => {
+                    without.insert(column.clone());
+                    continue;
+                }
+                Ok(_) => Err(Problem::new("a distribution has another type: this is a bug in mlgate")),
+                Err(problem) => Err(problem),
+            };
             by_column.insert((key.table, &job.column), value);
         }
     }
     let answer = |job: &Job| catch_unwind(AssertUnwindSafe(|| job.answer(&by_column))).unwrap_or_default();
-    group.par_iter().map(answer).reduce(Measured::new, |mut all, more| {
+    let had_room = group.jobs.par_iter().filter(|job| !without.contains(&job.column));
+    let measured = had_room.map(answer).reduce(Measured::new, |mut all, more| {
         all.extend(more);
         all
-    })
+    });
+    drop(by_column);
+    (measured, group.jobs.into_iter().filter(|job| without.contains(&job.column)).collect())
 }
 
 /// With its numbers summed up.
@@ -112,11 +153,7 @@ fn shortened(whole: &Distribution) -> Distribution {
     let Distribution { missing, shape } = whole;
     let shape = match shape {
         Shape::Numbers(Numbers { values, measure }) => {
-            let summary = match values {
-                Values::Each(values) => crate::distribution::Summary::of_sorted(values),
-                Values::Summed(summary) => summary.clone(),
-            };
-            Shape::Numbers(Numbers { values: Values::Summed(summary.pruned(SHORT)), measure: *measure })
+            Shape::Numbers(Numbers { values: Values::Summed(values.summary().pruned(SHORT)), measure: *measure })
         }
         Shape::Categories(categories) => Shape::Categories(categories.clone()),
     };

@@ -16,7 +16,7 @@ pub use binned::numbers;
 use score::Cells as Counted;
 
 use super::accumulate::{Accumulator, Batch, Step, same};
-use super::distribution::Collecting;
+use super::distribution::{Collecting, Room};
 use super::fingerprint::each_row;
 use crate::distribution::{Distribution, Shape, Values};
 use crate::problem::Problem;
@@ -38,6 +38,8 @@ pub struct Learning {
     row: Vec<String>,
     /// Bytes for the counts of all features and threads.
     memory: usize,
+    /// For what one column's bins are learned from.
+    room: Room,
     /// The target's, then each feature's.
     collecting: Vec<Collecting>,
 }
@@ -58,7 +60,7 @@ struct Names {
 }
 
 impl Learning {
-    pub fn new(target: &str, features: &[String], row: &[String], memory: usize) -> Self {
+    pub fn new(target: &str, features: &[String], row: &[String], memory: usize, room: Room) -> Self {
         let mut row = row.to_vec();
         row.sort_unstable();
         let columns = std::iter::once(target).chain(features.iter().map(String::as_str));
@@ -67,14 +69,15 @@ impl Learning {
             features: features.to_vec(),
             row,
             memory,
-            collecting: columns.map(|column| Collecting::new(column, Detail::Short)).collect(),
+            collecting: columns.map(|column| Collecting::new(column, Detail::Short, room.clone())).collect(),
+            room,
         }
     }
 }
 
 impl Accumulator for Learning {
     fn twin(&self) -> Box<dyn Accumulator> {
-        Box::new(Self::new(&self.target, &self.features, &self.row, self.memory))
+        Box::new(Self::new(&self.target, &self.features, &self.row, self.memory, self.room.clone()))
     }
 
     fn fold(&mut self, batch: &Batch) -> PolarsResult<()> {
@@ -89,7 +92,7 @@ impl Accumulator for Learning {
     }
 
     fn finish(self: Box<Self>) -> Step {
-        let Self { target, features, row, memory, collecting } = *self;
+        let Self { target, features, row, memory, collecting, .. } = *self;
         let mut learned = collecting.into_iter().map(Collecting::learned);
         let classes =
             learned.next().ok_or_else(|| Problem::new("there is no target")).and_then(|known| classes(&target, &known));

@@ -11,10 +11,12 @@ use std::sync::{Arc, Mutex};
 use polars::prelude::*;
 use polars_parquet::parquet::metadata::FileMetadata;
 
+use super::distribution::{CATEGORY, WIDEST};
 use super::file_columns::{FileColumns, same_columns, same_schema};
 use super::part::{OpenPart, Part, parts};
 use super::types::{json_dtype, kind, text_dtype, wider};
 use super::{accumulate, footer, partitions, proof};
+use crate::distribution::MOST_CATEGORIES;
 use crate::problem::Problem;
 use crate::statistic::{Statistic, Value};
 use crate::table::csv::{self, Csv};
@@ -185,17 +187,31 @@ impl Source {
         &self.schema
     }
 
-    /// Bytes that every number of the column takes together while they are collected.
-    pub fn bytes_of_numbers(&self, column: &str) -> usize {
-        let counted = match self.schema.get(column) {
-            Some(DataType::Int8 | DataType::UInt8 | DataType::Int16 | DataType::UInt16) => true,
-            Some(dtype) if dtype.is_integer() && !self.is_in_folders(column) && !self.footers.is_empty() => {
-                footer::spread(&self.footers, column).is_some_and(|spread| spread < super::distribution::WINDOW as u64)
+    /// Bytes that what is collected of the column takes: for certain, and at most.
+    pub fn bytes_of_distribution(&self, column: &str) -> (usize, usize) {
+        let rows = usize::try_from(self.info.rows).unwrap_or(usize::MAX);
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let each = rows.saturating_mul(8);
+        // What is counted in a window takes at most as much as the rows, on each thread.
+        let counted = |spread: usize| 8 * spread.min(rows).min(WIDEST) * threads;
+        match self.schema.get(column) {
+            Some(DataType::Boolean) => (0, 0),
+            Some(DataType::String | DataType::Categorical(..) | DataType::Enum(..)) => {
+                (0, MOST_CATEGORIES.min(rows) * CATEGORY * threads)
             }
-            Some(DataType::Boolean | DataType::String | DataType::Categorical(..) | DataType::Enum(..)) => true,
-            _ => false,
-        };
-        if counted { 0 } else { 8 * self.info.rows as usize }
+            Some(dtype) if dtype.is_integer() => {
+                // Footers may lie: at most it is what is kept of integers that no float is equal to.
+                let most = each.saturating_mul(2) + counted(WIDEST);
+                if self.is_in_folders(column) || self.footers.is_empty() {
+                    return (0, most);
+                }
+                match footer::spread(&self.footers, column).and_then(|spread| usize::try_from(spread).ok()) {
+                    Some(spread) if spread < WIDEST / 2 => (counted(spread + 1).min(each), most),
+                    _ => (each, most),
+                }
+            }
+            _ => (each, each.saturating_mul(2)),
+        }
     }
 
     /// Whether a scan of some rows costs less than one of all.

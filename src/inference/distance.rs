@@ -15,55 +15,85 @@ pub struct Apart {
     pub wasserstein: f64,
 }
 
-/// # Panics
-/// Never: of nothing the distances are NaN.
+/// Returns both distances; of nothing they are NaN.
 pub fn apart(a: &Values, b: &Values) -> Apart {
+    let mut walked = Walked::new([a.count(), b.count()]);
+    each_value(a, b, |value, counts| walked.step(value, counts));
+    walked.apart
+}
+
+/// Hands over every value that occurs in either with its two counts, ascending.
+pub fn each_value(a: &Values, b: &Values, each: impl FnMut(f64, [u64; 2])) {
     fn runs(values: &[f64]) -> impl Iterator<Item = (f64, u64)> {
         values.chunk_by(|a, b| a == b).map(|run| (run[0], run.len() as u64))
     }
-    let (n, m) = (a.count(), b.count());
     match (a, b) {
-        (Values::Each(a), Values::Each(b)) => walk(runs(a), runs(b), n, m),
-        (Values::Each(a), Values::Summed(b)) => walk(runs(a), b.values().iter().copied(), n, m),
-        (Values::Summed(a), Values::Each(b)) => walk(a.values().iter().copied(), runs(b), n, m),
-        (Values::Summed(a), Values::Summed(b)) => walk(a.values().iter().copied(), b.values().iter().copied(), n, m),
+        (Values::Each(a), Values::Each(b)) => walk(runs(a), runs(b), each),
+        (Values::Each(a), Values::Summed(b)) => walk(runs(a), b.values().iter().copied(), each),
+        (Values::Summed(a), Values::Each(b)) => walk(a.values().iter().copied(), runs(b), each),
+        (Values::Summed(a), Values::Summed(b)) => walk(a.values().iter().copied(), b.values().iter().copied(), each),
+        // As floats, where the caller has not made others of them that are as far apart.
+        (Values::Large(_), _) => each_value(&Values::Summed(a.summary()), b, each),
+        (_, Values::Large(_)) => each_value(a, &Values::Summed(b.summary()), each),
     }
 }
 
-fn walk(mut a: impl Iterator<Item = (f64, u64)>, mut b: impl Iterator<Item = (f64, u64)>, n: u64, m: u64) -> Apart {
-    let (n, m) = (n as f64, m as f64);
-    let (mut below_a, mut below_b) = (0_u64, 0_u64);
+fn walk(
+    mut a: impl Iterator<Item = (f64, u64)>,
+    mut b: impl Iterator<Item = (f64, u64)>,
+    mut each: impl FnMut(f64, [u64; 2]),
+) {
     let (mut next_a, mut next_b) = (a.next(), b.next());
-    let (mut ks, mut wasserstein) = (0.0_f64, 0.0);
-    let mut last = f64::NAN;
-    let mut gap = 0.0;
     loop {
         let at = match (next_a, next_b) {
             (Some((x, _)), Some((y, _))) => x.min(y),
             (Some((x, _)), None) => x,
             (None, Some((y, _))) => y,
-            (None, None) => break,
+            (None, None) => return,
         };
-        if gap > 0.0 {
-            wasserstein += gap * (at - last);
-        }
+        let mut counts = [0, 0];
         if let Some((x, weight)) = next_a
             && x == at
         {
-            below_a += weight;
+            counts[0] = weight;
             next_a = a.next();
         }
         if let Some((y, weight)) = next_b
             && y == at
         {
-            below_b += weight;
+            counts[1] = weight;
             next_b = b.next();
         }
-        gap = (below_a as f64 / n - below_b as f64 / m).abs();
-        ks = ks.max(gap);
-        last = at;
+        each(at, counts);
     }
-    Apart { ks, wasserstein }
+}
+
+/// The distances as far as the values were walked.
+pub struct Walked {
+    pub apart: Apart,
+    totals: [f64; 2],
+    below: [u64; 2],
+    gap: f64,
+    last: f64,
+}
+
+impl Walked {
+    /// Of so many values in either sample.
+    pub fn new(counts: [u64; 2]) -> Self {
+        let apart = Apart { ks: 0.0, wasserstein: 0.0 };
+        Self { apart, totals: counts.map(|count| count as f64), below: [0, 0], gap: 0.0, last: f64::NAN }
+    }
+
+    #[inline]
+    pub fn step(&mut self, value: f64, counts: [u64; 2]) {
+        if self.gap > 0.0 {
+            self.apart.wasserstein += self.gap * (value - self.last);
+        }
+        (0..2).for_each(|side| self.below[side] += counts[side]);
+        self.gap = (self.below[0] as f64 / self.totals[0] - self.below[1] as f64 / self.totals[1]).abs();
+        self.apart.ks = self.apart.ks.max(self.gap);
+        self.last = value;
+    }
 }
 
 /// How often two samples of one law are at least this far apart: Kolmogorov's limit law of

@@ -1,5 +1,6 @@
 //! Drift, its reference as a table and as a profile, and what it hands on.
 
+use std::fmt::Write as _;
 use std::fs;
 
 use serde_json::{Value, json};
@@ -280,4 +281,178 @@ fn a_misspelt_target_is_no_feature() {
     world.write("now.csv", format!("a,y\n{rows}")).write("old.csv", format!("a,y\n{rows}"));
     world.write("mlgate.yml", "data: { path: now.csv, reference: old.csv, target: yy, checks: [drift] }");
     world.check(&[]).exits(3).saying("the training table has no column `yy`").saying("did you mean `y`?");
+}
+
+/// A seeded uniform draw in [0, 1).
+struct Uniform(u64);
+
+impl Uniform {
+    fn next(&mut self) -> f64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+/// The status of `drift` on column `a`, with these rows in the reference and in the current table.
+#[track_caller]
+fn status(settings: &str, old: &[String], now: &[String]) -> (String, World) {
+    let world = World::new();
+    world.write("old.csv", format!("a\n{}\n", old.join("\n"))).write("now.csv", format!("a\n{}\n", now.join("\n")));
+    let check = format!("drift: {{ columns: [a]{settings} }}");
+    world.write("mlgate.yml", format!("data: {{ path: now.csv, reference: old.csv, checks: [{check}] }}"));
+    let ran = world.check(&[]);
+    (ran.statuses(), world)
+}
+
+#[test]
+fn halves_of_one_table_do_not_drift_however_many_categories_there_are() {
+    for (categories, rows) in [(1_500, 3_000), (10_000, 3_000), (100_000, 30_000)] {
+        let mut draw = Uniform(categories);
+        let mut side = || (0..rows).map(|_| format!("c{}", (draw.next() * categories as f64) as u64)).collect();
+        let (old, now): (Vec<String>, Vec<String>) = (side(), side());
+        for method in ["auto", "psi", "jensen_shannon", "chi_squared"] {
+            let (found, _) = status(&format!(", method: {method}"), &old, &now);
+            assert_eq!(found, "pass", "{categories} categories by {method}");
+        }
+    }
+}
+
+#[test]
+fn a_shift_among_very_many_categories_drifts() {
+    let mut draw = Uniform(7);
+    let mut side = |of: f64, from: f64| -> Vec<String> {
+        (0..3_000).map(|_| format!("c{}", (from + draw.next() * of) as u64)).collect()
+    };
+    let old = side(5_000.0, 0.0);
+    // Half of the categories are gone; none is left; one of many rows is new.
+    let half = side(2_500.0, 0.0);
+    let others = side(5_000.0, 5_000.0);
+    let mut dominated = side(5_000.0, 0.0);
+    dominated.iter_mut().step_by(20).for_each(|name| "new".clone_into(name));
+    for (now, what) in [(half, "half"), (others, "others"), (dominated, "dominated")] {
+        let (found, _) = status("", &old, &now);
+        assert_eq!(found, "fail", "{what}");
+    }
+    // Also where there are more than are counted, and rare ones are known roughly.
+    let mut ids = || -> Vec<String> { (0..80_000).map(|_| format!("id{}", (draw.next() * 1e6) as u64)).collect() };
+    let (old, mut now) = (ids(), ids());
+    assert_eq!(status("", &old, &now).0, "pass");
+    now.iter_mut().step_by(20).for_each(|name| "new".clone_into(name));
+    assert_eq!(status("", &old, &now).0, "fail");
+}
+
+#[test]
+fn zeros_that_become_a_value_below_all_others_drift_by_every_method() {
+    let mut draw = Uniform(3);
+    let old: Vec<f64> =
+        (0..400).map(|row| if row % 20 < 17 { 0.0 } else { (draw.next() * 1e4).round() / 100.0 }).collect();
+    let now = old.iter().map(|value| if *value == 0.0 { "-999".to_owned() } else { value.to_string() });
+    let now: Vec<String> = now.collect();
+    let old: Vec<String> = old.iter().map(ToString::to_string).collect();
+    for method in ["auto", "psi", "jensen_shannon", "chi_squared", "ks", "wasserstein"] {
+        let (found, _) = status(&format!(", method: {method}"), &old, &now);
+        assert_eq!(found, "fail", "{method}");
+    }
+}
+
+#[test]
+fn one_row_of_the_reference_disarms_nothing() {
+    let mut draw = Uniform(4);
+    for rows in [300, 3_000] {
+        let mut incomes =
+            |times: f64| -> Vec<f64> { (0..rows).map(|_| (times * 30_000.0 * (0.2 + draw.next())).round()).collect() };
+        let (mut old, now) = (incomes(1.0), incomes(10.0));
+        old[7] = 1e12;
+        let [old, now] = [old, now].map(|values| values.iter().map(ToString::to_string).collect::<Vec<_>>());
+        assert_eq!(status("", &old, &now).0, "fail", "{rows}");
+        let (_, world) = status(", method: wasserstein", &old, &now);
+        world.check(&[]).saying("few values own the reference's standard deviation");
+    }
+}
+
+#[test]
+fn integers_that_floats_cannot_tell_apart_drift() {
+    let base = 1_i64 << 62;
+    let rows = |from: i64| (0..400).map(|row| (base + from + row % 200).to_string()).collect::<Vec<_>>();
+    let (old, mut now) = (rows(0), rows(300));
+    for method in ["auto", "psi", "jensen_shannon", "chi_squared", "ks", "wasserstein"] {
+        let settings = format!(", method: {method}");
+        assert_eq!(status(&settings, &old, &now).0, "fail", "{method}");
+        assert_eq!(status(&settings, &old, &rows(0)).0, "pass", "{method}");
+    }
+    // Nor does one row far away hide it.
+    now[0] = "0".to_owned();
+    let mut far = old.clone();
+    far[0] = "-5".to_owned();
+    for method in ["auto", "psi", "jensen_shannon", "chi_squared", "ks"] {
+        assert_eq!(status(&format!(", method: {method}"), &far, &now).0, "fail", "{method}");
+    }
+    // As unsigned integers beyond 2^63 too.
+    let rows = |from: u64| (0..400).map(|row| ((1_u64 << 63) + from + row % 200).to_string()).collect::<Vec<_>>();
+    assert_eq!(status("", &rows(0), &rows(300)).0, "fail");
+}
+
+#[test]
+fn a_profile_of_integers_that_floats_cannot_tell_apart_is_no_measure() {
+    let world = World::new();
+    let rows = |from: i64| {
+        (0..400).fold("a\n".to_owned(), |mut csv, row| {
+            let _ = writeln!(csv, "{}", (1_i64 << 62) + from + row % 200);
+            csv
+        })
+    };
+    world.write("old.csv", rows(0)).write("now.csv", rows(300));
+    world.write("one.yml", "data: { checks: [row_count: { min: 1 }] }");
+    world.check(&["--config", "one.yml", "--data", "old.csv", "--save-profile", "old.profile.json"]).exits(0);
+    world.write("mlgate.yml", "data: { path: now.csv, reference: old.profile.json, checks: [drift] }");
+    let ran = world.check(&[]);
+    assert!(ran.exit == 3 && ran.says("name the table itself") || ran.statuses() != "pass", "{ran:?}");
+}
+
+#[test]
+fn a_profile_says_how_exactly_it_knows_the_distance() {
+    let world = World::new();
+    let mut draw = Uniform(5);
+    let mut rows = |add: f64| {
+        (0..20_000).fold("a\n".to_owned(), |mut csv, _| {
+            let _ = writeln!(csv, "{}", draw.next() + draw.next() + add);
+            csv
+        })
+    };
+    world.write("old.csv", rows(0.0)).write("now.csv", rows(0.1));
+    world.write("one.yml", "data: { checks: [row_count: { min: 1 }] }");
+    world.check(&["--config", "one.yml", "--data", "old.csv", "--save-profile", "old.profile.json"]).exits(0);
+    let measured = |reference: &str, method: &str| {
+        let check = format!("drift: {{ columns: [a], method: {method}, max_drifted_percent: 100 }}");
+        world.write("mlgate.yml", format!("data: {{ path: now.csv, reference: {reference}, checks: [{check}] }}"));
+        let ran = world.check(&[]);
+        (values(&ran.report)["a"].clone(), ran)
+    };
+    for method in ["ks", "wasserstein"] {
+        let (exact, _) = measured("old.csv", method);
+        let (of_profile, _) = measured("old.profile.json", method);
+        let range = of_profile["effect_range"].as_array().unwrap();
+        let effect = exact["effect"].as_f64().unwrap();
+        assert!(range[0].as_f64().unwrap() <= effect && effect <= range[1].as_f64().unwrap(), "{of_profile} {exact}");
+        assert!(of_profile["notes"][0].as_str().unwrap().contains("the distance is between"), "{of_profile}");
+        assert!(exact["effect_range"].is_null());
+    }
+}
+
+#[test]
+fn over_65536_categories_are_never_all_known() {
+    let world = World::new();
+    let rows = |from: u32| {
+        (from..from + 70_000).fold("a,b\n".to_owned(), |mut csv, row| {
+            let _ = writeln!(csv, "id{row},{}", if row % 2 == 0 { "x" } else { "y" });
+            csv
+        })
+    };
+    world.write("old.csv", rows(0)).write("now.csv", rows(0));
+    world.write("mlgate.yml", "data: { path: now.csv, reference: old.csv, checks: [new_categories] }");
+    let ran = world.check(&[]);
+    assert_eq!(ran.statuses(), "warn");
+    let message = ran.verdicts()[0]["message"].as_str().unwrap();
+    assert!(!message.contains("every category occurs"), "{message}");
+    assert!(message.contains("`a` was not compared: it has more than 65,536 values"), "{message}");
 }

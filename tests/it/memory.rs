@@ -69,3 +69,81 @@ fn a_key_of_few_values_takes_no_more_memory() {
         assert_eq!(ran.verdicts()[1]["values"]["first_row"], json!(3), "{memory}");
     }
 }
+
+/// The largest anonymous resident memory of a run in megabytes, sampled while it lives, and its exit code.
+#[cfg(target_os = "linux")]
+fn peak_megabytes(world: &World, arguments: &[&str]) -> (u64, i32) {
+    let mut child = world
+        .command(arguments)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let status = format!("/proc/{}/status", child.id());
+    let mut peak = 0;
+    loop {
+        let text = std::fs::read_to_string(&status).unwrap_or_default();
+        let line = text.lines().find_map(|line| line.strip_prefix("RssAnon:"));
+        let kilobytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+        peak = peak.max(kilobytes.unwrap_or(0) / 1_000);
+        if let Some(ended) = child.try_wait().unwrap() {
+            return (peak, ended.code().unwrap_or(-1));
+        }
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+}
+
+/// A header and rows of so many columns, all from a seed.
+fn wide(columns: usize, rows: usize, cell: impl Fn(usize, usize) -> u64) -> String {
+    let mut csv = (0..columns).map(|column| format!("c{column}")).collect::<Vec<_>>().join(",");
+    csv.push_str(",y\n");
+    for row in 0..rows {
+        for column in 0..columns {
+            let _ = write!(csv, "{},", cell(row, column));
+        }
+        let _ = writeln!(csv, "{}", row % 2);
+    }
+    csv
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn columns_of_few_rows_take_little_memory() {
+    let world = World::new();
+    let one_hot = |salt: u64| {
+        wide(400, 500, move |row, column| u64::from((row as u64 * 7 + column as u64 * 13 + salt).is_multiple_of(17)))
+    };
+    world.write("old.csv", one_hot(0)).write("now.csv", one_hot(5));
+    world.write("one.yml", "data: { path: now.csv, target: y, checks: [row_count: { min: 1 }] }");
+    world.write("mlgate.yml", "data: { path: now.csv, reference: old.csv, target: y, checks: [drift] }");
+    world.write("leak.yml", "data: { path: now.csv, target: y, checks: [{ target_leakage: {}, severity: warn }] }");
+    let limit = ["--max-memory", "200MB"];
+    let (plain, exit) = peak_megabytes(&world, &["check", "--config", "one.yml"]);
+    assert_eq!(exit, 0);
+    for config in ["mlgate.yml", "leak.yml"] {
+        let (peak, exit) = peak_megabytes(&world, &[&["check", "--config", config][..], &limit].concat());
+        assert_eq!(exit, 0, "{config}");
+        assert!(peak < plain + 120, "{config}: {peak} MB, {plain} MB without it");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_drift_keeps_of_all_columns_counts_against_the_limit() {
+    let world = World::new();
+    // Of each column every value is another one: numbers far apart, then texts.
+    let cell = |row: usize, column: usize| (row as u64 + 1) * 999_983 * (column as u64 + 1) % 1_000_000_007;
+    let numbers = |salt: usize| wide(60, 40_000, move |row, column| cell(row + salt, column));
+    world.write("old.csv", numbers(0)).write("now.csv", numbers(3));
+    world.write("one.yml", "data: { path: now.csv, target: y, checks: [row_count: { min: 1 }] }");
+    world.write("mlgate.yml", "data: { path: now.csv, reference: old.csv, target: y, checks: [drift] }");
+    let (plain, _) = peak_megabytes(&world, &["check", "--config", "one.yml"]);
+    let (large, exit) = peak_megabytes(&world, &["check"]);
+    assert_eq!(exit, 0);
+    let all = world.check(&[]).report["gates"][0]["checks"].clone();
+    let (small, exit) = peak_megabytes(&world, &["check", "--max-memory", "8MB"]);
+    assert_eq!(exit, 0);
+    assert!(small <= plain + 60 && small < large, "{small} MB of {large} MB, {plain} MB without it");
+    let few = world.check(&["--max-memory", "8MB"]).report["gates"][0]["checks"].clone();
+    assert_eq!(all, few);
+}

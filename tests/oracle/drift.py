@@ -42,7 +42,7 @@ def of_counts(counts):
     approximate = bool((expected < total).any() or 5 * under_5.sum() > under_5.size)
     rare = under_5.any(axis=0)
     pooled = np.column_stack([counts[:, ~rare], counts[:, rare].sum(axis=1)])
-    pooled_p = chi_squared(pooled)[1] if approximate else p
+    pooled_p = homogeneity(counts, pooled, rare) if approximate else p
     keys = "psi jensen_shannon chi_squared chi_squared_p approximate pooled_p"
     psi = float(np.sum((b - a) * np.log(b / a)))
     return case(keys, psi, distance, math.sqrt(statistic / total), p, approximate, pooled_p)
@@ -54,6 +54,37 @@ def chi_squared(counts):
         return 0.0, 1.0
     found = stats.chi2_contingency(counts, correction=False)
     return float(found.statistic), float(found.pvalue)
+
+
+def homogeneity(counts, pooled, rare):
+    """The p of categories that are common, those that are rare being one, and of the rare ones among themselves."""
+    common = chi_squared(pooled)[1]
+    found = [common] if (pooled.any(axis=0)).sum() > 1 else []
+    of_rare = rare_p(counts[:, rare & (counts.sum(axis=0) > 1)])
+    found += [] if of_rare is None else [of_rare]
+    return min(1.0, len(found) * min(found)) if found else common
+
+
+def rare_p(counts):
+    """Pearson's statistic with its exact mean and variance over all tables with these margins (Haldane 1940), as gamma."""
+    rows, columns, total = counts.sum(axis=1), counts.sum(axis=0), int(counts.sum())
+    if counts.shape[1] < 10 or rows.min() < 10:
+        return None
+    mean, variance = map(float, haldane([int(x) for x in rows], [int(x) for x in columns]))
+    if variance < 1e-9:
+        return None
+    found = stats.chi2_contingency(counts, correction=False).statistic
+    return float(stats.gamma.sf(found, mean * mean / variance, scale=variance / mean))
+
+
+def haldane(rows, columns):
+    """In fractions, in the form of Lewis, Saunders and Westcott (Biometrika 71, 1984)."""
+    n = sum(rows)
+    margins = [(len(margin), n * sum(Fraction(1, x) for x in margin)) for margin in (rows, columns)]
+    v = [Fraction((k - 1) * (n - k), n - 1) for k, _ in margins]
+    w = [(inverse - k * k) / (n - 2) for k, inverse in margins]
+    mean = Fraction(n * (margins[0][0] - 1) * (margins[1][0] - 1), n - 1)
+    return mean, Fraction(2 * n, n - 3) * (v[0] - w[0]) * (v[1] - w[1]) + Fraction(n * n, n - 1) * w[0] * w[1]
 
 
 def of_numbers(reference, current):

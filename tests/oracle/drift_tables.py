@@ -19,8 +19,9 @@ sys.dont_write_bytecode = True
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from drift import of_categories, of_missing, of_numbers, some
-from scipy import stats
+from drift import chi_squared, of_categories, of_missing, of_numbers, some
+from scipy import special, stats
+from scipy.spatial.distance import jensenshannon
 
 HERE = Path(__file__).resolve().parent
 FOLDER = "tests/data/drift"
@@ -128,19 +129,122 @@ def measured(is_number, reference, current, method):
     n, m, a, b = len(reference), len(current), reference.count(None), current.count(None)
     if min(n, m) < ENOUGH:
         return {}
-    if method == "auto":
-        short, long = ("ks", "wasserstein") if is_number else ("chi_squared", "jensen_shannon")
-        method = short if min(n, m) <= 1000 else long
-    found = {"method": method}
+    # What `auto` has no values for is named by the method that takes any.
+    found = {"method": "jensen_shannon" if method == "auto" else method}
     if a or b:
         found |= {"shares": of_missing(a, n, b, m), "moved": 100 * abs(a * m - b * n) >= POINTS * n * m}
     if min(n - a, m - b) < ENOUGH:
         return found
+    if method == "auto":
+        return found | auto(is_number, reference, current)
     known = (of_numbers if is_number else of_categories)(reference, current)
     found["effect"] = known[method]
     if is_number and method != "chi_squared":
         return found | {"p": known["ks_p"], "values": known["ks_p"]}
     return found | {"p": known["chi_squared_p"], "approximate": known["approximate"], "values": known["pooled_p"]}
+
+
+def auto(is_number, reference, current):
+    """The largest of D, Jensen and Shannon's distance beyond chance, and the earth mover's without the ends."""
+    if not is_number:
+        known = of_categories(reference, current)
+        effect = beyond_chance(counts_of(reference, current))
+        p, tested = known["chi_squared_p"], known["pooled_p"]
+        return {"method": "jensen_shannon", "effect": effect, "p": p, "approximate": known["approximate"], "values": tested}
+    present = [np.array([x for x in side if x is not None], dtype=float) for side in (reference, current)]
+    bins, parts = quantile_bins(*present)
+    known = of_numbers(*[side.tolist() for side in present])
+    d, ks_p = known["ks"], known["ks_p"]
+    whole = joined(bins, parts, lambda a, b: a != 2 and (a == b or {a, b} in ({0, 1}, {3, 4})))
+    tails = joined(bins, parts, lambda a, b: a == b)
+    tests = [ks_p] + [p for p in map(pooled_test, (whole, tails)) if p is not None]
+    p = min(1.0, len(tests) * min(tests))
+    distance = beyond_chance(bins)
+    moved = middle_wasserstein(*present, bins, parts)
+    method, effect = max([("ks", d), ("jensen_shannon", distance), ("wasserstein", moved)], key=lambda one: one[1])
+    return {"method": method, "effect": effect, "p": p, "values": p}
+
+
+def counts_of(reference, current):
+    names = dict.fromkeys([*reference, *current])
+    return np.array([[side.count(name) for name in names] for side in (reference, current)])
+
+
+def beyond_chance(counts):
+    """The square root of the divergence less what it is on average where each row may be from either table."""
+    counts = counts[:, counts.any(axis=0)]
+    n, m = (int(x) for x in counts.sum(axis=1))
+    equal = (counts[0] * m == counts[1] * n).all()
+    found = 0.0 if equal else float(jensenshannon(counts[0] / n, counts[1] / m, base=2)) ** 2
+    return math.sqrt(max(0.0, found - sum(expected(int(t), n, m) for t in counts.sum(axis=0))))
+
+
+def expected(total, n, m):
+    finite = (n + m - total) / (n + m - 1)
+    if total > 200:
+        return finite * (1 / n + 1 / m) / (8 * math.log(2))
+    count = np.arange(total + 1)
+    x, y = count / n, (total - count) / m
+    middle = (x + y) / 2
+    # rel_entr is 0 of nothing.
+    parts = (special.rel_entr(x, middle) + special.rel_entr(y, middle)) / 2 / math.log(2)
+    return finite * float(stats.binom.pmf(count, total, n / (n + m)) @ parts)
+
+
+EDGES = [0.025, 0.05, 1 / 6, 2 / 6, 0.5, 4 / 6, 5 / 6, 0.95, 0.975]
+
+
+def quantile_bins(a, b):
+    """Two rows of counts over bins of both tables' values, and which part of the range each bin is."""
+    values, inverse = np.unique(np.concatenate([a, b]), return_inverse=True)
+    weights, total = np.bincount(inverse), len(inverse)
+    reached = np.cumsum(weights)
+    ends = {len(values) - 1}
+    for share in EDGES:
+        at = int(np.searchsorted(reached, share * total))
+        before = at and reached[at - 1]
+        ends.add(at - 1 if share * total - before <= reached[at] - share * total else at)
+    for at in np.flatnonzero(weights >= 0.05 * total):
+        ends |= {int(at) - 1, int(at)}
+    ends = np.array(sorted(ends - {-1}))
+    counts = np.array([np.bincount(np.searchsorted(ends, np.searchsorted(values, x)), minlength=len(ends)) for x in (a, b)])
+    stops = counts.sum(axis=0).cumsum()
+    middle = (stops - counts.sum(axis=0) / 2) / total
+    parts = [0 if x < 0.025 else 1 if x < 0.05 else 2 if x <= 0.95 else 3 if x <= 0.975 else 4 for x in middle]
+    return counts, parts
+
+
+def middle_wasserstein(a, b, counts, parts):
+    """Of the bins between the outer 2.5 %, as straight lines, in deviations as the middle 95 % of a have them."""
+    both = np.sort(np.concatenate([a, b]))
+    stops = counts.sum(axis=0).cumsum()
+    lows, highs = both[np.concatenate([[0], stops[:-1]])], both[stops - 1]
+    gaps = np.abs(np.subtract(*(side.cumsum() / side.sum() for side in counts)))
+    area = 0.0
+    for at, part in enumerate(parts):
+        before = gaps[at - 1] if at else 0.0
+        if part in (1, 2, 3):
+            area += (before + gaps[at]) / 2 * (highs[at] - lows[at])
+            area += before * (lows[at] - highs[at - 1]) if at and parts[at - 1] in (1, 2, 3) else 0
+    low, high = np.quantile(a, [0.025, 0.975])
+    return float(area * 3.92 / (high - low)) if high > low else 0.0
+
+
+def joined(counts, parts, is_one):
+    columns = []
+    for at, part in enumerate(parts):
+        if at and is_one(parts[at - 1], part):
+            columns[-1] = columns[-1] + counts[:, at]
+        else:
+            columns.append(counts[:, at])
+    return np.column_stack(columns)
+
+
+def pooled_test(counts):
+    expected_counts = np.outer(counts.sum(axis=1), counts.sum(axis=0))
+    rare = (expected_counts < 5 * counts.sum()).any(axis=0)
+    pooled = np.column_stack([counts[:, ~rare], counts[:, rare].sum(axis=1)])
+    return chi_squared(pooled)[1] if pooled.any(axis=0).sum() > 1 else None
 
 
 def adjust(columns):

@@ -7,14 +7,14 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::check::{Asked, AskedColumn, Check, Tables, some_columns};
-use crate::distribution::{Distribution, Shape};
+use crate::distribution::{Distribution, MOST_CATEGORIES, Shape};
 use crate::limit::range::LimitSetting;
 use crate::limit::{Percent, share};
 use crate::problem::Problem;
 use crate::statistic::{Breaches, Given, Missing, Typed};
 use crate::table::{Kind, Role};
 use crate::verdict::{Finding, Limit, Outcome, Unit};
-use crate::words::{and_others, code, list, percent};
+use crate::words::{self, and_others, code, list, percent};
 
 /// In each column at most `max_percent` of the rows have a category that the other table does not know.
 ///
@@ -27,7 +27,7 @@ use crate::words::{and_others, code, list, percent};
 /// ```
 ///
 /// Without `columns` these are all columns of text; on a table without any the verdict is skipped. Missing is no
-/// category.
+/// category. A column with more than 65,536 categories is not compared: it is named, and the verdict is a warning at best.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewCategories {
@@ -97,7 +97,7 @@ impl Check for NewCategories {
         if columns.is_empty() {
             return Ok(Finding::of(Outcome::Skipped, "the table has no column of text"));
         }
-        let mut left_out = Vec::new();
+        let (mut left_out, mut too_many) = (Vec::new(), Vec::new());
         let mut found: Vec<(String, u64, Vec<String>)> = Vec::new();
         for (name, (categories, values)) in columns {
             match (categories, values) {
@@ -110,7 +110,7 @@ impl Check for NewCategories {
                         return Err(Problem::new(format!("{} has too many values to be categories", code(&name)))
                             .hint("an id or free text belongs into `group_leakage` or nowhere"));
                     }
-                    None => left_out.push(name),
+                    None => too_many.push(name),
                 },
                 (None, Some((missing, occurring))) => {
                     found.push((name, total - missing - occurring.count, Vec::new()));
@@ -118,7 +118,7 @@ impl Check for NewCategories {
                 (None, None) => {}
             }
         }
-        if found.is_empty() {
+        if found.is_empty() && too_many.is_empty() {
             let names = list(left_out.iter().map(String::as_str));
             return Err(Problem::new(format!("{names} has no categories to compare, and there is no other column"))
                 .hint("name the `columns` that hold categories"));
@@ -128,6 +128,11 @@ impl Check for NewCategories {
         let (worst, count) = found.first().map_or((String::new(), 0), |(name, count, _)| (code(name), *count));
         let said = percent(share(count, total), &[limit.0, 0.0]);
         let message = match over.as_slice() {
+            [] if found.is_empty() => "no column could be compared".to_owned(),
+            [] if count == 0 && !too_many.is_empty() => {
+                let columns: Vec<&str> = found.iter().map(|(name, ..)| name.as_str()).collect();
+                format!("every category of {} occurs in the {before} table", list(columns))
+            }
             [] if count == 0 => format!("every category occurs in the {before} table"),
             [] => format!("{said} of rows have a category of {worst} that the {before} table does not have, the most of any column; {} allowed", percent(limit.0, &[])),
             [_, others @ ..] => format!(
@@ -139,18 +144,22 @@ impl Check for NewCategories {
         // What was not looked at, or is one table twice, is no proof.
         let outcome = if !over.is_empty() {
             Outcome::Fail
-        } else if is_one || !left_out.is_empty() {
+        } else if is_one || !left_out.is_empty() || !too_many.is_empty() {
             Outcome::Warn
         } else {
             Outcome::Pass
         };
-        let message = match (is_one, over.is_empty(), left_out.as_slice()) {
-            (true, true, _) => "both tables are the same file: nothing can be new".to_owned(),
-            (false, true, [_, ..]) => {
-                format!("{message}; {} has too many values to be categories, or none", list(left_out.iter().map(String::as_str)))
+        let mut message =
+            if is_one && over.is_empty() { "both tables are the same file: nothing can be new".to_owned() } else { message };
+        if !is_one {
+            let most = words::count(MOST_CATEGORIES as u64);
+            for (names, why) in [(&too_many, format!("it has more than {most} values")), (&left_out, "it has none".to_owned())] {
+                if !names.is_empty() {
+                    let names = list(names.iter().map(String::as_str));
+                    message = format!("{message}; {names} was not compared: {why}");
+                }
             }
-            _ => message,
-        };
+        }
         let mut finding =
             Finding::of(outcome, message).held(share(count, total), Limit::max(limit.0), Unit::Percent);
         for (name, count, _) in &found {

@@ -6,11 +6,13 @@ use polars::prelude::*;
 use rustc_hash::FxHashMap;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::distribution::Categories;
+use crate::distribution::{Categories, MOST_CATEGORIES};
 use crate::engine::rowhash::{INLINE, inline_text, inline_view};
 
-/// Categories that are counted at once.
-const MOST_CATEGORIES: usize = 65_536;
+/// However little memory there is, so many are counted.
+const FEWEST_CATEGORIES: usize = 1024;
+/// Bytes that a category takes, with its place in a table half empty.
+pub const CATEGORY: usize = 128;
 /// Bytes of a category that is known by its own name.
 const LONGEST_CATEGORY: usize = 64;
 
@@ -25,8 +27,9 @@ pub fn category(text: &str) -> Cow<'_, str> {
 }
 
 /// Counts of texts, bounded: where there are too many, all counts are lowered by their median, as in `top.rs`.
-#[derive(Default)]
 pub struct Counting {
+    /// Categories that are counted at once.
+    most: usize,
     /// Texts of up to 12 bytes, by the view they live in.
     short: FxHashMap<u128, u64>,
     long: FxHashMap<Box<str>, u64>,
@@ -35,6 +38,18 @@ pub struct Counting {
 }
 
 impl Counting {
+    /// Within so many bytes.
+    pub fn within(bytes: usize) -> Self {
+        let most = (bytes / CATEGORY).clamp(FEWEST_CATEGORIES, MOST_CATEGORIES);
+        Self { most, short: FxHashMap::default(), long: FxHashMap::default(), present: 0, lowered: 0 }
+    }
+
+    pub fn bytes(&self) -> usize {
+        // A name on the heap, and a byte of control for each place.
+        let short = self.short.capacity() * (size_of::<(u128, u64)>() + 1);
+        short + self.long.capacity() * (size_of::<(Box<str>, u64)>() + 1) + self.long.len() * LONGEST_CATEGORY
+    }
+
     pub fn fold(&mut self, texts: &StringChunked) {
         for chunk in texts.downcast_iter() {
             if texts.null_count() == 0 {
@@ -79,7 +94,7 @@ impl Counting {
     }
 
     fn make_room(&mut self) {
-        if self.short.len() + self.long.len() < MOST_CATEGORIES {
+        if self.short.len() + self.long.len() < self.most {
             return;
         }
         let mut counts: Vec<u64> = self.short.values().chain(self.long.values()).copied().collect();
