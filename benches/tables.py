@@ -32,6 +32,10 @@ def make_test_with_copies(count, training):
     return make(name, "table.py", count, ROW_GROUP, options=options)
 
 
+def make_wide(rows, columns, seed=7):
+    return make(f"wide-{rows}x{columns}-{seed}", "wide_table.py", rows, columns, options=["--seed", seed])
+
+
 def make_predictions(count, which=""):
     return make(f"predictions-{count}{which}", "predictions.py", count)
 

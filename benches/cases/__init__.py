@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from . import drift, gate, model, overlap, running, short
+from . import drift, gate, model, overlap, running, short, wide
 from programs import Rival
 
 
@@ -22,6 +22,7 @@ CASES = {
     "credit": Case(short.credit, lambda _options: None),
     "drift": Case(drift.drift, drift.tables, drift.RIVALS, without_mlgate=True),
     "overlap": Case(overlap.overlap, overlap.tables, overlap.RIVALS, without_mlgate=True),
+    "wide": Case(wide.wide, wide.tables, wide.RIVALS),
     "model": Case(model.model, model.table, model.RIVALS),
     "bootstrap": Case(model.bootstrap, model.paired_tables),
     "score": Case(running.score, running.table, running.RIVALS),
