@@ -253,7 +253,8 @@ impl<'a> Tables<'a> {
             });
         }
         let is_id = |column: &AskedColumn| self.named.ids.iter().any(|id| id == column.name());
-        let is_judged = |column: &AskedColumn| !matches!(column.kind(), Kind::Unreadable(_)) && can_judge(column.kind());
+        let is_judged =
+            |column: &AskedColumn| !matches!(column.kind(), Kind::Unreadable(_)) && can_judge(column.kind());
         let rows = table.all().into_iter().filter(|column| !is_id(column));
         let (judged, others): (Vec<_>, Vec<_>) = rows.partition(is_judged);
         if judged.is_empty() {

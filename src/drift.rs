@@ -139,8 +139,13 @@ impl Contrast {
                 }
             },
             (Shape::Categories(a), Shape::Categories(b)) => contrast.categories(choice, [a, b], missing, judged),
-            // A column without a present value has no kind.
-            _ if present.contains(&0) => None,
+            // A column of nulls alone has neither numbers nor categories.
+            (Shape::Categories(a), Shape::Numbers(_)) if present[1] == 0 => {
+                contrast.categories(choice, [a, &Categories::default()], missing, judged)
+            }
+            (Shape::Numbers(_), Shape::Categories(b)) if present[0] == 0 => {
+                contrast.categories(choice, [&Categories::default(), b], missing, judged)
+            }
             _ => return Err(Problem::new("the two tables hold other types in it")),
         };
         if shift.is_some_and(|shift| shift.effect.is_nan()) {

@@ -26,8 +26,8 @@ use crate::words::{self, and_others, code, list, percent};
 /// - new_categories: { columns: [region, product], max_percent: 0.5 }
 /// ```
 ///
-/// Without `columns` these are all columns of text; on a table without any the verdict is skipped. Missing is no category. A
-/// column with more than 65,536 categories is not compared: it is named, and the verdict is a warning at best.
+/// Without `columns` these are all columns of text; on a table without any the verdict is skipped. Missing is no
+/// category. A column with more than 65,536 categories is not compared: it is named, and the verdict is a warning at best.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NewCategories {
