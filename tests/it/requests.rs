@@ -254,8 +254,6 @@ fn what_a_server_says_is_text_in_the_log() {
         Answer::json(&json!({ "stable": 100 - candidate, "candidate": candidate }).to_string())
     });
     let world = rollout(&format!("{{ webhook: {{ url: '{}' }} }}", router.url()), &prometheus);
-    let world = world.variable("GITHUB_ACTIONS", "true");
-    let world = world.variable("GITHUB_EVENT_NAME", "push");
     let ran = run(&world, &["--dry-run"]).exits(0);
     is_safe(&ran);
     assert!(ran.says("boom ##"), "{ran:#?}");
