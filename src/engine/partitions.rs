@@ -48,8 +48,10 @@ pub fn by_row(row: &str, rows: &[u64], values: &[Vec<Value>], fields: &[Field]) 
             let files: IdxCa = rows.iter().map(|row| row.map(file)).collect();
             values.take(&files).map(Series::into_column)
         };
+        let name = made.name().clone();
         let field = move |_: &Schema, _: &Field| Ok(made.clone());
-        Ok(Expr::Column(row.into()).map(pick, field))
+        // What a function calls its column does not count: it is called as what it was made of.
+        Ok(Expr::Column(row.into()).map(pick, field).alias(name))
     };
     fields.iter().enumerate().map(expr).collect()
 }
