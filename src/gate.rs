@@ -136,22 +136,8 @@ pub fn judge(
         .into_iter()
         .zip(without)
         .map(|(Asked { entry, subject, aside, own, judge, .. }, without)| {
-            let mut hint = None;
-            let finding = match judge {
-                Ok(Ok(judge)) => judge(&measured).and_then(|finding| {
-                    let finding = match without {
-                        Some(without) => {
-                            let (finding, next) = without.laid_over(finding, &measured_again)?;
-                            hint = next;
-                            finding
-                        }
-                        None => finding,
-                    };
-                    Ok(Ok(aside.of(finding)))
-                }),
-                Ok(Err(empty)) => Ok(Err(empty)),
-                Err(problem) => Err(problem),
-            };
+            let (finding, hint) = found(judge, without, [&measured, &measured_again]);
+            let finding = finding.map(|found| found.map(|finding| aside.of(finding)));
             let gate = entry.check.gate;
             let mut verdict = verdict(entry, subject, finding, now, show_values);
             if verdict.status == Status::Warn {
@@ -166,6 +152,26 @@ pub fn judge(
     verdicts.extend(unasked(&verdicts, tables, model));
     adjust(verdicts.iter_mut().map(|(_, verdict)| verdict));
     verdicts
+}
+
+/// Judges one entry, and again without its columns that look like an id; the hint belongs to a warning about those.
+fn found(
+    judge: Result<Result<Judge, Role>, Problem>,
+    without: Option<ids::Without>,
+    [measured, measured_again]: [&Measured; 2],
+) -> (Result<Result<Finding, Role>, Problem>, Option<String>) {
+    let judged = match judge {
+        Ok(Ok(judge)) => judge(measured),
+        Ok(Err(empty)) => return (Ok(Err(empty)), None),
+        Err(problem) => return (Err(problem), None),
+    };
+    match (judged, without) {
+        (Ok(finding), Some(without)) => match without.laid_over(finding, measured_again) {
+            Ok((finding, hint)) => (Ok(Ok(finding)), hint),
+            Err(problem) => (Err(problem), None),
+        },
+        (judged, _) => (judged.map(Ok), None),
+    }
 }
 
 /// Says that no value was read.
