@@ -1,6 +1,7 @@
 //! The registry's aliases: moved only to what was judged, or back to what the registry itself says was there before.
 
 use super::journal::Entry;
+use crate::http::Patience;
 use crate::mlflow::identity::{COMMIT_TAG, tag};
 use crate::mlflow::{Mlflow, Server, Wrong};
 use crate::problem::{Failure, Problem};
@@ -72,7 +73,9 @@ impl Registry {
     /// # Errors
     /// There is no such version, or no answer.
     pub async fn commit(&self, version: &str) -> Result<Option<String>, Failure> {
-        let mlflow = Mlflow::connect(&self.server).await.map_err(Failure::unmeasured)?;
+        // Nobody waits for it yet: it is asked for before anything moves.
+        let server = Server { patience: Patience::default(), ..self.server.clone() };
+        let mlflow = Mlflow::connect(&server).await.map_err(Failure::unmeasured)?;
         mlflow.commit(&self.name, version).await.map_err(|wrong| match wrong {
             Wrong::Missing(_) => {
                 Failure::usage(wrong.problem(&format!("the registry has no version {}", code(version))))

@@ -6,6 +6,7 @@ run. What mlgate judges is proven elsewhere; here are tables of three rows.
 """
 
 import contextlib
+import gzip
 import hashlib
 import http.server
 import json
@@ -250,11 +251,16 @@ def outputs_that_cannot_be_written_exit_with_3(image):
 
 
 def hang(job):
-    """A config that nobody writes to: the run waits in the middle for as long as it lives."""
-    os.mkfifo(job.workspace / "mlgate.yml")
+    """A table of some 40 GB in 40 MB: the run is in the middle for as long as it lives."""
+    rows = gzip.compress(b"1\n" * 50_000_000)
+    with open(job.workspace / "data.csv.gz", "wb") as table:
+        table.write(gzip.compress(b"x\n"))
+        for _ in range(400):
+            table.write(rows)
     name = f"mlgate-killed-{os.getpid()}"
+    command = job.command({"data": "data.csv.gz", "min-rows": "1"}, {})
     step = subprocess.Popen(
-        job.command({}, {}), env=job.environment(name), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, env=job.environment(name), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     deadline = time.monotonic() + 30
     while not ((job.files / "commands/output").exists() and "result" in job.read("output")):

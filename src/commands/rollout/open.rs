@@ -44,7 +44,7 @@ pub const LARGEST_REPORT: u64 = 20_000_000;
 /// A rollout that waits for its registry does not watch.
 const LONGEST: Duration = Duration::from_secs(3);
 /// Reading all of a model takes what it takes.
-const LONGEST_OF_FILES: Duration = Duration::from_mins(30);
+const LONGEST_OF_FILES: Duration = Duration::from_mins(10);
 
 /// What a command goes by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
