@@ -74,7 +74,8 @@ impl Registry {
     /// There is no such version, or no answer.
     pub async fn commit(&self, version: &str) -> Result<Option<String>, Failure> {
         // Nobody waits for it yet: it is asked for before anything moves.
-        let server = Server { patience: Patience::default(), ..self.server.clone() };
+        let mut server = self.server.clone();
+        server.patience = Patience::default();
         let mlflow = Mlflow::connect(&server).await.map_err(Failure::unmeasured)?;
         mlflow.commit(&self.name, version).await.map_err(|wrong| match wrong {
             Wrong::Missing(_) => {

@@ -86,7 +86,7 @@ fn what_cannot_be_profiled_is_said() {
     world.run(&["suggest", "s3://bucket/a.parquet"]).exits(2);
 }
 
-/// 344 rows as of the well-known penguins: two without measurements, eleven without a sex.
+/// 344 rows as of the well-known penguins: masses to the nearest 25 g, two without measurements, eleven without a sex.
 fn penguins() -> String {
     let mut csv = String::from("species,bill_length_mm,body_mass_g,sex\n");
     for row in 0..344 {
@@ -95,7 +95,12 @@ fn penguins() -> String {
         if row == 3 || row == 271 {
             csv.push_str(&format!("{species},NA,NA,{sex}\n"));
         } else {
-            csv.push_str(&format!("{species},{}.{},{},{sex}\n", 32 + row % 27, row % 10, 2700 + row * 37 % 3600));
+            csv.push_str(&format!(
+                "{species},{}.{},{},{sex}\n",
+                32 + row % 27,
+                row % 10,
+                2700 + row * 37 % 3600 / 25 * 25
+            ));
         }
     }
     csv
