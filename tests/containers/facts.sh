@@ -57,7 +57,7 @@ post_step() {
   local run=("$ENGINE" run --rm --pull=never --network none --entrypoint /mlgate-post -e GITHUB_ACTIONS=true)
   [[ -z $("${run[@]}" "$image" 2>&1) ]] || return 1
   local said code=0
-  said=$("${run[@]}" -e STATE_rollout=under-way -e INPUT_COMMAND=rollout "$image" 2>&1) || code=$?
+  said=$("${run[@]}" -e STATE_rollout=under-way -e INPUT_COMMAND=rollout -e GITHUB_EVENT_NAME=push "$image" 2>&1) || code=$?
   [[ $code == 2 && $said == *mlgate.yml* ]] || { echo "exit code $code: $said" && return 1; }
 }
 
