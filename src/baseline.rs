@@ -220,7 +220,7 @@ async fn at_ref(repository: &Repository, section: &GitSection, scratch: &Path) -
 fn room(name: &str, scratch: &Path) -> PathBuf {
     let plain: String = name.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '.').collect();
     let ending = plain.split_once('.').map_or(String::new(), |(_, ending)| format!(".{ending}"));
-    scratch.join(format!("predictions{ending}"))
+    scratch.join(format!("baseline{ending}"))
 }
 
 /// The problem of the one table that could not be found.

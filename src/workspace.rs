@@ -20,7 +20,7 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::{CWD, Mode, openat};
 
 use self::beneath::Root;
-use self::checkout::Trusted;
+use self::checkout::TrustedCheckout;
 pub use self::input::{Identity, InputFile};
 pub use self::output::{OutputFolder, PendingFile};
 use crate::problem::{Failure, Problem};
@@ -31,7 +31,7 @@ pub struct Workspace {
     /// None on a command line.
     bounds: Option<Bounds>,
     /// The only checkout that may be read, where a fork's could lie beside secrets.
-    only: Option<Trusted>,
+    only: Option<TrustedCheckout>,
 }
 
 #[derive(Debug, Clone)]
@@ -66,7 +66,7 @@ impl Workspace {
     /// The same, and what is read must lie in the checkout of this commit that is the workspace itself.
     #[must_use]
     pub fn only_commit(mut self, sha: &str, root: &Path) -> Self {
-        self.only = Some(Trusted::new(sha, root));
+        self.only = Some(TrustedCheckout::new(sha, root));
         self
     }
 
@@ -237,9 +237,9 @@ impl Workspace {
     /// Whether the file is of the one checkout that may be read.
     fn trust(&self, real: &Path) -> Result<(), Failure> {
         let Some(only) = &self.only else { return Ok(()) };
-        let Err(why) = only.vouches_for(real) else { return Ok(()) };
+        let Err(why) = only.verify(real) else { return Ok(()) };
         let problem = Problem::new(format!(
-            "{} is {why}, and this run has secrets that a fork's files must not meet",
+            "{} is {why}, and this run has secrets: the files of a fork are not read beside them",
             shown(real)
         ));
         Err(Failure::usage(problem.hint(

@@ -12,7 +12,7 @@ use clap::ValueEnum;
 
 use super::deadline::Deadline;
 use super::kept::{self, Kept};
-use super::measuring::{Job, Measuring, Opened};
+use super::measuring::{MeasurementJob, MeasurementThread, OpenedInputs};
 use super::tell::{Sinks, sha256};
 use super::{Context, Foreign, base_gate, hosts, laboratory, progress, report_folder, sign};
 use crate::check::{Check, Gate};
@@ -160,9 +160,9 @@ impl Run<'_> {
         }
         let progress: Arc<Progress> = Arc::default();
         let shown = progress::Shown::start(&progress);
-        let job = Job::new(&plan, args, workspace, self.context, door).with_footers(self.footers(args));
-        let mut measuring = Measuring::start(job, deadline, &progress)?;
-        let Opened { candidate, model, infos, mut tables } = measuring.opened()?;
+        let job = MeasurementJob::new(&plan, args, workspace, self.context, door).with_footers(self.footers(args));
+        let mut measuring = MeasurementThread::start(job, deadline, &progress)?;
+        let OpenedInputs { candidate, model, infos, mut tables } = measuring.opened()?;
         let asks_fingerprint = args.fingerprint == Some(true) || notify.needs_fingerprint();
         let mut own = kept::keys(&infos, asks_fingerprint, kept.profile.is_some());
         let mut beside = Measured::new();

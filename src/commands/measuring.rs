@@ -30,7 +30,7 @@ use crate::workspace::Workspace;
 const STACK: usize = 16 << 20;
 
 /// What the thread works on: values of its own, since it may outlive the run.
-pub struct Job {
+pub struct MeasurementJob {
     tables: BTreeMap<Role, String>,
     csv: CsvForm,
     model: ModelPlan,
@@ -46,7 +46,7 @@ pub struct Job {
 
 /// What is known of tables and models once they are opened.
 #[derive(Debug, Clone, Default)]
-pub struct Opened {
+pub struct OpenedInputs {
     pub candidate: Candidate,
     pub model: report::Model,
     pub infos: BTreeMap<Role, Result<TableInfo, Problem>>,
@@ -56,7 +56,7 @@ pub struct Opened {
 /// What the thread says.
 enum Message {
     /// What is opened so far.
-    Opened(Box<Opened>),
+    Opened(Box<OpenedInputs>),
     /// Nothing more can be opened.
     Ready,
     /// Some answers; and all keys that rest on footers so far.
@@ -67,19 +67,19 @@ enum Message {
 }
 
 /// The thread, as the main thread sees it.
-pub struct Measuring {
+pub struct MeasurementThread {
     messages: Receiver<Message>,
     asks: Sender<BTreeSet<Key>>,
     thread: Option<JoinHandle<()>>,
     deadline: Deadline,
     progress: Arc<Progress>,
-    opened: Opened,
+    opened: OpenedInputs,
     /// Why no more answers come, once that is so.
     ended: Option<Problem>,
     _scratch: Option<TempDir>,
 }
 
-impl Job {
+impl MeasurementJob {
     pub fn new(plan: &Plan, args: &CheckArgs, workspace: &Workspace, context: &Context, door: Option<Door>) -> Self {
         Self {
             tables: plan.tables.clone(),
@@ -104,7 +104,7 @@ impl Job {
     }
 
     /// What is known where nothing more could be opened, and why not.
-    fn filled(&self, opened: &Opened, why: &Problem) -> Opened {
+    fn filled(&self, opened: &OpenedInputs, why: &Problem) -> OpenedInputs {
         let mut opened = opened.clone();
         for (role, path) in &self.tables {
             opened.infos.entry(*role).or_insert_with(|| Err(why.clone()));
@@ -126,7 +126,7 @@ impl Job {
     }
 
     /// What is known before anything is opened.
-    fn unopened(&self, why: &Problem) -> Opened {
+    fn unopened(&self, why: &Problem) -> OpenedInputs {
         let model = &self.model;
         let candidate = Candidate {
             names: model.names.clone(),
@@ -135,16 +135,16 @@ impl Job {
             ..Candidate::default()
         };
         let model = candidate::reported(model);
-        self.filled(&Opened { candidate, model, ..Opened::default() }, why)
+        self.filled(&OpenedInputs { candidate, model, ..OpenedInputs::default() }, why)
     }
 }
 
-impl Measuring {
+impl MeasurementThread {
     /// Starts to open what the job names.
     ///
     /// # Errors
     /// There is no thread, or no folder for what is made on the way.
-    pub fn start(job: Job, deadline: Deadline, progress: &Arc<Progress>) -> Result<Self, Failure> {
+    pub fn start(job: MeasurementJob, deadline: Deadline, progress: &Arc<Progress>) -> Result<Self, Failure> {
         let scratch = if job.model.baseline.is_some() || job.model.run.is_some() { Some(scratch()?) } else { None };
         let late = deadline.problem();
         let opened = job.unopened(&late);
@@ -170,7 +170,7 @@ impl Measuring {
     ///
     /// # Errors
     /// What ends the run: a path that may not be read.
-    pub fn opened(&mut self) -> Result<Opened, Failure> {
+    pub fn opened(&mut self) -> Result<OpenedInputs, Failure> {
         loop {
             match self.next() {
                 Some(Message::Opened(opened)) => self.opened = *opened,
@@ -234,7 +234,7 @@ impl Measuring {
 
 /// The thread, as it sees itself.
 struct Worker<'a> {
-    job: &'a Job,
+    job: &'a MeasurementJob,
     late: &'a Problem,
     scratch: &'a Path,
     progress: &'a Arc<Progress>,
@@ -247,17 +247,17 @@ impl Worker<'_> {
         let _ = self.say.send(message);
     }
 
-    fn tell(&self, opened: &Opened) {
+    fn tell(&self, opened: &OpenedInputs) {
         self.say(Message::Opened(Box::new(self.job.filled(opened, self.late))));
     }
 
     fn work(&self, asked: &Receiver<BTreeSet<Key>>) -> Result<(), Failure> {
         let job = self.job;
-        let mut opened = Opened::default();
+        let mut opened = OpenedInputs::default();
         (opened.candidate, opened.model) = candidate::open(&job.model, &job.workspace)?;
         self.tell(&opened);
         let predicted = job.tables.get(&Role::Predictions).map(String::as_str);
-        let Job { model, args, workspace, context, .. } = job;
+        let MeasurementJob { model, args, workspace, context, .. } = job;
         let known = candidate::find_baseline(model, predicted, args, workspace, context, self.scratch)?;
         opened.candidate.baseline = known.baseline;
         self.tell(&opened);
@@ -292,7 +292,7 @@ impl Worker<'_> {
                 progress: self.progress,
                 scratch: self.scratch,
             };
-            let Opened { candidate, model, infos, tables } = &mut opened;
+            let OpenedInputs { candidate, model, infos, tables } = &mut opened;
             let tables = laboratory::Tables { sources: &mut sources, infos, shown: tables };
             lab = Some(laboratory::set_up(&setting, candidate, model, tables)?);
         }

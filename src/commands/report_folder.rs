@@ -38,7 +38,8 @@ pub fn open(path: Option<&str>, workspace: &Workspace) -> Result<OutputFolder, F
 /// Says of a command line that could not be understood whether an earlier run's report stands where it would have written its own.
 pub fn earlier_report(arguments: &[OsString], context: &Context) {
     let words: Vec<_> = arguments.iter().skip(1).map(|word| word.to_string_lossy()).collect();
-    if context.is_action || words.first().is_none_or(|word| word != "check") {
+    let command = words.iter().find(|word| !word.starts_with('-'));
+    if context.is_action || command.is_none_or(|word| word != "check") {
         return;
     }
     let mut named = words.iter().enumerate().filter_map(|(at, word)| match word.strip_prefix("--report-dir") {

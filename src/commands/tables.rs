@@ -68,8 +68,8 @@ impl NamedTable {
         let path = self.path.as_str();
         if path.ends_with(profile::ENDING) {
             if self.role != Role::Reference {
-                let said = format!("the {} table {} is a profile, which has no rows", self.role, code(path));
-                return Ok(Err(Problem::new(said).hint("a profile may be the `reference`, and nothing else")));
+                let said = format!("the {} table {} is a profile and has no rows", self.role, code(path));
+                return Ok(Err(Problem::new(said).hint("a profile can only be the `reference`")));
             }
             let profile = super::profile::read(path, &self.workspace)?;
             return Ok(profile.map(|profile| Opened::Profile(Box::new(profile))));

@@ -20,8 +20,10 @@ use crate::words::{self, code};
 
 /// Seconds that one answer may take, unless the config says otherwise.
 pub const SECONDS: f64 = 30.0;
-/// Bytes that one answer may have.
+/// Bytes that an answer may have.
 const LONGEST: usize = 64_000_000;
+/// Bytes that the answer for one row may have: thousands of them are under way at once.
+const LONGEST_OF_ONE_ROW: usize = 256_000;
 
 /// Where a model is served, and how it is spoken to.
 #[derive(Debug, Clone)]
@@ -143,7 +145,7 @@ impl Endpoint {
     /// An Open Inference server says what its model takes.
     fn learn(&mut self) -> Result<(), Problem> {
         let Some(url) = self.address.protocol.metadata(self.address.url()) else { return Ok(()) };
-        let got = self.runtime.block_on(answered(&self.client, &self.address, self.client.get(url)));
+        let got = self.runtime.block_on(answered(&self.client, &self.address, self.client.get(url), LONGEST));
         let text = got.map_err(|unanswered| self.about(unanswered.problem))?;
         self.address.protocol.learn(&text).map_err(|problem| self.about(problem))
     }
@@ -169,7 +171,7 @@ impl Endpoint {
             let request = self.address.post(&self.client, bodies[turn % bodies.len()].clone());
             self.pace();
             let start = Instant::now();
-            let text = self.runtime.block_on(answered(&self.client, &self.address, request));
+            let text = self.runtime.block_on(answered(&self.client, &self.address, request, LONGEST_OF_ONE_ROW));
             let took = start.elapsed();
             let text = text.map_err(|unanswered| self.about(unanswered.problem))?;
             self.address.is_prediction(&text, reader).map_err(|problem| self.about(problem))?;
@@ -185,7 +187,8 @@ impl Endpoint {
         let patience = Patience { timeout: self.address.timeout, ..Patience::default() };
         let mut tried = 1;
         loop {
-            match answered(&self.client, &self.address, self.address.post(&self.client, body.clone())).await {
+            let request = self.address.post(&self.client, body.clone());
+            match answered(&self.client, &self.address, request, LONGEST).await {
                 Ok(text) => return Ok(text),
                 Err(Unanswered { is_safe: true, .. }) if tried < patience.tries => {
                     tokio::time::sleep(patience.pause(tried)).await;
@@ -216,7 +219,12 @@ impl Endpoint {
 }
 
 /// The bytes of a good answer.
-async fn answered(client: &Client, address: &Address, request: reqwest::RequestBuilder) -> Result<Vec<u8>, Unanswered> {
+async fn answered(
+    client: &Client,
+    address: &Address,
+    request: reqwest::RequestBuilder,
+    longest: usize,
+) -> Result<Vec<u8>, Unanswered> {
     let never = |problem: Problem| Unanswered { problem, is_safe: false };
     let request = match &address.credentials {
         Some(credentials) => request.header(credentials.header.clone(), credentials.value.clone()),
@@ -235,7 +243,7 @@ async fn answered(client: &Client, address: &Address, request: reqwest::RequestB
         .get(CONTENT_TYPE)
         .and_then(|kind| kind.to_str().ok())
         .is_some_and(|kind| kind.contains("html"));
-    let text = body::read(response, LONGEST).await.map_err(|error| {
+    let text = body::read(response, longest).await.map_err(|error| {
         never(Problem::new(match error {
             body::BodyError::TooLarge(most) => format!("answered over {most} bytes"),
             body::BodyError::Broken(error) => format!("broke off its answer: {}", said(error, address)),

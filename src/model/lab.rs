@@ -183,7 +183,7 @@ impl<'a> Lab<'a> {
     /// The model's, the table's, the disk's.
     pub fn predict(&mut self, source: &Source, shown: &str) -> Result<PathBuf, Problem> {
         let path = self.scratch.join("predictions.arrow");
-        let file = std::fs::File::create(&path)
+        let file = std::fs::File::create_new(&path)
             .map_err(|error| Problem::new(format!("no file for the model's predictions: {error}")))?;
         let asker = self.asker.as_mut().map_err(|problem| problem.clone())?;
         let info = source.info();

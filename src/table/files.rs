@@ -4,11 +4,11 @@
 //! at, or an error. Files of a table that has too many of them are opened again, and must be the same ones in the same state.
 #![expect(clippy::disallowed_methods, reason = "edge: finds and opens tables' files")]
 
+mod folder;
 mod magic;
 mod pattern;
 mod unread;
 
-use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{BufReader, ErrorKind, Read, Seek};
@@ -87,9 +87,15 @@ pub fn find(path: &str, workspace: &Workspace) -> Result<Files, Failure> {
     refuse_remote(path)?;
     let plain = workspace.resolve(path)?;
     let (mut alone, mut unread) = (None, Vec::new());
-    let (paths, base) = match workspace.open(path)? {
+    let by_name = workspace.open(path)?;
+    let matches = if is_glob(path) { matching(path, workspace) } else { Ok(Vec::new()) };
+    let (paths, base) = match by_name {
+        // Whoever may add a file could otherwise replace the table by one of the glob's own name.
+        Ok(_) if matches.as_ref().is_ok_and(|found| found.iter().any(|other| *other != plain)) => {
+            return Err(ambiguous(path));
+        }
         Ok(input) if input.is_folder() => {
-            let found = in_folder(&plain, workspace)?;
+            let found = folder::list(&plain, workspace)?;
             unread = found.unread;
             (found.data, Some(plain))
         }
@@ -97,7 +103,7 @@ pub fn find(path: &str, workspace: &Workspace) -> Result<Files, Failure> {
             alone = Some(input);
             (vec![plain], None)
         }
-        Err(_) if path.contains(['*', '?', '[']) => (matching(path, workspace)?, Some(fixed_part(path))),
+        Err(_) if is_glob(path) => (matches?, Some(fixed_part(path))),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             return Err(missing(&plain));
         }
@@ -246,59 +252,13 @@ fn refuse_remote(path: &str) -> Result<(), Failure> {
     Err(Failure::usage(problem))
 }
 
-/// What a folder contains.
-struct InFolder {
-    /// Files that are read, sorted.
-    data: Vec<PathBuf>,
-    /// Files that are not.
-    unread: Vec<PathBuf>,
-}
-
-/// The files of a folder and the folders in it.
-fn in_folder(folder: &Path, workspace: &Workspace) -> Result<InFolder, Failure> {
-    let mut found = InFolder { data: Vec::new(), unread: Vec::new() };
-    let mut entered = HashSet::new();
-    let mut open = vec![folder.to_owned()];
-    while let Some(folder) = open.pop() {
-        // A symlink may lead back to a folder above it.
-        if !entered.insert(folder.canonicalize().map_err(|error| unreadable(&folder, &error))?) {
-            continue;
-        }
-        for entry in fs::read_dir(&folder).map_err(|error| unreadable(&folder, &error))? {
-            let path = entry.map_err(|error| unreadable(&folder, &error))?.path();
-            if is_hidden(path.file_name()) {
-                continue;
-            }
-            if path.is_dir() {
-                workspace.admit(&path)?;
-                open.push(path);
-            } else if by_ending(&path).is_some() {
-                // Also one that no longer is there must not lead out.
-                workspace.admit(&path)?;
-                found.data.push(path);
-            } else {
-                found.unread.push(path);
-            }
-        }
-        limited(found.data.len(), &folder)?;
-    }
-    found.unread.sort();
-    unread::refuse(folder, &found.unread)?;
-    if found.data.is_empty() {
-        let problem = Problem::new(format!("{} holds no data file", shown(folder)))
-            .hint(format!("looked for {KNOWN}, in its folders too"));
-        return Err(Failure::unmeasured(problem));
-    }
-    found.data.sort();
-    Ok(found)
-}
-
 /// The files that a glob matches, sorted.
 fn matching(pattern: &str, workspace: &Workspace) -> Result<Vec<PathBuf>, Failure> {
     let wants_hidden = is_hidden(Path::new(pattern).file_name());
     let mut found = pattern::expand(pattern, workspace)?;
+    // `_SUCCESS` is no table; `_a.csv` is one to whoever reads the same glob.
+    found.retain(|path| wants_hidden || !is_hidden(path.file_name()) || by_ending(path).is_some());
     // A folder is no file of a table; whether a link leads to one is asked only where it may be followed.
-    found.retain(|path| wants_hidden || !is_hidden(path.file_name()));
     for path in &found {
         workspace.admit(path)?;
     }
@@ -308,6 +268,16 @@ fn matching(pattern: &str, workspace: &Workspace) -> Result<Vec<PathBuf>, Failur
         return Err(Failure::unmeasured(problem.hint(format!("paths start at {}", here()))));
     }
     Ok(found)
+}
+
+fn is_glob(path: &str) -> bool {
+    path.contains(['*', '?', '['])
+}
+
+fn ambiguous(path: &str) -> Failure {
+    let problem =
+        Problem::new(format!("{} is a glob that matches other files, and also the name of a file", code(path)));
+    Failure::usage(problem.hint("rename the file that is named like the glob"))
 }
 
 fn limited(found: usize, place: &Path) -> Result<(), Failure> {

@@ -10,12 +10,12 @@ use crate::words::code;
 /// A folder inside of it is never believed to be a checkout of that commit: whoever fills it, be it by an artifact that a later
 /// step unpacks, writes its `.git` too.
 #[derive(Debug, Clone)]
-pub struct Trusted {
+pub struct TrustedCheckout {
     sha: String,
     root: PathBuf,
 }
 
-impl Trusted {
+impl TrustedCheckout {
     pub fn new(sha: &str, root: &Path) -> Self {
         let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
         Self { sha: sha.to_ascii_lowercase(), root }
@@ -25,7 +25,7 @@ impl Trusted {
     ///
     /// # Errors
     /// What it is instead, to be said after "is".
-    pub fn vouches_for(&self, real: &Path) -> Result<(), String> {
+    pub fn verify(&self, real: &Path) -> Result<(), String> {
         if !real.starts_with(&self.root) {
             return Err("outside of the workspace's checkout".to_owned());
         }
@@ -33,7 +33,7 @@ impl Trusted {
         match &own {
             Some(sha) if *sha == self.sha => {}
             Some(sha) => return Err(format!("of commit {}", code(sha))),
-            None => return Err("of no checkout that can be told".to_owned()),
+            None => return Err("not in a git checkout whose commit is known".to_owned()),
         }
         let inner = real.ancestors().take_while(|folder| *folder != self.root).find(|folder| has_git(folder));
         match inner {
@@ -105,7 +105,7 @@ mod tests {
             fs::write(file, text).unwrap();
         }
         let root = folder.path().canonicalize().unwrap();
-        let found = Trusted::new(SHA, folder.path()).vouches_for(&root.join(path));
+        let found = TrustedCheckout::new(SHA, folder.path()).verify(&root.join(path));
         assert_eq!(found, expected.map_err(ToOwned::to_owned), "{files:?}");
     }
 
@@ -127,13 +127,13 @@ mod tests {
             check(&[(".git/HEAD", SHA), ("pr/.git/HEAD", head)], "pr/data/a.csv", inner);
         }
         check(&[(".git/HEAD", SHA), ("pr/.git", "gitdir: ../.git\n")], "pr/a.csv", inner);
-        check(&[("pr/.git/HEAD", SHA)], "pr/data/a.csv", Err("of no checkout that can be told"));
+        check(&[("pr/.git/HEAD", SHA)], "pr/data/a.csv", Err("not in a git checkout whose commit is known"));
         check(&[(".git/HEAD", SHA), ("pr/.git/HEAD", OTHER)], "data/a.csv", Ok(()));
     }
 
     #[test]
     fn where_there_is_no_work_tree_there_is_no_commit() {
-        let none = Err("of no checkout that can be told");
+        let none = Err("not in a git checkout whose commit is known");
         check(&[("a.csv", "")], "a.csv", none);
         check(&[(".git/HEAD", "ref: refs/heads/gone\n")], "a.csv", none);
         check(&[(".git/HEAD", "nonsense")], "a.csv", none);

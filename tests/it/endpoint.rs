@@ -321,6 +321,22 @@ fn a_load_is_open_and_its_errors_are_counted() {
     assert!(errors.contains("answered 500") && errors.contains("answered 2 predictions for 1 row"), "{errors}");
 }
 
+/// Thousands of answers are under way at once: each for one row must be a small one.
+#[test]
+fn an_answer_for_one_row_is_small() {
+    let (world, served) = (
+        world(),
+        Served::start(|request| match request.body.matches("\"age\"").count() {
+            1 => Answer::json(&format!("{{\"predictions\": [{}1]}}", " ".repeat(300_000))),
+            _ => Answer::numbers(request),
+        }),
+    );
+    for check in ["- serving: { rps: 20, seconds: 1 }", "- latency: { p50_ms: 60000, rows: 20, warmup: 2 }"] {
+        config(&world, &served.url(), check);
+        world.check(&[]).exits(3).saying("answered over 256000 bytes");
+    }
+}
+
 /// A server out of tests/servers; it ends when its standard input does.
 struct Real {
     process: Child,

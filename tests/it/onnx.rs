@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 
 use serde_json::{Value, json};
 
+use crate::github::{Repository, uri};
 use crate::world::{Ran, World, data, root};
 
 /// Where ONNX Runtime's library is: `tests/servers/onnxruntime.sh` fetches it once.
@@ -194,6 +195,26 @@ fn an_onnx_file_and_a_labelled_table_are_a_whole_gate() {
         "- latency: { p50_ms: 1000 }",
     )
     .exits(3);
+}
+
+/// What the baseline brings and what the model says of the test table lie in one folder, under their own names.
+#[test]
+fn an_arrow_baseline_and_a_model_that_predicts_do_not_meet() {
+    let sha = "6dcb09b5b57875f334f61aebed695e2e4193db5e";
+    let repository = Repository::new(json!({
+        "refs": { "main": sha },
+        "commits": { sha: { "parents": [] } },
+        "files": { sha: { "base.arrow": "ARROW1 and no table" } },
+    }));
+    let world = world()
+        .variable("GITHUB_API_URL", uri())
+        .variable("GITHUB_REPOSITORY", &repository.name)
+        .variable("GITHUB_TOKEN", &repository.token);
+    let baseline = "  baseline: { git: { ref: main, path: base.arrow } }\n";
+    let checks = "- metric: { name: accuracy, min: 0.5 }\n- improvement: { metric: accuracy }";
+    let ran = gate(&world, "lr3.onnx", "three.parquet", baseline, checks).exits(3);
+    assert_eq!(ran.statuses(), "pass error", "{ran:#?}");
+    assert!(!ran.says("changed while it was read"), "{ran:#?}");
 }
 
 #[test]

@@ -164,7 +164,7 @@ fn a_foreign_checkout_beside_secrets_is_refused() {
         let payload = repository.payload(FORK);
         repository.runs(world, "pull_request_target", &payload).variable("GITHUB_SHA", BASE)
     };
-    let refused = "this run has secrets that a fork's files must not meet";
+    let refused = "this run has secrets: the files of a fork are not read beside them";
     act(&target(Some(("", HEAD))), &[]).exits(2).saying(refused);
     act(&target(None), &[]).exits(2).saying(refused);
     act(&target(Some(("pr/", HEAD))), &[("config", "pr/mlgate.yml")]).exits(2).saying(refused);

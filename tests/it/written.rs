@@ -36,6 +36,8 @@ fn a_usage_error_on_a_command_line_says_that_an_earlier_report_stands() {
     let ran = world.check(&["--data", "data.csv", "--min-rwos", "1"]).exits(2);
     assert_eq!(world.read("mlgate-report/report.json"), before);
     assert!(ran.stderr.contains("mlgate-report/report.json` is from an earlier run"), "{ran:#?}");
+    let verbose = world.run(&["-v", "check", "--data", "data.csv", "--min-rwos", "1"]).exits(2);
+    assert!(verbose.stderr.contains("is from an earlier run"), "{verbose:#?}");
     let elsewhere = world.check(&["--report-dir", "elsewhere", "--min-rwos", "1"]).exits(2);
     assert!(!elsewhere.stderr.contains("earlier run"), "{elsewhere:#?}");
     let first = World::new();

@@ -27,8 +27,7 @@ impl Table {
             let Statistic::Occurring { columns, within, missing } = &key.statistic else { continue };
             let table = |role: Role| {
                 sources.get(&role).and_then(Opened::table).map(|source| (role, source)).ok_or_else(|| {
-                    Problem::new(format!("the {role} table is a profile, which has no rows"))
-                        .hint("name the table itself")
+                    Problem::new(format!("the {role} table is a profile and has no rows")).hint("name the table itself")
                 })
             };
             let pair = table(key.table).and_then(|here| Pair::new(columns, *missing, here, table(*within)?, memory));

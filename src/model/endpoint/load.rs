@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use reqwest::Client;
 
-use super::{Address, Endpoint, answered};
+use super::{Address, Endpoint, LONGEST_OF_ONE_ROW, answered};
 use crate::model::answers::Reader;
 use crate::model::probe::Served;
 use crate::problem::Problem;
@@ -57,7 +57,8 @@ impl Endpoint {
         let client = runtime.block_on(async {
             let client = self.address.client().await?;
             let first = self.address.post(&client, bodies[0].as_ref().clone());
-            let text = answered(&client, &self.address, first).await.map_err(|unanswered| unanswered.problem)?;
+            let text = answered(&client, &self.address, first, LONGEST_OF_ONE_ROW).await;
+            let text = text.map_err(|unanswered| unanswered.problem)?;
             self.address.is_prediction(&text, reader)?;
             Ok(client)
         });
@@ -115,7 +116,7 @@ async fn one(
 ) -> Fate {
     let request = address.post(client, body.as_ref().clone());
     let lag = intended.elapsed();
-    let answer = answered(client, address, request).await;
+    let answer = answered(client, address, request, LONGEST_OF_ONE_ROW).await;
     let latency = intended.elapsed();
     let ended = start.elapsed();
     let error = match answer {

@@ -145,9 +145,7 @@ pub fn inspect(bytes: Vec<u8>) -> Result<Inspected, String> {
         function.nodes.iter().flat_map(|node| &node.attributes).for_each(|attribute| look_at(attribute, &mut found));
     }
     if let Some(tensor) = found.ambiguous {
-        return Err(format!(
-            "its tensor {tensor:?} says twice where its values lie, and readers would differ about that"
-        ));
+        return Err(format!("its tensor {tensor:?} has two `location` entries"));
     }
     found.external.sort();
     found.external.dedup();
@@ -268,7 +266,7 @@ mod tests {
         };
         for key in ["location", "offset"] {
             let twice = vec![entry(key, "a"), entry("length", "4"), entry(key, "b")];
-            assert!(model(twice).unwrap_err().starts_with("its tensor \"w\" says twice"), "{key}");
+            assert!(model(twice).unwrap_err().starts_with("its tensor \"w\" has two `location`"), "{key}");
         }
         assert_eq!(model(vec![entry("location", "a"), entry("offset", "0")]).unwrap().external, ["a"]);
     }

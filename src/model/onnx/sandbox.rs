@@ -28,6 +28,8 @@ const SYSTEM: [&str; 8] = [
 /// A sandbox that was entered and is not closed yet.
 pub struct Sandbox {
     libraries: Vec<PathBuf>,
+    /// Whether Landlock keeps it to the model's folder.
+    is_confined: bool,
     /// What is in force, and what is not, in a few words each.
     report: Vec<String>,
 }
@@ -39,9 +41,10 @@ impl Sandbox {
         libraries.push(PathBuf::from(library));
         let folders = loader_path.unwrap_or_default().split(':').filter(|folder| folder.len() > 1);
         libraries.extend(folders.map(PathBuf::from));
-        let mut sandbox = Self { libraries, report: Vec::new() };
+        let mut sandbox = Self { libraries, is_confined: false, report: Vec::new() };
         let folder: Vec<PathBuf> = model.parent().map(Path::to_owned).into_iter().collect();
         let files = sandbox.confine(&folder);
+        sandbox.is_confined = files.as_ref().is_ok_and(|status| status.ruleset != RulesetStatus::NotEnforced);
         let syscalls = syscalls::enter();
         sandbox.report.push(match files {
             Ok(status) => said(&status),
@@ -64,7 +67,7 @@ impl Sandbox {
             .chain(self.libraries.iter().map(PathBuf::as_path).filter(|path| path.is_file()))
             .collect();
         self.report.push(privileges::reduce(&needed));
-        if narrowed.is_err() {
+        if self.is_confined && narrowed.is_err() {
             self.report.push("Landlock: the model's whole folder is readable".to_owned());
         }
         // Whoever changes its user is no longer ended with its parent.

@@ -91,6 +91,32 @@ fn a_glob_finds_files() {
 }
 
 #[test]
+fn a_file_named_like_the_glob_does_not_replace_what_the_glob_matches() {
+    let csv: &[u8] = b"x\n";
+    refused(&[("d/a.csv", csv), ("d/*.csv", csv)], "d/*.csv", Exit::Usage, "is a glob that matches other files");
+    refused(&[("d/a.csv", csv), ("d/*.csv/b.csv", csv)], "d/*.csv", Exit::Usage, "is a glob that matches other files");
+    refused(&[("a1.csv", csv), ("a[1].csv", csv)], "a[1].csv", Exit::Usage, "rename the file");
+    check(&[("d/*.csv", csv)], "d/*.csv", Format::Csv, &["d/*.csv"]);
+}
+
+#[test]
+fn a_glob_leaves_out_no_table() {
+    let csv: &[u8] = b"x\n";
+    let folder = world(&[("d/a.csv", csv), ("other/b.csv", csv), ("d/_c.csv", csv), ("d/_SUCCESS", b"")]);
+    let at = |path: &str| folder.path().join(path);
+    symlink("../other", at("d/part")).unwrap();
+    symlink("../d", at("other/back")).unwrap();
+    let workspace = Workspace::action(folder.path(), None).unwrap();
+    let count = |path: &str| find(&at(path).to_string_lossy(), &workspace).unwrap().count();
+    assert_eq!(count("d/**/*.csv"), 3);
+    assert_eq!(count("d/*"), 2);
+    assert_eq!(count("**/*.csv"), 3);
+    // A folder skips what Spark and Hive skip, and names it.
+    let found = find(&at("d").to_string_lossy(), &workspace).unwrap();
+    assert_eq!((found.count(), found.unread), (2, vec![at("d/_c.csv")]));
+}
+
+#[test]
 fn files_of_several_formats_are_no_table() {
     let files: &[(&str, &[u8])] = &[("d/a.parquet", PARQUET), ("d/b.csv", b"x\n")];
     refused(files, "d", Exit::Unmeasured, "a.parquet` is Parquet");

@@ -40,7 +40,10 @@ pub fn reduce(needed: &[&Path]) -> String {
                 Err(error) => format!("{error}"),
                 Ok(_) => "the model's files are not everyone's to read".to_owned(),
             };
-            match keep_capabilities(CAP_DAC_READ_SEARCH).or_else(|_| keep_capabilities(0)) {
+            if keep_capabilities(CAP_DAC_READ_SEARCH).is_ok() {
+                return format!("user: root, whose one privilege is to read any file ({why})");
+            }
+            match keep_capabilities(0) {
                 Ok(()) => format!("user: root without privileges ({why})"),
                 Err(error) => format!("user: root with its privileges ({why}; {error})"),
             }
