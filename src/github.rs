@@ -5,6 +5,7 @@ pub mod ancestry;
 pub mod annotations;
 pub mod api;
 pub mod artifact;
+pub mod base;
 pub mod branch;
 pub mod check_run;
 pub mod comment;

@@ -11,6 +11,7 @@ use crate::config::{self, Config};
 use crate::edits::{self, Edit, Gate, GateEdits, Kind, Policy};
 use crate::github::Github;
 use crate::github::api::{Api, Ask, Denied};
+use crate::github::base::{self, Base};
 use crate::github::compare::{self, Changes};
 use crate::github::contents;
 use crate::github::event::Event;
@@ -57,20 +58,11 @@ impl Ends {
     /// Returns those of the payload; an event without a base is compared with the default branch.
     ///
     /// # Errors
-    /// The payload names no default branch, or GitHub does not know it.
+    /// GitHub does not answer, or does not know the default branch.
     async fn of(event: &Event, api: &Api) -> Result<Self, Problem> {
-        if let Some((base, head)) = event.ends() {
-            return Ok(Self {
-                base: base.sha.clone(),
-                branch: base.branch.clone(),
-                head: Some(head.sha.clone()),
-                pull_request: event.pull_request.as_ref().map(|one| one.number),
-            });
-        }
-        let unnamed = || Problem::new("the event names neither a base commit nor the default branch");
-        let branch = event.default_branch.clone().ok_or_else(unnamed)?;
-        let base = contents::commit_of(api, &branch).await.map_err(Denied::problem)?;
-        Ok(Self { base, branch, head: None, pull_request: None })
+        let Base { sha, branch } = base::of(api, event).await?;
+        let head = event.ends().map(|(_, head)| head.sha.clone());
+        Ok(Self { base: sha, branch, head, pull_request: event.pull_request.as_ref().map(|one| one.number) })
     }
 }
 

@@ -4,8 +4,8 @@ use super::deadline::Deadline;
 use super::talk::PATIENCE;
 use super::{Context, base_gate};
 use crate::cli::CheckArgs;
-use crate::github::api::{Api, Denied};
-use crate::github::contents;
+use crate::github::api::Api;
+use crate::github::base::{self, Base};
 use crate::github::event::Event;
 use crate::http::hosts::{ENDPOINT, HostPolicy};
 use crate::http::{address, block_on};
@@ -51,11 +51,7 @@ async fn endpoint_at_base(
     event: &Event,
     args: &CheckArgs,
 ) -> Result<Option<String>, Problem> {
-    let (sha, branch) = match (event.ends(), &event.default_branch) {
-        (Some((base, _)), _) => (base.sha.clone(), base.branch.clone()),
-        (None, Some(branch)) => (contents::commit_of(api, branch).await.map_err(Denied::problem)?, branch.clone()),
-        (None, None) => return Err(Problem::new("the event names neither a base commit nor the default branch")),
-    };
+    let Base { sha, branch } = base::of(api, event).await?;
     let names = plan::config_names(args).map_err(|message| Problem::new(format!("input config: {message}")))?;
     let written = |name: &String| context.github.as_ref().map_or_else(|| name.clone(), |github| github.written(name));
     let names = names.iter().map(written).collect();

@@ -1,7 +1,8 @@
 //! Whether a commit is part of a branch, by the
 //! [comparison of two commits](https://docs.github.com/en/rest/commits/commits#compare-two-commits).
 
-use super::api::{Api, Ask, Denied, Repository, value};
+use super::api::{Api, Ask, Denied};
+use super::base;
 use crate::problem::{Failure, Problem};
 use crate::words::code;
 
@@ -9,7 +10,7 @@ use crate::words::code;
 ///
 /// # Errors
 /// Usage: it is not part of the branch. Unmeasured: no answer, or the token may not ask.
-pub async fn is_on_branch(repository: &Repository, commit: &str, branch: &str) -> Result<(), Failure> {
+pub async fn is_on_branch(api: &Api, commit: &str, branch: &str) -> Result<(), Failure> {
     let ask = Ask { to: "compare the judged commit with the default branch", permission: "contents: read" };
     let refused = |said: String| {
         let hint = "gate the commit that was merged: run the gate on `push` to the default branch";
@@ -19,18 +20,14 @@ pub async fn is_on_branch(repository: &Repository, commit: &str, branch: &str) -
     if !is_sha {
         return Err(refused(format!("the report's commit {} is not a commit", code(commit))));
     }
-    let api = Api::connect(repository).await.map_err(Failure::unmeasured)?;
+    let head = base::head_of(api, branch).await.map_err(|denied| Failure::unmeasured(denied.problem()))?;
     // The commits and files of the comparison are of no use: one a page.
-    let route = format!("/compare/{commit}...{}?per_page=1&page=2", value(branch));
+    let route = format!("/compare/{commit}...{head}?per_page=1&page=2");
     let answer = match api.get_json(&route, ask).await {
         Ok(answer) => answer,
         Err(Denied::Missing(_)) => {
-            let said = format!(
-                "the report's commit {} is not in {}, or the token may not see it",
-                code(commit),
-                code(&repository.name)
-            );
-            return Err(refused(said));
+            let said = "is not in this repository, or the token may not see it";
+            return Err(refused(format!("the report's commit {} {said}", code(commit))));
         }
         Err(denied) => return Err(Failure::unmeasured(denied.problem())),
     };

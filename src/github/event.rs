@@ -67,11 +67,11 @@ impl Event {
     /// Reads `GITHUB_EVENT_PATH`'s text; `name` is `GITHUB_EVENT_NAME`.
     ///
     /// # Errors
-    /// It is no JSON object.
+    /// It is not a JSON object.
     pub fn parse(name: &str, text: &str) -> Result<Self, String> {
-        let payload: Value = serde_json::from_str(text).map_err(|error| format!("is no JSON: {error}"))?;
+        let payload: Value = serde_json::from_str(text).map_err(|error| format!("is not valid JSON: {error}"))?;
         if !payload.is_object() {
-            return Err("is no JSON object".to_owned());
+            return Err("is not a JSON object".to_owned());
         }
         Ok(Self {
             name: name.to_owned(),

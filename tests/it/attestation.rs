@@ -264,9 +264,51 @@ fn a_report_of_a_commit_that_was_not_merged_lets_nothing_out() {
         json!([{ "method": "GET", "path_contains": "/compare/", "action": "answer", "status": 503, "body": {} }]),
     );
     rollout(&world, &[]).exits(3).saying("asked to compare the judged commit");
-    world.write("event.json", "{}");
-    rollout(&world, &[]).exits(3).saying("does not name the default branch");
     assert_eq!(toy.history(), [0_u64; 0]);
+}
+
+#[test]
+fn a_rollout_on_a_schedule_learns_the_default_branch() {
+    // A schedule's payload has no repository.
+    let schedule = |world: &World| {
+        world.write(
+            "event.json",
+            json!({ "schedule": "0 3 * * *", "workflow": ".github/workflows/ml.yml" }).to_string(),
+        );
+    };
+    let setup =
+        json!({ "default_branch": "trunk", "refs": { "trunk": MERGE }, "files": { MERGE: { "mlgate.yml": "" } } });
+    let (toy, repository, world) = reported(setup, |_| ());
+    let world = world.variable("GITHUB_EVENT_NAME", "schedule");
+    schedule(&world);
+    rollout(&world, &["--dry-run"]).exits(0);
+    rollout(&world, &[]).exits(0);
+    assert_eq!(toy.candidate(), 100);
+    repository.is_as_described();
+    // Who is not told does not guess.
+    let (toy, repository, world) = reported(main_branch(), |_| ());
+    schedule(&world);
+    let name = &repository.name;
+    repository.faults(
+        json!([{ "method": "GET", "path_ends": format!("/repos/{name}"), "action": "answer", "status": 503, "body": {} }]),
+    );
+    rollout(&world, &[]).exits(3).saying("asked to read the default branch");
+    assert_eq!(toy.history(), [0_u64; 0]);
+}
+
+#[test]
+fn a_tag_that_is_named_as_the_default_branch_is_not_it() {
+    let tree = json!({
+        "refs": { "main": MERGE, "tags/main": HEAD },
+        "commits": { BASE: { "parents": [] }, MERGE: { "parents": [BASE] }, HEAD: { "parents": [BASE] } },
+        "files": { MERGE: { "mlgate.yml": "" } },
+    });
+    let (toy, repository, world) = reported(tree.clone(), |report| report["commit"] = json!(HEAD));
+    rollout(&world, &[]).exits(2).saying("is not on the default branch `main`");
+    assert_eq!(toy.history(), [0_u64; 0]);
+    repository.is_as_described();
+    let (_toy, _repository, world) = reported(tree, |_| ());
+    rollout(&world, &[]).exits(0);
 }
 
 #[test]

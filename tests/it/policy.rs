@@ -185,7 +185,7 @@ fn a_merge_queue_is_held_to_the_policy() {
     let nameless = World::new();
     nameless.write("mlgate.yml", LAX).write("data.csv", DATA);
     let nameless = repository.runs(nameless, "merge_group", &json!({}));
-    act(&nameless, &[("policy", "base")]).exits(3).saying("names neither a base commit nor the default branch");
+    act(&nameless, &[("policy", "base")]).exits(3).saying("the event names no head commit");
     repository.is_as_described();
 }
 

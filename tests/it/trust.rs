@@ -181,7 +181,7 @@ fn a_foreign_checkout_beside_secrets_is_refused() {
     act(&target(Some(("", HEAD))), &[("allow-untrusted-checkout", "true")]).exits(0);
     let unknown = target(Some(("", HEAD)));
     unknown.write("event.json", "{");
-    act(&unknown, &[]).exits(3).saying("is no JSON");
+    act(&unknown, &[]).exits(3).saying("is not valid JSON");
 }
 
 #[test]
@@ -459,7 +459,7 @@ fn an_event_that_cannot_be_read_holds_no_policy_and_tells_nobody() {
     let repository = edited();
     let world = world(&repository, &format!("{LAX}notify: {{ dispatch: {{ event: retrain, on: [passed] }} }}\n"));
     world.write("event.json", "{");
-    act(&world, &[("policy", "base")]).exits(3).saying("names neither a base commit nor the default branch");
+    act(&world, &[("policy", "base")]).exits(3).saying("the event names no head commit");
     act(&world, &[]).exits(0).saying("`notify` does not run on proposals");
     assert_eq!(repository.state()["dispatches"], json!([]));
 }

@@ -11,6 +11,7 @@ from pathlib import Path
 
 REPOSITORY = "/repos/{owner}/{repo}"
 OPERATIONS = {
+    "": ["get"],
     "/issues/{issue_number}/comments": ["get", "post"],
     "/issues/comments/{comment_id}": ["get", "patch"],
     "/check-runs": ["post"],

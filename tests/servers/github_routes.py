@@ -143,6 +143,14 @@ def as_commit(repository, call, sha):
     return {"sha": sha, "parents": parents, "commit": commit, **addresses(repository, call, "commits", sha)}
 
 
+@plays("repos/get", needs=("metadata",))
+def get_repository(repository, call):
+    where = {"url": f"{call.origin}/repos/{repository.name}", "html_url": f"{call.origin}/{repository.name}"}
+    named = {"name": repository.name.split("/")[1], "full_name": repository.name, "owner": user_of(repository.owner)}
+    known = {"id": repository.number, "private": repository.private, "default_branch": repository.default_branch}
+    return Answer(200, {**where, **named, **known, "fork": False})
+
+
 @plays("repos/list-commits", "sha", "path", "per_page", "page", needs=("contents",))
 def list_commits(repository, call):
     sha = repository.sha_of(call.query.get("sha"))

@@ -23,6 +23,7 @@ class Fault:
     action: str = "answer"
     method: str = ""
     path_contains: str = ""
+    path_ends: str = ""
     nth: int | None = None
     status: int = 500
     headers: dict = field(default_factory=dict)
@@ -35,7 +36,7 @@ class Fault:
             raise ValueError(f"no fault is called `{self.action}`")
 
     def strikes(self, method, target):
-        if self.method not in ("", method) or self.path_contains not in target:
+        if self.method not in ("", method) or self.path_contains not in target or not target.endswith(self.path_ends):
             return False
         self.seen += 1
         return self.nth in (None, self.seen)
@@ -254,7 +255,9 @@ class Repository:
         if ref in shas:
             return ref
         ref = (ref or self.default_branch).removeprefix("refs/")
-        for name in (ref, ref.removeprefix("heads/"), f"tags/{ref}"):
+        # As Git looks names up: a tag before a branch, unless the name says which of the two it is.
+        branch = ref.removeprefix("heads/")
+        for name in (branch,) if branch != ref else (f"tags/{ref}", ref):
             if name in self.refs:
                 return self.refs[name]
         pull = re.fullmatch(r"pull/(\d+)/(head|merge)", ref)

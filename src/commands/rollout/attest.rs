@@ -3,7 +3,8 @@
 use super::open;
 use crate::cli::rollout::{Common, RolloutArgs};
 use crate::commands::{Context, note, tell::sha256_of};
-use crate::github::ancestry;
+use crate::github::api::Api;
+use crate::github::{ancestry, base};
 use crate::plan::rollout::RolloutPlan;
 use crate::problem::{Exit, Failure, Problem};
 use crate::rollout::driver::{World, now};
@@ -86,13 +87,14 @@ impl Verifier<'_> {
         let Some(commit) = &vouched.commit else {
             return Err(Failure::usage(Problem::new("the report does not record which commit was judged")));
         };
-        let branch = github.event().map_err(Failure::unmeasured)?.default_branch;
-        let (Some(branch), Some(repository)) = (branch, self.context.repository(self.common.github_token.as_deref()))
-        else {
-            let said = "the event does not name the default branch: whether the judged commit is on it is unknown";
-            return Err(Failure::unmeasured(Problem::new(said)));
+        let event = github.event().map_err(Failure::unmeasured)?;
+        let Some(repository) = self.context.repository(self.common.github_token.as_deref()) else {
+            let said = "the repository is unknown: whether the judged commit is on its default branch, too";
+            return Err(Failure::unmeasured(Problem::new(said).hint("GitHub sets GITHUB_REPOSITORY")));
         };
-        ancestry::is_on_branch(&repository, commit, &branch).await
+        let api = Api::connect(&repository).await.map_err(Failure::unmeasured)?;
+        let branch = base::default_branch(&api, &event).await.map_err(Failure::unmeasured)?;
+        ancestry::is_on_branch(&api, commit, &branch).await
     }
 
     fn is_commit(self, vouched: &Vouched, registered: &str) -> Result<(), Failure> {
