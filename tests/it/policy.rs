@@ -473,3 +473,32 @@ fn a_fork_is_compared_by_its_commits() {
     act(&repository.runs(world, "pull_request", &payload), &[("policy", "base")]).exits(1);
     repository.is_as_described();
 }
+
+#[test]
+fn a_secret_that_a_fork_does_not_get_is_no_input_at_the_base_either() {
+    let with = "policy: base, min-rows: 100, 'journal-key': '${{ secrets.KEY }}'";
+    let (base, lax) = (workflow("gate", with), workflow("gate", &with.replace("100", "1")));
+    for policy in ["base", "stricter"] {
+        let repository = Repository::new(json!({}));
+        let files = json!({ FILE: base.replace("policy: base", &format!("policy: {policy}")) });
+        repository.setup(pull_request("mallory/risk", &files, &files));
+        let world = World::new();
+        world.write("data.csv", DATA);
+        let world = repository.runs(world, "pull_request", &repository.payload("mallory/risk"));
+        let inputs = [("policy", policy), ("data", "data.csv"), ("min-rows", "100"), ("journal-key", "")];
+        let ran = act(&world, &inputs).exits(1);
+        assert_eq!(edits(&ran), [""; 0], "{policy}");
+        repository.is_as_described();
+    }
+    // Of an edited workflow nobody can tell whether the value was there, and a limit that is a secret is not known.
+    let secret = workflow("gate", "policy: base, 'min-rows': '${{ secrets.ROWS }}'");
+    for (base, head, input) in [(&base, &lax, "`journal-key`"), (&secret, &secret, "`min-rows`")] {
+        let [base, head] = [base, head].map(|workflow| json!({ FILE: workflow, "mlgate.yml": STRICT }));
+        let repository = Repository::with_pull_request(&base, &head);
+        let world = World::new();
+        world.write("mlgate.yml", STRICT).write("data.csv", DATA);
+        let world = repository.proposes(world);
+        let inputs = [("policy", "base"), ("data", "data.csv"), ("journal-key", ""), ("min-rows", "")];
+        act(&world, &inputs).exits(3).saying(&format!("the input {input} is an expression at the base"));
+    }
+}

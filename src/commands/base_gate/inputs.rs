@@ -37,7 +37,7 @@ pub struct Place<'a> {
 /// The inputs at the base.
 pub struct Inputs {
     pub args: CheckArgs,
-    /// Expressions there, of inputs that are not given here.
+    /// Expressions there, of inputs that are not given here: of an edited workflow, and limits that are secrets.
     pub gone: Vec<(String, String)>,
     /// Limits that are expressions over what the pull request edits, so that their values there are not known.
     pub unknown: Vec<String>,
@@ -93,9 +93,10 @@ pub async fn at(place: &Place<'_>, args: &CheckArgs) -> Result<Inputs, Problem> 
             given.insert(variable(&name), text);
         } else if let Some(now) = now(&name) {
             given.insert(variable(&name), now);
-        } else {
+        } else if is_edited || is_limit(&name) && names_secrets(&text) {
             inputs.gone.push((name, text));
         }
+        // Else the same expression is as empty there: a fork's run has no secrets.
     }
     let unreadable = |said: String| Problem::new(format!("the inputs of {} at the base: {said}", code(&step.file)));
     let argv: Vec<OsString> = action::argv(given)
@@ -152,9 +153,17 @@ async fn former(place: &Place<'_>) -> Result<Option<String>, Problem> {
 
 /// Whether the text is an expression over what the workflow file or its steps give. Names in its texts count too.
 fn is_editable(text: &str) -> bool {
+    names(text).any(|name| EDITABLE.iter().any(|editable| editable.eq_ignore_ascii_case(name)))
+}
+
+/// Whether the text is an expression over secrets, which not every run has.
+fn names_secrets(text: &str) -> bool {
+    names(text).any(|name| name.eq_ignore_ascii_case("secrets"))
+}
+
+fn names(text: &str) -> impl Iterator<Item = &str> {
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
-    let mut names = text.split("${{").skip(1).flat_map(|expression| expression.split(|c| !is_name(c)));
-    names.any(|name| EDITABLE.iter().any(|editable| editable.eq_ignore_ascii_case(name)))
+    text.split("${{").skip(1).flat_map(move |expression| expression.split(move |c| !is_name(c)))
 }
 
 /// The inputs at the base where its workflow has no such step: a new one had none, and of another nobody can tell.
