@@ -19,7 +19,6 @@ mod sign;
 mod tables;
 mod talk;
 mod tell;
-mod weigh;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -268,11 +267,6 @@ pub fn name_unread(files: &Files) {
     let more = files.unread.len() - names.len();
     let more = if more == 0 { String::new() } else { format!(" and {more} more") };
     note(&format!("not read in {}: {}{more}", code(&files.shown), names.join(", ")));
-}
-
-/// Bytes in lower-case hexadecimal digits.
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Serves one model to the run that started this process.

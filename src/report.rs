@@ -112,7 +112,8 @@ pub struct TableSummary {
 pub struct Model {
     pub name: Option<String>,
     pub version: Option<String>,
-    /// Of the artifact's file; of several files, of the lines `<SHA-256>  <path>`, sorted by path.
+    /// Of the artifact's file; of several files (a folder, or an ONNX file with its external data), of the lines
+    /// `<SHA-256>  <path>`, sorted by path.
     pub sha256: Option<String>,
     /// The artifact, as it was named.
     #[serde(default, skip_serializing_if = "Option::is_none")]

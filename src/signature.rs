@@ -7,6 +7,7 @@ use serde_json::Value;
 use sha2::Sha256;
 
 use crate::problem::Problem;
+use crate::sha256::hex;
 
 /// The name of the variable that holds the keys where the input is not set.
 pub const VARIABLE: &str = "MLGATE_JOURNAL_KEY";
@@ -61,8 +62,7 @@ impl SigningKeys {
     /// Signs with the first key; in lower-case hexadecimal digits.
     pub fn sign(&self, purpose: Purpose, value: &Value) -> String {
         let mac = self.0.first().and_then(|key| mac(key, purpose, value));
-        let bytes = mac.map(|mac| mac.finalize().into_bytes().to_vec()).unwrap_or_default();
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+        mac.map(|mac| hex(&mac.finalize().into_bytes())).unwrap_or_default()
     }
 
     /// Returns whether one of the keys made this signature; compared in constant time.

@@ -2,12 +2,14 @@
 
 use std::path::Path;
 
-use super::{Context, weigh};
+use super::Context;
+use crate::artifact_digest;
 use crate::baseline::{self, Opened, World};
 use crate::candidate::{Baseline, Candidate};
 use crate::cli::CheckArgs;
 use crate::mlflow::Server;
-use crate::plan::ModelPlan;
+use crate::model::onnx::{self, Means};
+use crate::plan::{ModelPlan, RunPlan};
 use crate::problem::Failure;
 use crate::report;
 use crate::workspace::Workspace;
@@ -27,20 +29,27 @@ pub fn reported(plan: &ModelPlan) -> report::Model {
 ///
 /// # Errors
 /// Usage: a path that may not be read.
-pub fn open(plan: &ModelPlan, workspace: &Workspace) -> Result<(Candidate, report::Model), Failure> {
+pub fn open(plan: &ModelPlan, workspace: &Workspace, context: &Context) -> Result<(Candidate, report::Model), Failure> {
     let mut candidate = Candidate { names: plan.names.clone(), ..Candidate::default() };
     let mut model = reported(plan);
     if let Some(path) = &plan.metrics {
         candidate.recorded = Some(baseline::read_metrics(path, workspace)?);
     }
     if let Some(path) = &plan.artifact {
-        let weighed = weigh::weigh(path, workspace)?;
-        candidate.size = Some(weighed.map(|(bytes, sha256)| {
-            model.sha256 = Some(sha256);
-            bytes
+        let digest = artifact_digest::local::digest(path, workspace, &means(context, plan.run.as_ref()))?;
+        candidate.size = Some(digest.map(|digest| {
+            model.sha256 = Some(digest.sha256);
+            digest.bytes
         }));
     }
     Ok((candidate, model))
+}
+
+/// Returns what the process of a model may take.
+pub fn means(context: &Context, run: Option<&RunPlan>) -> Means {
+    let variable = |name: &str| context.variables.get(name).filter(|value| !value.is_empty()).cloned();
+    let (memory, timeout) = run.map_or((onnx::MEMORY, onnx::TIMEOUT), |run| (run.memory, run.timeout));
+    Means::new(variable, memory, timeout)
 }
 
 /// Finds the baseline, and where its predictions are; `predicted` is the path of the candidate's, `scratch` a folder for

@@ -13,7 +13,7 @@ use clap::ValueEnum;
 use super::deadline::Deadline;
 use super::kept::{self, Kept};
 use super::measuring::{MeasurementJob, MeasurementThread, OpenedInputs};
-use super::tell::{Sinks, sha256};
+use super::tell::Sinks;
 use super::{Context, Foreign, base_gate, hosts, laboratory, progress, report_folder, sign};
 use crate::check::{Check, Gate};
 use crate::checks::data::anomaly::Anomaly;
@@ -30,6 +30,7 @@ use crate::problem::{Exit, Failure, Problem};
 use crate::report::{
     self, ConfigFile, GateReport, Pipeline, PullRequest, Report, RunResult, TableSummary, Tool, history,
 };
+use crate::sha256;
 use crate::statistic::{Measured, Statistic, Value};
 use crate::table::{Role, TableInfo};
 use crate::verdict::Verdict;
@@ -226,7 +227,7 @@ impl Run<'_> {
                     continue;
                 }
             };
-            self.configs.push(ConfigFile { path: name.clone(), sha256: sha256(&text) });
+            self.configs.push(ConfigFile { path: name.clone(), sha256: sha256::of(&text) });
             match Document::parse(&name, &text) {
                 Ok(document) => config.merge(Config::read(&document, &mut problems)),
                 Err(found) => {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::base_gate::{config_at, gate, text_at, touched, workflow};
 use super::talk::{Settings, Talk};
-use super::{Context, Foreign, note, say, tell, warn};
+use super::{Context, Foreign, note, say, warn};
 use crate::cli::{CheckArgs, CommentArgs};
 use crate::config::document::LARGEST;
 use crate::edits::goalposts::parts;
@@ -20,6 +20,7 @@ use crate::problem::{Exit, Failure, Problem};
 use crate::report::digest::Digest;
 use crate::report::markdown::{self, Options, Origin};
 use crate::report::{Report, RunResult};
+use crate::sha256;
 use crate::words::{self, code};
 use crate::workspace::Workspace;
 
@@ -251,7 +252,7 @@ async fn differences(
             continue;
         };
         // Of a merge that changed on both sides GitHub has the text, and neither commit does.
-        if !known.iter().flatten().any(|text| tell::sha256(text) == used.sha256) {
+        if !known.iter().flatten().any(|text| sha256::of(text) == used.sha256) {
             notes.push(format!("it was judged by another {} than that of the pull request or its base", code(name)));
         }
     }

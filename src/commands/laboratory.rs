@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
-use super::{Context, weigh};
+use super::Context;
+use super::candidate::means;
 use crate::candidate::Candidate;
 use crate::cli::CheckArgs;
 use crate::config::running::{EndpointSection, ProtocolName};
@@ -15,7 +16,7 @@ use crate::limit::Finite;
 use crate::model::endpoint::protocol::{OpenInference, Protocol, Template};
 use crate::model::endpoint::{Address, Credentials, SECONDS};
 use crate::model::lab::{self, Addressing, Lab, Room};
-use crate::model::onnx::{Artifact, Means};
+use crate::model::onnx::Artifact;
 use crate::plan::{CsvForm, RunPlan};
 use crate::problem::{Failure, Problem};
 use crate::report::{self, TableSummary};
@@ -66,12 +67,10 @@ pub fn set_up<'a>(
     tables: Tables,
 ) -> Result<Lab<'a>, Failure> {
     let run = setting.run;
-    let variable = |name: &str| setting.context.variables.get(name).filter(|value| !value.is_empty()).cloned();
     let artifact = match &run.artifact {
         Some(shown) => {
             let path = setting.workspace.resolve(shown)?;
-            let means = Means::new(variable, run.memory, run.timeout);
-            Some(Artifact { shown: shown.clone(), path, means })
+            Some(Artifact { shown: shown.clone(), path, means: means(setting.context, Some(run)) })
         }
         None => None,
     };
@@ -104,13 +103,6 @@ pub fn set_up<'a>(
         model.features.clone_from(&runs.sees);
     }
     candidate.runs = Some(runs);
-    if let (Some((parent, names)), Some(shown)) = (lab.files(), &run.artifact) {
-        let weighed = weigh::several(shown, &parent, &names, setting.workspace)?;
-        candidate.size = Some(weighed.map(|(bytes, sha256)| {
-            model.sha256 = Some(sha256);
-            bytes
-        }));
-    }
     model.endpoint = setting.door.map(|door| http::shown(door.host.url()));
     Ok(lab)
 }

@@ -254,7 +254,7 @@ impl Worker<'_> {
     fn work(&self, asked: &Receiver<BTreeSet<Key>>) -> Result<(), Failure> {
         let job = self.job;
         let mut opened = OpenedInputs::default();
-        (opened.candidate, opened.model) = candidate::open(&job.model, &job.workspace)?;
+        (opened.candidate, opened.model) = candidate::open(&job.model, &job.workspace, &job.context)?;
         self.tell(&opened);
         let predicted = job.tables.get(&Role::Predictions).map(String::as_str);
         let MeasurementJob { model, args, workspace, context, .. } = job;

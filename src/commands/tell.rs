@@ -6,8 +6,6 @@ use std::cell::OnceCell;
 use std::ffi::OsString;
 use std::path::Path;
 
-use sha2::{Digest as _, Sha256};
-
 use super::check::Judged;
 use super::talk::{Heard, Settings, Talk, Told};
 use super::{Context, notify, say, warn};
@@ -23,6 +21,7 @@ use crate::problem::{Exit, Failure, Problem};
 use crate::report::digest::Digest;
 use crate::report::markdown::{self, Before, Options};
 use crate::report::{self, Report, RunResult, history};
+use crate::sha256;
 use crate::words::code;
 use crate::workspace::OutputFolder;
 
@@ -105,7 +104,8 @@ impl<'a> Sinks<'a> {
                 (SARIF, &report::sarif::render(report)),
             ]);
             if let Some(github) = &self.context.github {
-                let file = written.is_ok().then(|| (github.relative(&self.folder.path().join(JSON)), sha256(&json)));
+                let file =
+                    written.is_ok().then(|| (github.relative(&self.folder.path().join(JSON)), sha256::of(&json)));
                 self.context.write_outputs(&outputs::of(report, file))?;
             }
             written.map_err(Failure::unmeasured)
@@ -302,14 +302,6 @@ fn key(context: &Context, args: &CheckArgs) -> String {
     };
     let parts = [github.workflow.as_str(), github.step.job.as_str(), gate];
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/")
-}
-
-pub fn sha256_of(bytes: &[u8]) -> String {
-    super::hex(&Sha256::digest(bytes))
-}
-
-pub fn sha256(text: &str) -> String {
-    super::hex(&Sha256::digest(text.as_bytes()))
 }
 
 /// The command line as a shell would take it.

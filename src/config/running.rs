@@ -6,10 +6,10 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
+use crate::artifact_digest::is_onnx;
 use crate::limit::Finite;
 use crate::model::endpoint::protocol::{PLACE, Rows};
 use crate::model::features::Named;
-use crate::model::onnx;
 use crate::signature::{VARIABLE, may_be_named};
 use crate::words::code;
 
@@ -183,7 +183,7 @@ fn is_time(seconds: f64) -> bool {
 
 /// Whether the artifact is one that mlgate can run.
 pub fn is_runnable(artifact: &str) -> bool {
-    artifact.to_lowercase().ends_with(onnx::ENDING)
+    is_onnx(artifact)
 }
 
 impl<'de> Deserialize<'de> for Features {

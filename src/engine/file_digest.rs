@@ -1,12 +1,12 @@
 //! The SHA-256 of a table's files: what nobody can forge, unlike a sum of hashes.
 
-use std::fmt::Write as _;
 use std::io::Read;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
 use crate::problem::Problem;
+use crate::sha256::{hex, of_files};
 use crate::table::files::Files;
 use crate::words::code;
 
@@ -28,10 +28,7 @@ pub fn of(files: &Files) -> Result<String, Problem> {
         let name = file.strip_prefix(folder).unwrap_or(file).to_string_lossy();
         lines.push((name.into_owned(), one(files, at)?));
     }
-    lines.sort();
-    let mut sha = Sha256::new();
-    lines.iter().for_each(|(name, digest)| sha.update(format!("{digest}  {name}\n")));
-    Ok(hex(&sha.finalize()))
+    Ok(of_files(lines))
 }
 
 fn one(files: &Files, at: usize) -> Result<String, Problem> {
@@ -47,12 +44,4 @@ fn one(files: &Files, at: usize) -> Result<String, Problem> {
         }
         sha.update(&buffer[..read]);
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a text does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

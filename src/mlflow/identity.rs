@@ -1,15 +1,25 @@
 //! Which model a registered version is, by the files that it serves; and which commit it is of.
+#![expect(clippy::disallowed_methods, reason = "edge: an ONNX file is saved for the process that reads it")]
+
+use std::collections::BTreeSet;
+use std::fs::{File, Permissions};
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 
 use percent_encoding::utf8_percent_encode;
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
-use super::served::{Served, plain, served};
+use super::served::{Served, served};
 use super::{Mlflow, PLAIN, Wrong};
+use crate::artifact_digest::{self, ArtifactDigest, ArtifactStore, FolderEntry, plain};
 use crate::http::body;
+use crate::model::onnx::{self, Artifact, Means};
 use crate::problem::{Failure, Problem};
+use crate::sha256::hex;
 use crate::signature::{Purpose, SigningKeys};
 use crate::words::code;
+use crate::workspace::Workspace;
 
 /// The digest that a check signed, of a version whose files the server does not hold.
 pub const MODEL_TAG: &str = "mlgate.model_sha256";
@@ -17,8 +27,6 @@ pub const MODEL_SIGNATURE_TAG: &str = "mlgate.model_sha256.sig";
 pub const COMMIT_TAG: &str = "mlgate.commit";
 /// MLflow's client writes it where it runs in a git work tree.
 const SOURCE_COMMIT_TAG: &str = "mlflow.source.git.commit";
-/// Files of a version that are hashed together.
-const MOST_FILES: usize = 1000;
 const LARGEST_MLMODEL: usize = 1_000_000;
 /// Bytes of one file; a model is smaller, and no server answers without end.
 const LARGEST_FILE: u64 = 100_000_000_000;
@@ -32,7 +40,8 @@ enum Identity {
 }
 
 impl Mlflow {
-    /// Confirms that the version serves the model with this SHA-256: of a file, or of a folder as report.json has it.
+    /// Confirms that the version serves the model with this SHA-256, as report.json has it of an artifact; an ONNX file is
+    /// read in a process by these means.
     ///
     /// # Errors
     /// Usage: it is another model. Unmeasured: nothing says which model it is.
@@ -42,6 +51,7 @@ impl Mlflow {
         version: &str,
         sha256: &str,
         keys: Option<&SigningKeys>,
+        means: &Means,
     ) -> Result<(), Failure> {
         let unmeasured = |wrong: Wrong| match wrong {
             Wrong::Missing(said) => {
@@ -50,7 +60,7 @@ impl Mlflow {
             Wrong::Problem(problem) => Failure::unmeasured(problem),
         };
         let found = self.has_version(name, version).await.map_err(unmeasured)?;
-        match self.identity(name, version, sha256).await? {
+        match self.identity(name, version, sha256, means).await? {
             Identity::Digests(digests) if digests.iter().any(|own| own.eq_ignore_ascii_case(sha256)) => Ok(()),
             Identity::Digests(_) => {
                 let said =
@@ -66,7 +76,7 @@ impl Mlflow {
         }
     }
 
-    async fn identity(&self, name: &str, version: &str, sha256: &str) -> Result<Identity, Failure> {
+    async fn identity(&self, name: &str, version: &str, sha256: &str, means: &Means) -> Result<Identity, Failure> {
         let query = [("name", name), ("version", version)];
         let elsewhere = |why: String| Ok(Identity::Elsewhere(why));
         let answer = match self.json("api/2.0/mlflow/model-versions/get-download-uri", &query).await {
@@ -81,20 +91,27 @@ impl Mlflow {
             return elsewhere("its files are not on the MLflow server".to_owned());
         };
         let unmeasured = |problem| Failure::unmeasured(problem);
+        let failed =
+            |wrong: Wrong| unmeasured(wrong.problem(&format!("a file of version {} is missing", code(version))));
+        let store = |root: &str| VersionStore {
+            mlflow: self,
+            root: root.to_owned(),
+            version: version.to_owned(),
+            files: None,
+            means: means.clone(),
+        };
         let text = match self.artifact(&format!("{root}/MLmodel"), LARGEST_MLMODEL).await {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
             // A version can be one file, without an `MLmodel`.
             Err(Wrong::Missing(_)) => {
-                return match self.sha256(&root).await {
-                    Ok(digest) => Ok(Identity::Digests(vec![digest])),
-                    Err(Wrong::Missing(_)) => elsewhere("it has no `MLmodel`".to_owned()),
-                    // A folder is refused.
-                    Err(Wrong::Problem(problem)) => {
-                        let is_folder =
-                            !self.list(&root).await.map_err(|wrong| unmeasured(wrong.problem("its files")))?.is_empty();
-                        if is_folder { elsewhere("it has no `MLmodel`".to_owned()) } else { Err(unmeasured(problem)) }
-                    }
-                };
+                let (parent, name) = root.rsplit_once('/').unwrap_or(("", &root));
+                let store = store(parent);
+                let listed = store.list("").await.map_err(|wrong| unmeasured(wrong.problem("its files")))?;
+                if !listed.iter().any(|entry| entry.name == name && !entry.is_folder) {
+                    return elsewhere("it has no `MLmodel`".to_owned());
+                }
+                let own = artifact_digest::of_file(&store, name).await.map_err(failed)?;
+                return Ok(Identity::Digests(vec![own.sha256]));
             }
             Err(Wrong::Problem(problem)) => return Err(unmeasured(problem)),
         };
@@ -102,77 +119,55 @@ impl Mlflow {
             let said = format!("which model version {} serves is unknown: its `MLmodel` {why}", code(version));
             Failure::unmeasured(Problem::new(said).hint("register the model by MLflow's `log_model`"))
         };
-        let mut digests = Vec::new();
-        let failed =
-            |wrong: Wrong| unmeasured(wrong.problem(&format!("a file of version {} is missing", code(version))));
-        if let Served::Path(path) = served(&text).map_err(wrong)? {
-            digests.push(self.digest(&root, &path).await.map_err(failed)?);
+        let mut store = store(&root);
+        let files: BTreeSet<String> =
+            artifact_digest::files_below(&store, "").await.map_err(failed)?.into_iter().collect();
+        let has_below = |path: &str| files.iter().any(|file| file.starts_with(&format!("{path}/")));
+        let served = served(&text, &|path| files.contains(path) || has_below(path)).map_err(wrong)?;
+        let is_folder = matches!(&served, Served::Path(path) if has_below(path));
+        store.files = Some(files);
+        let own = match &served {
+            Served::Onnx(path) => Some(artifact_digest::of_onnx(&store, path).await),
+            Served::Path(path) if is_folder => Some(artifact_digest::of_folder(&store, path).await),
+            Served::Path(path) => Some(artifact_digest::of_file(&store, path).await),
+            Served::Folder => None,
+        };
+        let mut digests: Vec<String> = Vec::new();
+        if let Some(own) = own {
+            digests.push(own.map_err(failed)?.sha256);
         }
         // Whoever judged the whole folder judged what is served, too.
         if !digests.iter().any(|own| own.eq_ignore_ascii_case(sha256)) {
-            digests.push(self.folder_digest(&root).await.map_err(failed)?);
+            digests.push(artifact_digest::of_folder(&store, "").await.map_err(failed)?.sha256);
         }
         Ok(Identity::Digests(digests))
     }
 
-    /// Of a file, or of a folder, below the root.
-    async fn digest(&self, root: &str, path: &str) -> Result<String, Wrong> {
-        let (parent, name) =
-            path.rsplit_once('/').map_or((root.to_owned(), path), |(parent, name)| (format!("{root}/{parent}"), name));
-        let listed = self.list(&parent).await?;
-        match listed.iter().find(|(own, _)| own == name) {
-            Some((_, true)) => self.folder_digest(&format!("{root}/{path}")).await,
-            Some((_, false)) => self.sha256(&format!("{root}/{path}")).await,
-            None => Err(Wrong::Missing(path.to_owned())),
-        }
-    }
-
-    /// The SHA-256 of the lines `<SHA-256>  <path>`, sorted by path, as a report has it of a folder.
-    async fn folder_digest(&self, root: &str) -> Result<String, Wrong> {
-        let mut paths: Vec<String> = Vec::new();
-        let mut folders = vec![String::new()];
-        while let Some(folder) = folders.pop() {
-            let below = |name: &str| if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
-            for (name, is_folder) in
-                self.list(&if folder.is_empty() { root.to_owned() } else { format!("{root}/{folder}") }).await?
-            {
-                let list = if is_folder { &mut folders } else { &mut paths };
-                list.push(below(&name));
-                if paths.len() + folders.len() > MOST_FILES {
-                    return Err(Problem::new(format!("a version has over {MOST_FILES} files")).into());
-                }
-            }
-        }
-        paths.sort();
-        let mut hash = Sha256::new();
-        for path in paths {
-            let digest = self.sha256(&format!("{root}/{path}")).await?;
-            hash.update(format!("{digest}  {path}\n"));
-        }
-        Ok(hex(&hash.finalize()))
-    }
-
-    /// Names in a folder of artifacts, and whether each is a folder.
-    async fn list(&self, folder: &str) -> Result<Vec<(String, bool)>, Wrong> {
-        let answer = self.json("api/2.0/mlflow-artifacts/artifacts", &[("path", folder)]).await?;
+    async fn list(&self, folder: &str) -> Result<Vec<FolderEntry>, Wrong> {
+        let path = [("path", folder)];
+        let query = if folder.is_empty() { &[][..] } else { &path };
+        let answer = self.json("api/2.0/mlflow-artifacts/artifacts", query).await?;
         let mut listed = Vec::new();
         for file in answer["files"].as_array().into_iter().flatten() {
             let name = file["path"].as_str().unwrap_or_default();
             if name.contains('/') || plain(name).is_none_or(|plain| plain != name || name.is_empty()) {
                 return Err(self.unexpected("a file without a name").into());
             }
-            listed.push((name.to_owned(), file["is_dir"] == true));
+            listed.push(FolderEntry { name: name.to_owned(), is_folder: file["is_dir"] == true });
         }
         Ok(listed)
     }
 
-    /// Of an artifact, which is not kept.
-    async fn sha256(&self, path: &str) -> Result<String, Wrong> {
+    /// Hands over an artifact piece by piece, and returns its digest.
+    async fn digest(&self, path: &str, most: u64, mut take: impl FnMut(&[u8])) -> Result<ArtifactDigest, Wrong> {
         let response = self.get(&route(path), &[]).await?;
-        let mut hash = Sha256::new();
-        let read = body::each(response, LARGEST_FILE, |chunk| hash.update(chunk)).await;
-        read.map_err(|error| self.unread(error, "an artifact"))?;
-        Ok(hex(&hash.finalize()))
+        let mut sha = Sha256::new();
+        let read = body::each(response, most, |chunk| {
+            sha.update(chunk);
+            take(chunk);
+        });
+        let bytes = read.await.map_err(|error| self.unread(error, path))?;
+        Ok(ArtifactDigest { bytes, sha256: hex(&sha.finalize()) })
     }
 
     async fn artifact(&self, path: &str, most: usize) -> Result<Vec<u8>, Wrong> {
@@ -207,6 +202,78 @@ impl Mlflow {
         let signature = keys.sign(Purpose::ModelDigest, &message(name, version, sha256));
         self.tag_version(name, version, MODEL_TAG, sha256).await?;
         self.tag_version(name, version, MODEL_SIGNATURE_TAG, &signature).await
+    }
+}
+
+/// A version's files on the server.
+struct VersionStore<'a> {
+    mlflow: &'a Mlflow,
+    /// Their path there.
+    root: String,
+    version: String,
+    /// Their paths, once they are known.
+    files: Option<BTreeSet<String>>,
+    means: Means,
+}
+
+impl VersionStore<'_> {
+    fn path(&self, below: &str) -> String {
+        let parts = [self.root.as_str(), below];
+        parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/")
+    }
+
+    fn expect(&self, file: &str) -> Result<(), Wrong> {
+        match &self.files {
+            Some(files) if !files.contains(file) => Err(Wrong::Missing(file.to_owned())),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl ArtifactStore for VersionStore<'_> {
+    type Error = Wrong;
+
+    fn name(&self) -> String {
+        format!("the model of version {}", code(&self.version))
+    }
+
+    async fn list(&self, folder: &str) -> Result<Vec<FolderEntry>, Wrong> {
+        self.mlflow.list(&self.path(folder)).await
+    }
+
+    async fn digest(&self, file: &str) -> Result<ArtifactDigest, Wrong> {
+        self.expect(file)?;
+        self.mlflow.digest(&self.path(file), LARGEST_FILE, |_| ()).await
+    }
+
+    async fn external(&self, file: &str) -> Result<ArtifactDigest, Wrong> {
+        self.digest(file).await
+    }
+
+    async fn onnx(&self, file: &str) -> Result<(ArtifactDigest, Vec<String>), Wrong> {
+        self.expect(file)?;
+        let unwritten =
+            |error: std::io::Error| Problem::new(format!("no place to read the model {}: {error}", code(file)));
+        // Its process reads the folder that it is in.
+        let private = Permissions::from_mode(0o700);
+        let folder = tempfile::Builder::new().prefix("mlgate-").permissions(private).tempdir().map_err(unwritten)?;
+        let path = folder.path().join("model.onnx");
+        let mut written = File::create_new(&path).map_err(unwritten)?;
+        let mut failed = None;
+        let save = |chunk: &[u8]| {
+            if failed.is_none() {
+                failed = written.write_all(chunk).err();
+            }
+        };
+        let digest = self.mlflow.digest(&self.path(file), onnx::LARGEST, save).await?;
+        if let Some(error) = failed {
+            return Err(unwritten(error).into());
+        }
+        drop(written);
+        let artifact = Artifact { shown: file.to_owned(), path: path.clone(), means: self.means.clone() };
+        let opened = Workspace::command_line().open_path(&path);
+        let opened = opened.map_err(|_| Problem::new("a temporary file may not be read"))?.map_err(unwritten)?;
+        Ok((digest, artifact.external_data(&opened)?))
     }
 }
 
@@ -276,10 +343,6 @@ fn root_of(uri: &str) -> Option<String> {
 fn route(path: &str) -> String {
     let parts: Vec<String> = path.split('/').map(|part| utf8_percent_encode(part, PLAIN).to_string()).collect();
     format!("api/2.0/mlflow-artifacts/artifacts/{}", parts.join("/"))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

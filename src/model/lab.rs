@@ -169,14 +169,6 @@ impl<'a> Lab<'a> {
         Ok(Runs { role: self.role, sees: asker.features(), is_endpoint: asker.is_endpoint() })
     }
 
-    /// The model's files, where it is more than one: its folder, and their names in it.
-    pub fn files(&self) -> Option<(PathBuf, Vec<String>)> {
-        let (artifact, asker) = (self.artifact.as_ref()?, self.asker.as_ref().ok()?);
-        let own = artifact.path.file_name()?.to_string_lossy().into_owned();
-        let all: Vec<String> = std::iter::once(own).chain(asker.external().iter().cloned()).collect();
-        (all.len() > 1).then(|| (artifact.path.parent().unwrap_or(&artifact.path).to_owned(), all))
-    }
-
     /// Writes a table of predictions: the test table's columns, and beside them what the model says.
     ///
     /// # Errors

@@ -9,23 +9,25 @@ pub mod wire;
 
 use std::io::{BufReader, BufWriter, Read};
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use wire::{Ask, Frame, Told};
+use wire::{Ask, Frame, Inspected, Told};
 
 use super::{Output, Port, Tensor};
+use crate::artifact_digest::{self, beside};
 use crate::problem::{Failure, Problem};
 use crate::words::{self, code};
 use crate::workspace::{InputFile, Workspace};
 
-/// How a file is named that is taken for an ONNX model.
-pub const ENDING: &str = ".onnx";
+/// What a process may take where nothing else is said: bytes, and the time for one request.
+pub const MEMORY: u64 = 4_000_000_000;
+pub const TIMEOUT: Duration = Duration::from_mins(1);
 /// Protobuf's own limit, which no library gets around.
-const LARGEST: u64 = (1 << 31) - 1;
+pub const LARGEST: u64 = (1 << 31) - 1;
 /// Bytes that one answer may have.
 const MOST_ANSWERED: u64 = 2_000_000_000;
 /// Bytes that are kept of what a process says while it dies.
@@ -69,8 +71,6 @@ pub struct Onnx {
     pub sandbox: Vec<String>,
     /// Lists of classes that the file holds.
     pub classes: Vec<Vec<String>>,
-    /// Files beside it that it keeps values in.
-    pub external: Vec<String>,
 }
 
 /// An artifact that can be loaded as often as it is needed.
@@ -96,13 +96,8 @@ impl Artifact {
             Ok(file) => file,
             Err(error) => return Ok(Err(unread(error))),
         };
-        let mut process = match self.start(&file) {
-            Ok(process) => process,
-            Err(problem) => return Ok(Err(problem)),
-        };
-        let inspected = match process.ask(Ask::Inspect, Vec::new(), 0) {
-            Ok(Frame { head: Told::Inspected(inspected), .. }) => inspected,
-            Ok(_) => return Ok(Err(process.confused())),
+        let (mut process, inspected) = match self.inspect(&file) {
+            Ok(inspected) => inspected,
             Err(problem) => return Ok(Err(problem)),
         };
         let mut files = vec![file];
@@ -114,7 +109,7 @@ impl Artifact {
         }
         let loaded = match process.ask(Ask::Load { threads }, Vec::new(), 0) {
             Ok(Frame { head: Told::Loaded { inputs, sandbox, .. }, .. }) => {
-                Onnx { process, inputs, sandbox, classes: inspected.classes, external: inspected.external }
+                Onnx { process, inputs, sandbox, classes: inspected.classes }
             }
             Ok(_) => return Ok(Err(process.confused())),
             Err(problem) => return Ok(Err(problem)),
@@ -128,6 +123,22 @@ impl Artifact {
                     .hint("let the step that writes it finish first"))
             }
         })
+    }
+
+    /// Returns the files that the model keeps values in, as it names them; it is read in a process of its own.
+    ///
+    /// # Errors
+    /// It is not an ONNX model, or one that two readers would read differently.
+    pub fn external_data(&self, file: &InputFile) -> Result<Vec<String>, Problem> {
+        self.inspect(file).map(|(_, inspected)| inspected.external)
+    }
+
+    fn inspect(&self, file: &InputFile) -> Result<(Process, Inspected), Problem> {
+        let mut process = self.start(file)?;
+        match process.ask(Ask::Inspect, Vec::new(), 0)?.head {
+            Told::Inspected(inspected) => Ok((process, inspected)),
+            _ => Err(process.confused()),
+        }
     }
 
     fn start(&self, file: &InputFile) -> Result<Process, Problem> {
@@ -145,16 +156,15 @@ impl Artifact {
         Process::start(&self.shown, file.real(), &self.means)
     }
 
-    /// A file that the model keeps values in: one of its own folder, that may be read.
-    fn admit(&self, location: &str, workspace: &Workspace) -> Result<Result<InputFile, Problem>, Failure> {
-        let refuse = |why: &str| {
-            let said = format!("the model {} keeps values in {}, {why}", code(&self.shown), code(location));
-            Ok(Err(Problem::new(said).hint("keep a model's files in one folder, and export it with plain names")))
-        };
-        let is_plain =
-            !location.is_empty() && Path::new(location).components().all(|part| matches!(part, Component::Normal(_)));
-        if !is_plain {
-            return refuse("which does not lie beside it");
+    /// Opens a file that the model keeps values in: one of its own folder, that may be read.
+    ///
+    /// # Errors
+    /// The outer one ends the run: a path that may not be read. The inner one is the model's own.
+    pub fn admit(&self, location: &str, workspace: &Workspace) -> Result<Result<InputFile, Problem>, Failure> {
+        let name = format!("the model {}", code(&self.shown));
+        let refuse = |why: &str| Ok(Err(artifact_digest::misplaced(&name, location, why)));
+        if beside(location).is_none() {
+            return Ok(Err(artifact_digest::outside(&name, location)));
         }
         let folder = self.path.canonicalize().ok().and_then(|path| path.parent().map(Path::to_owned));
         let Some(folder) = folder else { return refuse("which is not there") };

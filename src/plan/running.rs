@@ -7,6 +7,7 @@ use crate::config::ModelSection;
 use crate::config::running::{EndpointSection, Features, is_runnable};
 use crate::limit::{Finite, Plain};
 use crate::model::features::Named;
+use crate::model::onnx;
 
 /// A model that is run, and on what terms.
 #[derive(Debug, Clone, Default)]
@@ -35,8 +36,6 @@ impl RunPlan {
     pub fn new(section: &ModelSection, model: &ModelPlan, makes_predictions: bool) -> Self {
         let run = section.run.clone().unwrap_or_default();
         let outputs = section.outputs.clone().unwrap_or_default();
-        let Finite(memory) = run.memory_mb.unwrap_or(Finite(4_000.0));
-        let Finite(seconds) = run.timeout_seconds.unwrap_or(Finite(60.0));
         Self {
             name: section.name.clone(),
             artifact: model.artifact.clone().filter(|path| is_runnable(path)),
@@ -48,8 +47,8 @@ impl RunPlan {
             prediction_output: outputs.prediction,
             scores_output: outputs.scores,
             batch_rows: run.batch_rows.map(|rows| rows as usize),
-            memory: (memory * 1e6) as u64,
-            timeout: Duration::from_secs_f64(seconds),
+            memory: run.memory_mb.map_or(onnx::MEMORY, |Finite(megabytes)| (megabytes * 1e6) as u64),
+            timeout: run.timeout_seconds.map_or(onnx::TIMEOUT, |Finite(seconds)| Duration::from_secs_f64(seconds)),
         }
     }
 }

@@ -10,12 +10,12 @@ use flate2::Compression;
 use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest as _, Sha256};
 
 use super::{Report, RunResult};
 use crate::check::Check;
 use crate::checks::data::anomaly::Anomaly;
 use crate::edits::{Edit, GateEdits};
+use crate::sha256;
 use crate::verdict::{Status, Unit, Verdict};
 use crate::words;
 
@@ -251,8 +251,7 @@ impl Digest {
 
 fn hash(edits: &GateEdits) -> String {
     let said: Vec<String> = edits.edits.iter().map(Edit::said).collect();
-    let bytes = Sha256::digest(said.join("\n").as_bytes());
-    bytes[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    sha256::of(said.join("\n"))[..16].to_owned()
 }
 
 /// A title a verdict, no two alike.

@@ -4,6 +4,7 @@ use super::journal::Entry;
 use crate::http::Patience;
 use crate::mlflow::identity::{COMMIT_TAG, tag};
 use crate::mlflow::{Mlflow, Server, Wrong};
+use crate::model::onnx::Means;
 use crate::problem::{Failure, Problem};
 use crate::signature::SigningKeys;
 use crate::words::code;
@@ -25,6 +26,8 @@ pub struct Registry {
     pub keep: Option<String>,
     /// They verify what a check said of models that the server does not hold.
     pub keys: Option<SigningKeys>,
+    /// What the process may take that reads an ONNX file of the server's.
+    pub means: Means,
 }
 
 impl Registry {
@@ -65,7 +68,7 @@ impl Registry {
             return Err(Failure::usage(Problem::new(said).hint(hint)));
         };
         let mlflow = Mlflow::connect(&self.files).await.map_err(Failure::unmeasured)?;
-        mlflow.is_model(&self.name, version, sha256, self.keys.as_ref()).await
+        mlflow.is_model(&self.name, version, sha256, self.keys.as_ref(), &self.means).await
     }
 
     /// The commit that a version is registered with.

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test says what it expects by failing")]
 
 mod action;
+mod artifact;
 mod attestation;
 mod bad_input;
 mod column_types;

@@ -99,7 +99,7 @@ fn every_hostile_model_is_an_error_with_a_name_and_a_report() {
         ("outside/model.onnx", "does not lie beside it"),
         ("sibling/model.onnx", "does not lie beside it"),
         ("device/model.onnx", "does not lie beside it"),
-        ("address/model.onnx", "is not there"),
+        ("address/model.onnx", "does not lie beside it"),
         ("missing/model.onnx", "is not there"),
         ("tree_outside.onnx", "failed"),
         ("tree_itself.onnx", "failed"),

@@ -2,22 +2,20 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use mlgate::http::block_on;
 use mlgate::mlflow::{Mlflow, Server as Registry};
+use mlgate::model::onnx::Means;
 use mlgate::signature::SigningKeys;
 use serde_json::json;
-use sha2::{Digest, Sha256};
 
+use crate::artifact::{of_files, onnx_file, sha256};
 use crate::mlflow::{Server, start};
-use crate::world::World;
+use crate::world::{BINARY, World};
 
 const NAME: &str = "credit-risk";
 const KEY: &str = "a key of the tests, of some length";
-
-fn sha256(bytes: impl AsRef<[u8]>) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
-}
 
 /// Asks the server something.
 fn ask<T>(server: &Server, what: impl AsyncFnOnce(&Mlflow) -> T) -> T {
@@ -29,7 +27,14 @@ fn ask<T>(server: &Server, what: impl AsyncFnOnce(&Mlflow) -> T) -> T {
 /// Exit code and message of the question whether the version is this model.
 fn is_model(server: &Server, name: &str, sha256: &str, key: &str) -> Result<(), (u8, String)> {
     let keys = SigningKeys::parse(key).unwrap();
-    let asked = ask(server, async |mlflow| mlflow.is_model(name, "1", sha256, keys.as_ref()).await);
+    let means = Means {
+        library: String::new(),
+        loader_path: None,
+        memory: 1_000_000_000,
+        timeout: Duration::from_mins(1),
+        program: PathBuf::from(BINARY),
+    };
+    let asked = ask(server, async |mlflow| mlflow.is_model(name, "1", sha256, keys.as_ref(), &means).await);
     asked.map_err(|failure| (failure.exit as u8, failure.problems[0].to_string()))
 }
 
@@ -59,61 +64,170 @@ fn refused(asked: Result<(), (u8, String)>, exit: u8, said: &str) {
     assert!(found == exit && message.contains(said), "{found}: {message}");
 }
 
+/// The files of a version, and what its `MLmodel` says of its flavors.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn of(server: &Server) -> Self {
+        Self(files(server))
+    }
+
+    fn write(&self, name: &str, bytes: impl AsRef<[u8]>) {
+        let path = self.0.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+
+    fn flavors(&self, flavors: &str) {
+        self.write("MLmodel", format!("flavors:\n  {flavors}\n"));
+    }
+
+    /// The digest of all files.
+    fn digest(&self, names: &[&str]) -> String {
+        let files: Vec<(&str, Vec<u8>)> =
+            names.iter().map(|name| (*name, fs::read(self.0.join(name)).unwrap())).collect();
+        of_files(&files.iter().map(|(name, bytes)| (*name, bytes.as_slice())).collect::<Vec<_>>())
+    }
+}
+
 #[test]
 fn a_version_is_the_file_that_it_serves_and_no_other() {
     let server = start("state");
-    let folder = files(&server);
-    let judged = sha256("the model");
-    let write = |name: &str, text: &str| {
-        let path = folder.join(name);
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, text).unwrap();
-    };
-    let flavors = |flavors: &str| write("MLmodel", &format!("flavors:\n  {flavors}\n"));
+    let (model, other) = (onnx_file("judged", &[]), onnx_file("other", &[]));
+    let judged = sha256(&model);
+    let folder = Folder::of(&server);
     refused(is_model(&server, NAME, &judged, ""), 3, "it has no `MLmodel`");
 
     // Beside the one that is served lies the one that was judged: that is worth nothing.
-    flavors("python_function: { loader_module: mlflow.onnx, data: model.onnx }\n  onnx: { data: model.onnx }");
-    write("model.onnx", "another model");
-    write("judged.onnx", "the model");
+    folder.flavors("python_function: { loader_module: mlflow.onnx, data: model.onnx }\n  onnx: { data: model.onnx }");
+    folder.write("model.onnx", &other);
+    folder.write("judged.onnx", &model);
     refused(is_model(&server, NAME, &judged, ""), 2, "version `1` does not serve the model that was judged");
     // Nor is what a registrant says of it.
     tag(&server, NAME, "mlgate.model_sha256", &judged);
     tag(&server, NAME, "mlgate.model_sha256.sig", &"00".repeat(32));
     refused(is_model(&server, NAME, &judged, KEY), 2, "does not serve the model that was judged");
-    write("model.onnx", "the model");
+    folder.write("model.onnx", &model);
     assert_eq!(is_model(&server, NAME, &judged, ""), Ok(()));
     assert_eq!(is_model(&server, NAME, &judged.to_uppercase(), ""), Ok(()));
 
-    // Two flavors, two models; code beside the model; a model elsewhere.
-    flavors("python_function: { loader_module: mlflow.onnx, data: model.onnx }\n  onnx: { data: judged.onnx }");
+    // Two flavors, two models; code beside the model; a model elsewhere; one that is none.
+    folder.flavors("python_function: { loader_module: mlflow.onnx, data: model.onnx }\n  onnx: { data: judged.onnx }");
     refused(is_model(&server, NAME, &judged, ""), 3, "has flavors that serve different models");
-    flavors("python_function: { loader_module: mlflow.onnx, data: model.onnx, code: code }");
+    folder.flavors("python_function: { loader_module: mlflow.onnx, data: model.onnx, code: code }");
     refused(is_model(&server, NAME, &judged, ""), 2, "does not serve the model that was judged");
-    flavors("onnx: { data: ../../model.onnx }");
+    folder.flavors("onnx: { data: ../../model.onnx }");
     refused(is_model(&server, NAME, &judged, ""), 3, "names a model outside of its folder");
-    flavors("onnx: { data: gone.onnx }");
+    folder.flavors("onnx: { data: gone.onnx }");
     refused(is_model(&server, NAME, &judged, ""), 3, "a file of version `1` is missing");
+    folder.write("text.onnx", "the model");
+    folder.flavors("onnx: { data: text.onnx }");
+    refused(is_model(&server, NAME, &sha256("the model"), ""), 3, "it is no ONNX model");
+    fs::remove_file(folder.0.join("text.onnx")).unwrap();
 
     // A folder, as a report has it: of what is served, or of all that there is.
-    flavors("python_function: { loader_module: mlflow.pytorch, data: data }");
-    write("data/b/weights", "w");
-    write("data/a", "x");
-    let lines = |names: &[(&str, &str)]| {
-        let line = |(name, text): &(&str, &str)| format!("{}  {name}\n", sha256(text));
-        sha256(names.iter().map(line).collect::<String>())
-    };
-    assert_eq!(is_model(&server, NAME, &lines(&[("a", "x"), ("b/weights", "w")]), ""), Ok(()));
+    folder.flavors("python_function: { loader_module: mlflow.pytorch, data: data }");
+    folder.write("data/b/weights", "w");
+    folder.write("data/a", "x");
+    assert_eq!(is_model(&server, NAME, &of_files(&[("a", b"x"), ("b/weights", b"w")]), ""), Ok(()));
     refused(is_model(&server, NAME, &sha256("x"), ""), 2, "does not serve");
-    let mlmodel = fs::read_to_string(folder.join("MLmodel")).unwrap();
-    let all = [
-        ("MLmodel", mlmodel.as_str()),
-        ("data/a", "x"),
-        ("data/b/weights", "w"),
-        ("judged.onnx", "the model"),
-        ("model.onnx", "the model"),
-    ];
-    assert_eq!(is_model(&server, NAME, &lines(&all), ""), Ok(()));
+    let all = folder.digest(&["MLmodel", "data/a", "data/b/weights", "judged.onnx", "model.onnx"]);
+    assert_eq!(is_model(&server, NAME, &all, ""), Ok(()));
+}
+
+#[test]
+fn a_version_in_onnx_is_its_weights_too() {
+    let server = start("state");
+    let folder = Folder::of(&server);
+    let world = World::new();
+    let model = onnx_file("judged", &["b/weights.bin", "a.bin"]);
+    world.write("m/model.onnx", &model).write("m/a.bin", "one").write("m/b/weights.bin", "two");
+    let ran = world.check(&["--artifact", "m/model.onnx", "--max-model-size-mb", "1"]).exits(0);
+    let judged = ran.report["model"]["sha256"].as_str().unwrap();
+    // Whatever the file is called: by its flavor it is ONNX.
+    for name in ["model.onnx", "model.bin"] {
+        folder.flavors(&format!("python_function: {{ loader_module: mlflow.onnx, data: {name} }}"));
+        folder.write(name, &model);
+        folder.write("a.bin", "one");
+        folder.write("b/weights.bin", "other");
+        refused(is_model(&server, NAME, judged, ""), 2, "does not serve the model that was judged");
+        refused(is_model(&server, NAME, &sha256(&model), ""), 2, "does not serve the model that was judged");
+        fs::remove_file(folder.0.join("b/weights.bin")).unwrap();
+        refused(is_model(&server, NAME, judged, ""), 3, "a file of version `1` is missing");
+        folder.write("b/weights.bin", "two");
+        let own = folder.digest(&["a.bin", "b/weights.bin", name]);
+        assert_eq!(is_model(&server, NAME, &own, ""), Ok(()), "{name}");
+    }
+    folder.flavors("python_function: { loader_module: mlflow.onnx, data: model.onnx }");
+    assert_eq!(is_model(&server, NAME, judged, ""), Ok(()));
+    // What the model keeps outside of the version is nobody's.
+    folder.write("model.onnx", onnx_file("judged", &["../a.bin"]));
+    refused(is_model(&server, NAME, judged, ""), 3, "which does not lie beside it");
+}
+
+/// Asks the server for what mlgate itself never does.
+fn post(server: &Server, what: &str, body: &serde_json::Value) {
+    let set = std::process::Command::new("python3")
+        .args(["-c", "import sys,urllib.request as u; u.urlopen(u.Request(sys.argv[1], sys.argv[2].encode(), {'Content-Type': 'application/json'}))"])
+        .args([format!("{}/api/2.0/mlflow/{what}", server.uri), body.to_string()])
+        .env("NO_PROXY", "127.0.0.1")
+        .status()
+        .unwrap();
+    assert!(set.success(), "{what}");
+}
+
+#[test]
+fn a_version_can_be_one_file_with_its_weights_beside_it() {
+    let server = start("state");
+    let run = ask(&server, async |mlflow| mlflow.version(NAME, "champion").await.unwrap().run_id.unwrap());
+    let root = server.folder.path().join("artifacts");
+    let own = files(&server);
+    let experiment = own.strip_prefix(&root).unwrap().iter().next().unwrap().to_string_lossy().into_owned();
+    let below = format!("{experiment}/{run}/artifacts");
+    let folder = Folder(root.join(&below));
+    for (name, locations) in [("plain", &[][..]), ("heavy", &["a.bin"][..])] {
+        let model = onnx_file(name, locations);
+        folder.write(&format!("{name}.onnx"), &model);
+        folder.write("a.bin", "one");
+        post(&server, "registered-models/create", &json!({ "name": name }));
+        let source = format!("mlflow-artifacts:/{below}/{name}.onnx");
+        post(&server, "model-versions/create", &json!({ "name": name, "source": source, "run_id": run }));
+        let own = if locations.is_empty() {
+            sha256(&model)
+        } else {
+            of_files(&[("a.bin", b"one"), (&format!("{name}.onnx"), &model)])
+        };
+        assert_eq!(is_model(&server, name, &own, ""), Ok(()), "{name}");
+        folder.write(if locations.is_empty() { "plain.onnx" } else { "a.bin" }, onnx_file("other", &[]));
+        refused(is_model(&server, name, &own, ""), 2, "does not serve the model that was judged");
+    }
+}
+
+#[test]
+fn a_flavor_that_may_load_more_is_known_by_all_files() {
+    let server = start("state");
+    let folder = Folder::of(&server);
+    let judged = sha256("the model");
+    folder.write("model.yaml", "the model");
+    folder.write("tools.pkl", "code");
+    let all = |folder: &Folder| folder.digest(&["MLmodel", "model.yaml", "tools.pkl"]);
+    for flavors in [
+        "python_function: { loader_module: mlflow.langchain }\n  langchain: { model_data: model.yaml, tools_data: tools.pkl }",
+        "langchain: { model_data: model.yaml }",
+        "sklearn: { pickled_model: model.yaml, helper: ./tools.pkl }",
+        "sklearn: { pickled_model: model.yaml, deep: { list: [tools.pkl] } }",
+        "sklearn: { pickled_model: model.yaml }\n  other: {}",
+        "sklearn: { model_data: model.yaml }",
+    ] {
+        folder.flavors(flavors);
+        refused(is_model(&server, NAME, &judged, ""), 2, "does not serve the model that was judged");
+        assert_eq!(is_model(&server, NAME, &all(&folder), ""), Ok(()), "{flavors}");
+    }
+    folder.flavors(
+        "python_function: { loader_module: mlflow.sklearn, model_path: model.yaml, predict_fn: predict, \
+         env: { conda: tools.pkl, virtualenv: tools.pkl } }\n  sklearn: { pickled_model: model.yaml, code: null }",
+    );
+    assert_eq!(is_model(&server, NAME, &judged, ""), Ok(()));
 }
 
 #[test]
@@ -187,14 +301,7 @@ fn a_version_is_of_the_commit_that_its_tag_or_its_run_names() {
     assert_eq!(commit("no-run"), Ok(None));
     assert!(commit("nobody").is_err());
     let run = ask(&server, async |mlflow| mlflow.version(NAME, "champion").await.unwrap().run_id.unwrap());
-    let body = json!({ "run_id": run, "key": "mlflow.source.git.commit", "value": "abc" }).to_string();
-    let set = std::process::Command::new("python3")
-        .args(["-c", "import sys,urllib.request as u; u.urlopen(u.Request(sys.argv[1], sys.argv[2].encode(), {'Content-Type': 'application/json'}))"])
-        .args([format!("{}/api/2.0/mlflow/runs/set-tag", server.uri), body])
-        .env("NO_PROXY", "127.0.0.1")
-        .status()
-        .unwrap();
-    assert!(set.success());
+    post(&server, "runs/set-tag", &json!({ "run_id": run, "key": "mlflow.source.git.commit", "value": "abc" }));
     assert_eq!(commit(NAME), Ok(Some("abc".to_owned())));
     tag(&server, NAME, "mlgate.commit", "def");
     assert_eq!(commit(NAME), Ok(Some("def".to_owned())));

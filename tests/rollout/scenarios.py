@@ -15,7 +15,7 @@ import time
 import traceback
 from pathlib import Path
 
-from stage import MODEL, Failed, Mlflow, Stage, end_on_signals, expect, until
+from stage import JUDGED, MODEL, OTHER, Failed, Mlflow, Stage, end_on_signals, expect, until
 
 # Stories that are played at once, and worlds that are up: a world takes six seconds to start, most of it by sleeping.
 PLAYING, UP = 4, 7
@@ -524,9 +524,9 @@ def only_the_served_file_counts(stage, mlflow):
     refused(3, "has no `MLmodel`")
     mlflow.tag("2", "mlgate.model_sha256", MODEL)
     refused(3, "has no signed tag")
-    mlflow.put("2", MLmodel=MLMODEL, model=b"another model", judged=b"the model")
+    mlflow.put("2", MLmodel=MLMODEL, model=OTHER, judged=JUDGED)
     refused(2, "does not serve the model that was judged")
-    mlflow.put("2", model=b"the model")
+    mlflow.put("2", model=JUDGED)
 
 
 @story(long=16)
@@ -541,7 +541,7 @@ def a_tampered_journal_promotes_nothing_and_stable_comes_back(stage):
 def tampered(stage, mlflow):
     stage.environment["MLFLOW_TRACKING_URI"] = mlflow.uri
     stage.environment["MLGATE_JOURNAL_KEY"] = "a key of the stories, of some length"
-    mlflow.put("2", MLmodel=MLMODEL, model=b"the model")
+    mlflow.put("2", MLmodel=MLMODEL, model=JUDGED)
     registry = {"mlflow": {"promote": "champion", "keep": "previous"}}
     stage.config(journal={"mlflow": {}}, registry=registry, steps=[50, 100], step_seconds=30)
     stage.users()
@@ -572,7 +572,7 @@ def tampered(stage, mlflow):
     # And what nobody touched is gone on with.
     stage.config(journal={"mlflow": {}}, registry=registry, steps=[50, 100])
     stage.rollout("--once").came_to("held", 0)
-    mlflow.put("2", model=b"swapped while it goes out")
+    mlflow.put("2", model=OTHER)
     swapped = stage.rollout("--once")
     expect(swapped.exit == 3 and "does not serve the model" in swapped.said, f"exit {swapped.exit}: {swapped.said}")
     stage.is_served_by("stable")

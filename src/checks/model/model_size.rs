@@ -14,7 +14,7 @@ use crate::words::{count, exact, number};
 /// The file or folder of the model is at most `max_mb` large.
 ///
 /// An image that no longer fits a device or a start-up time shows here before it does there. One MB is
-/// 1,000,000 bytes; of a folder all files count.
+/// 1,000,000 bytes; of a folder all files count, of an ONNX file those that it keeps values in, too (external data).
 ///
 /// ```yaml
 /// - model_size: { max_mb: 200 }

@@ -2,7 +2,7 @@
 
 use super::open;
 use crate::cli::rollout::{Common, RolloutArgs};
-use crate::commands::{Context, note, tell::sha256_of};
+use crate::commands::{Context, note};
 use crate::github::api::Api;
 use crate::github::{ancestry, base};
 use crate::plan::rollout::RolloutPlan;
@@ -10,6 +10,7 @@ use crate::problem::{Exit, Failure, Problem};
 use crate::rollout::driver::{World, now};
 use crate::rollout::gated::{Claim, Vouched, vouch};
 use crate::rollout::journal::{Entry, Proof};
+use crate::sha256;
 use crate::words::code;
 use crate::workspace::Workspace;
 
@@ -55,7 +56,7 @@ impl Verifier<'_> {
                     .hint("download the artifact of the gate's job first"),
             )
         })?;
-        let found = sha256_of(&bytes);
+        let found = sha256::of(&bytes);
         let claim = Claim {
             sha256,
             name: self.name,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::cli::CheckArgs;
 use crate::cli::rollout::Common;
+use crate::commands::candidate::means;
 use crate::commands::check::read_config;
 use crate::commands::{Context, warn};
 use crate::config::document::Document;
@@ -159,6 +160,7 @@ impl Opener<'_> {
                 server: self.mlflow(LONGEST)?,
                 files: self.mlflow(LONGEST_OF_FILES)?,
                 keys: self.keys()?,
+                means: means(self.context, None),
                 name: self.name.to_owned(),
                 promote: promote.clone(),
                 keep: keep.clone(),

@@ -84,14 +84,6 @@ impl Asker {
         }
     }
 
-    /// Files beside the model's own that it keeps values in.
-    pub fn external(&self) -> &[String] {
-        match &self.model {
-            Model::Onnx { onnx, .. } => &onnx.external,
-            Model::Endpoint { .. } => &[],
-        }
-    }
-
     pub fn is_endpoint(&self) -> bool {
         matches!(self.model, Model::Endpoint { .. })
     }

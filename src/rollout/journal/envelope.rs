@@ -2,9 +2,9 @@
 //! Pure.
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
 
 use super::Entry;
+use crate::sha256;
 use crate::signature::{Purpose, SigningKeys};
 
 const SEQUENCE: &str = "sequence";
@@ -87,10 +87,7 @@ pub fn position(value: &Value) -> Position {
 
 /// SHA-256 of a text, in lower-case hexadecimal digits; empty of an empty one.
 pub fn digest(text: &str) -> String {
-    if text.is_empty() {
-        return String::new();
-    }
-    Sha256::digest(text.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    if text.is_empty() { String::new() } else { sha256::of(text) }
 }
 
 fn message(value: &Value, identity: &str) -> Value {
