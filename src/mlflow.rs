@@ -81,7 +81,10 @@ impl Server {
         };
         // MLflow's own names, within what a gate can wait.
         let mut patience = Patience::default();
-        if let Some(seconds) = get("MLFLOW_HTTP_REQUEST_TIMEOUT").and_then(|text| text.parse::<f64>().ok()) {
+        if let Some(seconds) = get("MLFLOW_HTTP_REQUEST_TIMEOUT")
+            .and_then(|text| text.parse::<f64>().ok())
+            .filter(|seconds| !seconds.is_nan())
+        {
             patience.timeout = Duration::from_secs_f64(seconds.clamp(0.1, 120.0));
         }
         if let Some(retries) = get("MLFLOW_HTTP_REQUEST_MAX_RETRIES").and_then(|text| text.parse::<u32>().ok()) {
@@ -320,5 +323,28 @@ impl Mlflow {
 
     fn shown(&self) -> String {
         code(&http::shown(&self.base))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_to_wait_is_bounded_whatever_the_environment_says() {
+        let default = Patience::default().timeout;
+        for (text, expected) in [
+            ("5", Duration::from_secs(5)),
+            ("nan", default),
+            ("-NaN", default),
+            ("soon", default),
+            ("inf", Duration::from_mins(2)),
+            ("-inf", Duration::from_millis(100)),
+            ("-1", Duration::from_millis(100)),
+        ] {
+            let variables = [("MLFLOW_TRACKING_URI", "http://h"), ("MLFLOW_HTTP_REQUEST_TIMEOUT", text)];
+            let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+            assert_eq!(Server::of(None, &variables).unwrap().patience.timeout, expected, "{text}");
+        }
     }
 }

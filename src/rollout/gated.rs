@@ -40,14 +40,13 @@ pub struct Vouched {
 /// Everything that speaks against it.
 pub fn vouch(bytes: &[u8], found: &str, claim: &Claim) -> Result<Vouched, Vec<Problem>> {
     if !found.eq_ignore_ascii_case(claim.sha256.trim()) {
-        let said =
-            format!("the report is another one than was gated: its SHA-256 is {found}, not {}", claim.sha256.trim());
+        let said = format!("the report's SHA-256 is {found}, expected {}", code(claim.sha256.trim()));
         return Err(vec![
             Problem::new(said).hint("hand over `report-sha256` of the gate's job, and the report that it made"),
         ]);
     }
     let Ok(report) = serde_json::from_slice::<Value>(bytes) else {
-        return Err(vec![Problem::new("the report is no JSON")]);
+        return Err(vec![Problem::new("the report is not valid JSON")]);
     };
     let mut problems = Vec::new();
     let text = |value: &Value| value.as_str().filter(|text| !text.is_empty()).map(ToOwned::to_owned);
@@ -176,7 +175,7 @@ mod tests {
             let problems = check(edit, claim);
             assert!(problems.len() == 1 && problems[0].contains(said), "{problems:?}");
         };
-        one(&|_| {}, &|claim| claim.sha256 = "beef", "another one than was gated");
+        one(&|_| {}, &|claim| claim.sha256 = "beef", "the report's SHA-256 is");
         one(&|report| report["result"] = "blocked".into(), &|_| {}, "only what passed");
         one(&|report| report["gates"][0]["gate"] = "data".into(), &|_| {}, "no model gate");
         one(&|report| report["model"]["name"] = "other".into(), &|_| {}, "of the model `other`");

@@ -188,7 +188,7 @@ fn a_journal_without_a_signature_needs_the_report_again() {
     world.run(&["rollout", "--once"]).exits(2).saying("the journal's word alone lets no model out");
     // Another report, another model: neither is what the journal names.
     world.write("report.json", report.replace("passed", "Passed"));
-    world.run(&["rollout", "--once"]).exits(2).saying("another one than was gated");
+    world.run(&["rollout", "--once"]).exits(2).saying("the report's SHA-256 is");
     world.write("report.json", &report);
     world.write("journal.json", journal.replace("\"model_sha256\":null", "\"model_sha256\":\"beef\""));
     world.run(&["rollout", "--once"]).exits(3).saying("of another model than the rollout that is under way");

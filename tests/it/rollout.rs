@@ -266,7 +266,7 @@ fn only_what_was_gated_goes_out() {
     let toy = Toy::start([0.0, 0.0]);
     let world = toy.world("canary");
     world.run(&["rollout"]).exits(2).saying("nothing says which report lets the model out");
-    world.run(&["rollout", "--report-sha256", "beef"]).exits(2).saying("another one than was gated");
+    world.run(&["rollout", "--report-sha256", "beef"]).exits(2).saying("the report's SHA-256 is");
     rollout(&world, &["--model-version", "9"]).exits(2).saying("the report is of version `8`");
     rollout(&world, &["--model-name", "other"]).exits(2).saying("the report is of the model `risk`");
     world.write("report.json", world.read("report.json").replacen("passed", "blocked", 1));
@@ -498,7 +498,7 @@ fn a_person_rolls_back_and_says_why() {
     rollout(&world, &[]).exits(0);
     world.run(&["rollback", "--reason", "customers call"]).exits(0).saying("customers call");
     assert_eq!((toy.candidate(), &came_to(&world)["reason"]), (0, &json!("customers call")));
-    world.run(&["rollback", "--to-version", "7"]).exits(2).saying("no registry knows version `7`");
+    world.run(&["rollback", "--to-version", "7"]).exits(2).saying("version `7` is not registered");
 }
 
 #[test]

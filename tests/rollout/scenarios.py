@@ -589,7 +589,7 @@ def only_what_was_gated_goes_out(stage):
         expect(ran.exit == 2 and said in ran.said, f"exit {ran.exit}, expected `{said}`: {ran.said}")
 
     refused("report-sha256")
-    refused("another one than was gated", "--report-sha256", "0" * 64)
+    refused("the report's SHA-256 is", "--report-sha256", "0" * 64)
     own = stage.sha256
     for said, changes in {
         "only what passed": {"result": "blocked"},
@@ -600,7 +600,7 @@ def only_what_was_gated_goes_out(stage):
         stage.write_report(**changes)
         refused(said, "--report-sha256", stage.sha256)
     stage.write_report()
-    refused("another one than was gated", "--report-sha256", "0" * 63 + own[-1])
+    refused("the report's SHA-256 is", "--report-sha256", "0" * 63 + own[-1])
     refused("version", "--report-sha256", stage.sha256, "--model-version", "3")
     dry = stage.rollout("--dry-run")
     expect(dry.exit == 0 and "nothing was moved" in dry.said, f"exit {dry.exit}: {dry.said}")

@@ -170,7 +170,7 @@ pub fn rollback(args: &RollbackArgs, context: &Context) -> Result<Exit, Failure>
             if let Some(registry) = &world.levers.registry {
                 registry.knows(version).await.map_err(Failure::usage)?;
             } else if entry.previous_version.as_ref() != Some(version) {
-                let problem = Problem::new(format!("no registry knows version {}", code(version)));
+                let problem = Problem::new(format!("version {} is not registered", code(version)));
                 return Err(Failure::usage(problem.hint("set `rollout.registry`, or leave `to-version` out")));
             }
             (entry.previous_version, entry.is_previous_known) = (Some(version.clone()), true);
