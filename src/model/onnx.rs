@@ -3,6 +3,7 @@
 
 pub mod child;
 mod file;
+mod means;
 #[cfg(target_os = "linux")]
 mod sandbox;
 pub mod wire;
@@ -13,8 +14,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
+use means::LIBRARY_NAME;
+pub use means::{MEMORY, Means, TIMEOUT};
 use wire::{Ask, Frame, Inspected, Told};
 
 use super::{Output, Port, Tensor};
@@ -23,45 +25,12 @@ use crate::problem::{Failure, Problem};
 use crate::words::{self, code};
 use crate::workspace::{InputFile, Workspace};
 
-/// What a process may take where nothing else is said: bytes, and the time for one request.
-pub const MEMORY: u64 = 4_000_000_000;
-pub const TIMEOUT: Duration = Duration::from_mins(1);
 /// Protobuf's own limit, which no library gets around.
 pub const LARGEST: u64 = (1 << 31) - 1;
 /// Bytes that one answer may have.
 const MOST_ANSWERED: u64 = 2_000_000_000;
 /// Bytes that are kept of what a process says while it dies.
 const MOST_SAID: u64 = 64_000;
-const LIBRARY_NAME: &str = if cfg!(target_os = "macos") { "libonnxruntime.dylib" } else { "libonnxruntime.so" };
-
-/// What a process may take.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Means {
-    /// Where the library is, or its name for the loader.
-    pub library: String,
-    /// Where the loader looks.
-    pub loader_path: Option<String>,
-    /// Bytes.
-    pub memory: u64,
-    /// For one request.
-    pub timeout: Duration,
-    /// mlgate itself.
-    pub program: PathBuf,
-}
-
-impl Means {
-    /// Finds the library: `ORT_DYLIB_PATH`, beside the binary, or wherever the loader looks.
-    pub fn new(variable: impl Fn(&str) -> Option<String>, memory: u64, timeout: Duration) -> Self {
-        let beside = || {
-            let binary = std::env::current_exe().ok()?;
-            let path = binary.parent()?.join(LIBRARY_NAME);
-            path.is_file().then(|| path.to_string_lossy().into_owned())
-        };
-        let library = variable("ORT_DYLIB_PATH").or_else(beside).unwrap_or_else(|| LIBRARY_NAME.to_owned());
-        let program = std::env::current_exe().unwrap_or_default();
-        Self { library, loader_path: variable("LD_LIBRARY_PATH"), memory, timeout, program }
-    }
-}
 
 /// A model that was loaded, and the process it is in.
 pub struct Onnx {
@@ -382,6 +351,8 @@ fn meaning(signal: i32) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn admitted(location: &str) -> Result<(), String> {
