@@ -143,7 +143,17 @@ impl Context {
         let branches = cli::lists("trusted-branches", trusted_branches)?;
         // Of an event that cannot be read there is the name; that it cannot is said where it is read first.
         let event = github.event().unwrap_or_else(|_| github.nameless_event()).trusting(branches);
-        Ok(if event.is_proposal() { HostPolicy::proposal(Vec::new()) } else { HostPolicy::trusted() })
+        Ok(self.hosts_of(&event))
+    }
+
+    /// As [`Context::hosts`], of an event that was read.
+    pub fn hosts_of(&self, event: &Event) -> HostPolicy {
+        if self.is_proposal(event) { HostPolicy::proposal(Vec::new()) } else { HostPolicy::trusted() }
+    }
+
+    /// Whether what started the run may be somebody's proposal only; never outside of GitHub.
+    pub fn is_proposal(&self, event: &Event) -> bool {
+        self.github.is_some() && event.is_proposal()
     }
 
     /// An input of an Action run, where it is given.

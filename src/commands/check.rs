@@ -133,7 +133,7 @@ impl Run<'_> {
         if plan.entries.is_empty() {
             return Err(Failure::usage(self.nothing_to_check(args)));
         }
-        let is_proposal = !self.context.hosts(&args.trusted_branches)?.trusts_config();
+        let is_proposal = self.context.is_proposal(self.event);
         if is_proposal {
             let breaches = ceilings.breaches(&plan);
             if !breaches.is_empty() {
@@ -196,7 +196,7 @@ impl Run<'_> {
 
     /// Returns what becomes of Parquet footers: what somebody only proposes is decoded.
     fn footers(&self, args: &CheckArgs) -> Footers {
-        let is_proposal = self.context.github.is_some() && self.event.is_proposal();
+        let is_proposal = self.context.is_proposal(self.event);
         match args.trust_footers.unwrap_or_default() {
             TrustFooters::Auto if is_proposal => Footers::Decoded,
             TrustFooters::Never => Footers::Decoded,

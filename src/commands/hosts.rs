@@ -25,7 +25,7 @@ pub fn policy(
     run: Option<&RunPlan>,
     deadline: &Deadline,
 ) -> Result<HostPolicy, Failure> {
-    let policy = context.hosts(&args.trusted_branches)?;
+    let policy = context.hosts_of(event);
     let named = run.and_then(|run| run.endpoint.as_ref()).and_then(|endpoint| endpoint.url.as_deref());
     let Some(url) = named.filter(|_| !policy.trusts_config() && args.endpoint.is_none()) else { return Ok(policy) };
     let Some(repository) = context.repository(args.github_token.as_deref()).filter(|it| it.token.is_some()) else {

@@ -20,7 +20,7 @@ pub fn model(args: &CheckArgs, context: &Context, event: &Event, report: &Report
         return;
     };
     let Some(server) = Server::of(args.mlflow_tracking_uri.as_deref(), &context.variables) else { return };
-    if context.github.is_some() && event.is_proposal() {
+    if context.is_proposal(event) {
         note(&format!("the model's digest is not signed on {}: it may be what is only proposed", code(&event.name)));
         return;
     }
