@@ -7,6 +7,8 @@ pub mod policy;
 pub mod strategy;
 pub mod state;
 pub mod seen;
+pub mod confirmation;
+pub mod operator;
 pub mod evidence;
 mod step;
 pub mod gated;
@@ -17,6 +19,7 @@ pub mod flag;
 pub mod registry;
 pub mod levers;
 pub mod journal;
+pub mod controls;
 pub mod driver;
 pub mod watch;
 pub mod timeline;
@@ -33,6 +36,10 @@ pub enum Effect {
     Move(Traffic),
     /// Make the candidate the version in production: registry and tags.
     Promote,
-    /// Give stable everything back: traffic, registry, flag.
+    /// Restore stable's traffic, registry alias and flag.
     Restore,
+    /// Confirm that the registry's version is the model that was judged, while the evaluations go on.
+    Confirm,
+    /// Close the journal, and move nothing: an operator did.
+    Close,
 }

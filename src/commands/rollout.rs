@@ -5,6 +5,7 @@ mod attest;
 mod begin;
 mod lost;
 mod open;
+mod rollback;
 mod tell;
 mod watch;
 
@@ -13,13 +14,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-pub use watch::{rollback, watch};
+pub use rollback::rollback;
+pub use watch::watch;
 
 use clap::Parser as _;
 
 use self::attest::Verifier;
 use self::begin::Begun;
-use self::open::Needs;
 use super::{Context, Foreign, say};
 use crate::cli::rollout::{Common, RolloutArgs};
 use crate::cli::{self, Cli, Command, first_line};
@@ -30,7 +31,7 @@ use crate::problem::{Exit, Failure, Problem};
 use crate::rollout::driver::{Journey, Until, World};
 use crate::rollout::gated::Vouched;
 use crate::rollout::journal::{Entry, Stored};
-use crate::rollout::{Ended, Outcome, Strategy, timeline};
+use crate::rollout::{Ended, Outcome, Strategy, Traffic, timeline};
 use crate::words::{self, code};
 use crate::workspace::Workspace;
 
@@ -46,14 +47,32 @@ pub fn run(args: &RolloutArgs, context: &Context) -> Result<Exit, Failure> {
     }
     let verifier = Verifier { common: &args.common, context, workspace: &workspace, plan, name };
     let given = verifier.handed_over(args)?;
-    let world = planned.world(&args.common, context, &workspace, Needs::Proof, Arc::clone(&stop))?;
-    let about = lost::About { common: &args.common, context, workspace: &workspace, planned: &planned };
+    let world = planned.world(&args.common, context, &workspace, Arc::clone(&stop))?;
+    let controls = &world.controls;
+    let version = given.as_ref().map(|given| given.vouched.version.as_str());
+    let version = version.or(args.model_version.as_deref()).or(plan.section.model.version.as_deref());
+    let about = lost::About { common: &args.common, context, workspace: &workspace, planned: &planned, version };
     let is_dry = args.dry_run == Some(true);
-    let known = match block_on(world.journal.read()).map_err(Failure::unmeasured)?? {
-        Stored::Missing => None,
+    let stored = block_on(controls.journal.read()).map_err(Failure::unmeasured)??;
+    let is_stable = || {
+        block_on(controls.levers.router.read()).map_err(Failure::unmeasured).map(|found| match found {
+            Ok(traffic) => traffic == Traffic::STABLE,
+            // What begins says so.
+            Err(_) => true,
+        })
+    };
+    let known = match stored {
         Stored::Entry(entry, proof) => Some((*entry, proof)),
+        Stored::Missing if is_dry || is_stable()? => None,
+        Stored::Missing => return lost::end(controls, &about, lost::missing()),
         Stored::Lost(why) if is_dry => return Err(Failure::unmeasured(why)),
-        Stored::Lost(why) => return lost::end(&world, &about, why),
+        // What is verified anew needs no journal, and one that is lost must not stop every release.
+        Stored::Lost(why) if given.is_some() && is_stable()? => {
+            super::warn(&why.without_hint().to_string());
+            super::note("stable has all of the traffic: the rollout begins anew, over the journal that was lost");
+            None
+        }
+        Stored::Lost(why) => return lost::end(controls, &about, why),
     };
     let vouched = match (&given, &known) {
         (Some(given), _) => given.vouched.clone(),
@@ -72,7 +91,8 @@ pub fn run(args: &RolloutArgs, context: &Context) -> Result<Exit, Failure> {
     let begun = block_on(begin::begin(verifier, &world, given.as_ref(), known)).map_err(Failure::unmeasured)??;
     let entry = match begun {
         Begun::Entry(entry) => *entry,
-        Begun::Refused(why) => return lost::end(&world, &about, why),
+        // What is not what was judged is no champion.
+        Begun::Refused(why) => return lost::end(controls, &lost::About { version: None, ..about }, why),
     };
     // One look of many is no deployment of its own.
     let deployment = match until {
@@ -94,7 +114,7 @@ pub fn run(args: &RolloutArgs, context: &Context) -> Result<Exit, Failure> {
     })
     .map_err(Failure::unmeasured)?;
     // What could not be restored is left to the step after the job, which tries again.
-    if journey.entry.is_settled || journey.ended.outcome == Outcome::Held || journey.levers.is_empty() {
+    if journey.entry.is_settled || journey.ended.outcome == Outcome::Held {
         open::remember(context, false);
     }
     announce::end(&args.common, context, plan, deployment.as_ref(), &journey);
@@ -104,7 +124,7 @@ pub fn run(args: &RolloutArgs, context: &Context) -> Result<Exit, Failure> {
 
 /// A job that is run again: the model is in production, and nothing is moved.
 async fn already(world: &World, entry: Entry) -> Journey {
-    let weight = world.levers.router.read().await.ok().map(|traffic| traffic.weight);
+    let weight = world.controls.levers.router.read().await.ok().map(|traffic| traffic.weight);
     let ended = Ended { outcome: Outcome::Promoted, reason: "it is in production already".to_owned() };
     Journey { entry, ended, timeline: Vec::new(), levers: Vec::new(), weight, problems: Vec::new() }
 }
@@ -129,7 +149,7 @@ pub fn post(context: &Context) -> Result<Exit, Failure> {
     let cli =
         Cli::try_parse_from(arguments).map_err(|error| Failure::usage(Problem::new(first_line(&error.to_string()))))?;
     let Command::Rollout(args) = cli.command else { return Ok(Exit::Passed) };
-    watch::abandoned(&args.common, context)
+    rollback::abandoned(&args.common, context)
 }
 
 /// Refuses a run that may be of what somebody only proposes.

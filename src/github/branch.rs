@@ -69,7 +69,7 @@ pub struct Written {
 }
 
 /// Pages of commits that are looked through.
-const MOST_PAGES: usize = 10;
+const MOST_PAGES: usize = 100;
 const PAGE: usize = 100;
 const HISTORY: Ask<'_> = Ask { to: "read the journal's history", permission: "contents: write" };
 
@@ -98,7 +98,7 @@ pub async fn last_change(place: &Place) -> Result<Option<Change>, Problem> {
 /// side can be hidden.
 ///
 /// # Errors
-/// The token may not, or no answer.
+/// The token may not, no answer, or more commits lie between than are looked through: then it is not known.
 pub async fn is_linear_to(place: &Place, commit: &str) -> Result<bool, Problem> {
     let api = Api::connect(&place.repository).await?;
     let mut next: Option<String> = None;
@@ -118,10 +118,16 @@ pub async fn is_linear_to(place: &Place, commit: &str) -> Result<bool, Problem> 
             next = parents.pop();
         }
         if count < PAGE {
-            break;
+            return Ok(false);
         }
     }
-    Ok(false)
+    let said = format!(
+        "the branch {} has over {} commits since the journal {} was last written: its history cannot be verified",
+        code(&place.branch),
+        MOST_PAGES * PAGE,
+        code(&place.path)
+    );
+    Err(Problem::new(said).hint("keep journals on a branch that nothing else writes to"))
 }
 
 /// Commits of the branch, newest first, each with its parents.

@@ -1,35 +1,30 @@
-//! Looks, asks [`step`], writes down what it said, and only then does it; to give stable its traffic back waits for nothing.
+//! Evaluates, asks [`step`], writes down what it said, and only then does it; an operator and stable come first.
 #![expect(clippy::disallowed_methods, reason = "edge: the clock")]
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
-use super::journal::{Entry, Journal, Stored, Unwritten};
-use super::levers::{Levers, PROMOTION, Pulled};
+use super::confirmation::{Confirmation, Confirming};
+use super::controls::{Controls, Ending};
+use super::journal::{Entry, Stored, Unwritten};
+use super::levers::Pulled;
 use super::log::Log;
 use super::signal::{Prometheus, SETTLED};
 use super::state::Counts;
-use super::{ArmSeen, Effect, Ended, Outcome, Reading, Seen, Stop, Traffic, step};
+use super::{ArmSeen, Effect, Ended, Outcome, Reading, Seen, State, Stop, step, watch};
 use crate::plan::rollout::RolloutPlan;
 use crate::problem::Problem;
 
-/// From one question after a signal to the next.
-const POLL: Duration = Duration::from_millis(50);
 /// How often the journal may refuse before nothing more is dared.
 const MOST_UNWRITTEN: u32 = 3;
 
 /// Where everything is.
 pub struct World {
-    pub levers: Levers,
+    pub controls: Controls,
     pub prometheus: Prometheus,
     pub log: Option<Log>,
-    pub journal: Journal,
-    /// Set by a signal.
-    pub stop: Arc<AtomicBool>,
 }
 
 /// One look, as the timeline shows it.
@@ -94,16 +89,19 @@ impl World {
             }
         };
         let (traffic, ready, log, stable, candidate) = tokio::join!(
-            Box::pin(self.levers.router.read()),
-            Box::pin(self.levers.router.ready()),
+            Box::pin(self.controls.levers.router.observe()),
+            Box::pin(self.controls.levers.router.ready()),
             log,
             Box::pin(self.prometheus.arm(&plan.stable, at)),
             Box::pin(self.prometheus.arm(&plan.candidate, at)),
         );
+        let uptime = traffic.as_ref().ok().and_then(|(_, uptime)| *uptime);
         Seen {
             at,
             of: at - SETTLED,
-            traffic: traffic.map_err(|problem| problem.message),
+            traffic: traffic.map(|(traffic, _)| traffic).map_err(|problem| problem.message),
+            uptime,
+            confirmation: Confirmation::default(),
             ready: ready.map_err(|problem| problem.message),
             stable,
             candidate,
@@ -116,14 +114,8 @@ impl World {
     async fn look_or_stop(&self, plan: &RolloutPlan) -> Seen {
         tokio::select! {
             biased;
-            () = self.stopped() => stopped_seen(),
+            () = self.controls.stopped() => stopped_seen(),
             seen = self.look(plan) => seen,
-        }
-    }
-
-    async fn stopped(&self) {
-        while !self.stop.load(Ordering::SeqCst) {
-            tokio::time::sleep(POLL).await;
         }
     }
 
@@ -135,21 +127,20 @@ impl World {
         until: Until,
         told: &mut dyn FnMut(&Moment),
     ) -> Journey {
+        let controls = &self.controls;
         let mut timeline: Vec<Moment> = Vec::new();
         let mut problems = Vec::new();
         let mut unwritten = 0;
         let mut written_at = 0.0;
-        let patience = self.journal.patience(plan.heartbeat_seconds);
+        let patience = controls.journal.patience(plan.heartbeat_seconds);
+        let mut confirming = Confirming::default();
+        // A promotion that was decided and not done is decided anew, by what is seen now.
+        entry.state.ended = entry.state.ended.filter(|ended| ended.outcome != Outcome::Promoted);
         loop {
-            let seen = self.look_or_stop(plan).await;
-            // An end that was written and not done is done now; a promotion only where the candidate has it all still.
-            let last = plan.policy.stages.last().map(|stage| stage.traffic);
-            let is_there = seen.stop.is_none() && seen.traffic.as_ref().ok() == last.as_ref();
-            if !is_there {
-                entry.state.ended = entry.state.ended.filter(|ended| ended.outcome != Outcome::Promoted);
-            }
+            let mut seen = self.look_or_stop(plan).await;
+            seen.confirmation = confirming.state().await;
             let (state, effects) = match &entry.state.ended {
-                Some(ended) => (entry.state.clone(), vec![effect_of(ended.outcome)]),
+                Some(_) => undone(&entry, &seen),
                 None => step(&plan.policy, entry.state.clone(), &seen),
             };
             entry.state = state;
@@ -158,11 +149,15 @@ impl World {
             let moment = moment(&entry, &seen);
             told(&moment);
             timeline.push(moment);
-            // Nobody waits for a journal to get stable back.
-            if let Some(ended) = entry.state.ended.clone().filter(|ended| ended.outcome != Outcome::Promoted) {
-                return self.finish(entry, ended, &effects, timeline, problems).await;
+            let retry_until = now() + plan.policy.max_hold_seconds;
+            if effects.contains(&Effect::Close) {
+                return self.close(entry, timeline, problems).await;
             }
-            let is_news = !effects.is_empty() || entry.heartbeat_at - written_at >= patience;
+            if let Some(ended) = entry.state.ended.clone().filter(|ended| ended.outcome != Outcome::Promoted) {
+                return Box::pin(controls.restore(Ending { entry, ended, timeline, problems, retry_until })).await;
+            }
+            let does_move = effects.iter().any(|effect| *effect != Effect::Confirm);
+            let is_news = does_move || entry.heartbeat_at - written_at >= patience;
             let written = if is_news { Box::pin(self.write_or_stop(&entry)).await } else { Some(Ok(())) };
             match written {
                 None => continue,
@@ -170,163 +165,173 @@ impl World {
                     unwritten = 0;
                     written_at = if is_news { entry.heartbeat_at } else { written_at };
                 }
-                Some(Err(Unwritten::Taken)) => return self.taken(entry, timeline, problems).await,
+                Some(Err(Unwritten::Taken)) => {
+                    return Box::pin(self.taken(entry, timeline, problems, retry_until)).await;
+                }
                 Some(Err(Unwritten::Problem(problem))) => {
                     unwritten += 1;
                     if unwritten == 1 {
                         problems.push(problem);
                     }
+                    entry.state.ended = None;
                     // What is not written down is not dared; only stable may always come back.
-                    if unwritten >= MOST_UNWRITTEN || entry.state.ended.is_some() {
+                    if unwritten >= MOST_UNWRITTEN {
                         let reason = "the journal could not be written".to_owned();
                         let ended = Ended { outcome: Outcome::Aborted, reason };
-                        entry.state.ended = Some(ended.clone());
-                        return self.finish(entry, ended, &[Effect::Restore], timeline, problems).await;
+                        return Box::pin(controls.restore(Ending { entry, ended, timeline, problems, retry_until }))
+                            .await;
                     }
-                    self.pause(plan).await;
+                    self.pause(plan, &confirming).await;
                     continue;
                 }
             }
             if let Some(ended) = entry.state.ended.clone() {
-                return self.finish(entry, ended, &effects, timeline, problems).await;
-            }
-            let moves: Vec<Traffic> = effects
-                .iter()
-                .filter_map(|effect| match effect {
-                    Effect::Move(traffic) => Some(*traffic),
-                    _ => None,
-                })
-                .collect();
-            for traffic in &moves {
-                // Whether it was taken is what the next look sees.
-                tokio::select! {
-                    () = self.stopped() => {}
-                    written = self.levers.router.write(*traffic) => problems.extend(written.err()),
+                match controls.levers.promote(&entry, &controls.stop).await {
+                    Ok(levers) => {
+                        return self.promoted(Ending { entry, ended, timeline, problems, retry_until }, levers).await;
+                    }
+                    // What is only not known is tried again, and the evaluations go on meanwhile.
+                    Err(failure) => {
+                        entry.state.ended = None;
+                        confirming.failed(&failure);
+                    }
                 }
             }
-            if !moves.is_empty() {
+            if self.send(&effects, &mut problems).await {
                 continue;
             }
-            if until == Until::OneLook {
-                entry.next_look_by = Some(now() + plan.max_gap_seconds);
-                if let Err(unwritten) = self.journal.write(&entry).await {
-                    problems.push(unwritten.problem());
-                }
-                let weight = seen.traffic.as_ref().ok().map(|traffic| traffic.weight);
-                let reason = if entry.state.said.is_empty() { "in order".to_owned() } else { entry.state.said.clone() };
-                let ended = Ended { outcome: Outcome::Held, reason };
-                return Journey { entry, ended, timeline, levers: Vec::new(), weight, problems };
+            let confirms = effects.contains(&Effect::Confirm);
+            if confirms {
+                confirming.start(controls.levers.registry.as_ref(), &entry);
             }
-            self.pause(plan).await;
+            let is_being_read = confirms && !matches!(seen.confirmation, Confirmation::Unknown(_));
+            if until == Until::OneLook && !is_being_read {
+                return self.held(plan, entry, &seen, timeline, problems).await;
+            }
+            self.pause(plan, &confirming).await;
         }
+    }
+
+    /// Moves the traffic, where that is asked for; whether it was taken is what the next look sees.
+    async fn send(&self, effects: &[Effect], problems: &mut Vec<Problem>) -> bool {
+        let mut has_moved = false;
+        for effect in effects {
+            let Effect::Move(traffic) = effect else { continue };
+            has_moved = true;
+            tokio::select! {
+                () = self.controls.stopped() => {}
+                written = self.controls.levers.router.write(*traffic) => problems.extend(written.err()),
+            }
+        }
+        has_moved
+    }
+
+    /// Leaves it to a later run.
+    async fn held(
+        &self,
+        plan: &RolloutPlan,
+        mut entry: Entry,
+        seen: &Seen,
+        timeline: Vec<Moment>,
+        mut problems: Vec<Problem>,
+    ) -> Journey {
+        entry.next_look_by = Some(now() + plan.max_gap_seconds);
+        if let Err(unwritten) = self.controls.journal.write(&entry).await {
+            problems.push(unwritten.problem());
+        }
+        let weight = seen.traffic.as_ref().ok().map(|traffic| traffic.weight);
+        let reason = if entry.state.said.is_empty() { "in order".to_owned() } else { entry.state.said.clone() };
+        let ended = Ended { outcome: Outcome::Held, reason };
+        Journey { entry, ended, timeline, levers: Vec::new(), weight, problems }
     }
 
     /// A signal does not wait for a journal.
     async fn write_or_stop(&self, entry: &Entry) -> Option<Result<(), Unwritten>> {
         tokio::select! {
-            written = self.journal.write(entry) => Some(written),
-            () = self.stopped() => None,
+            written = self.controls.journal.write(entry) => Some(written),
+            () = self.controls.stopped() => None,
         }
     }
 
-    /// Somebody else decides by now: nothing more is moved here.
-    async fn taken(&self, entry: Entry, timeline: Vec<Moment>, mut problems: Vec<Problem>) -> Journey {
-        let by = match self.journal.read().await {
-            Ok(Stored::Entry(other, _)) => other.by,
-            _ => "somebody else".to_owned(),
-        };
-        let reason = format!("the rollout was taken over, by {by}: nothing more was moved here");
-        problems.push(Problem::new(reason.clone()));
-        let weight = self.levers.router.read().await.ok().map(|traffic| traffic.weight);
-        let ended = Ended { outcome: Outcome::Aborted, reason };
-        Journey { entry, ended, timeline, levers: Vec::new(), weight, problems }
-    }
-
-    async fn pause(&self, plan: &RolloutPlan) {
-        tokio::select! {
-            () = self.stopped() => {}
-            () = tokio::time::sleep(Duration::from_secs_f64(plan.policy.interval_seconds)) => {}
-        }
-    }
-
-    /// Does what the end asks for, and writes down that it is done.
-    pub async fn finish(
+    /// The journal has another text than was written. An entry of somebody else: who decides by now, and nothing more is
+    /// moved here. None, or none that is to be trusted: the journal was lost, and stable is restored.
+    async fn taken(
         &self,
         mut entry: Entry,
-        mut ended: Ended,
-        effects: &[Effect],
         timeline: Vec<Moment>,
         mut problems: Vec<Problem>,
+        retry_until: f64,
     ) -> Journey {
-        let mut levers = Vec::new();
-        if effects.contains(&Effect::Promote) {
-            // Reading a large model takes longer than a cancelled job has.
-            let refusal = tokio::select! {
-                biased;
-                refusal = self.levers.refusal(&entry) => refusal,
-                () = self.stopped() => {
-                    Some(Pulled { lever: PROMOTION, is_done: false, said: "it was cancelled".to_owned() })
-                }
-            };
-            levers = match refusal {
-                Some(refusal) => vec![refusal],
-                None => Box::pin(self.levers.promote(&entry)).await,
-            };
-            if let Some(failed) = levers.iter().find(|pulled| !pulled.is_done) {
-                let reason = format!("it could not be promoted: {}", failed.said);
+        let why = match self.controls.journal.read().await {
+            Ok(Stored::Entry(other, _)) => {
+                let reason = format!("the rollout was taken over, by {}: nothing more was moved here", other.by);
                 problems.push(Problem::new(reason.clone()));
-                ended = Ended { outcome: Outcome::Aborted, reason };
-                entry.state.ended = Some(ended.clone());
+                let ended = Ended { outcome: Outcome::Aborted, reason };
+                let ending = Ending { entry, ended, timeline, problems, retry_until };
+                return self.controls.journey(ending, Vec::new()).await;
+            }
+            Ok(Stored::Missing) => "it was removed".to_owned(),
+            Ok(Stored::Lost(problem)) => problem.message,
+            Err(failure) => failure.to_string(),
+        };
+        // Nothing was found wrong with the candidate.
+        entry.state.keeps_flag = true;
+        let ended =
+            Ended { outcome: Outcome::Aborted, reason: format!("the journal was lost during the rollout: {why}") };
+        Box::pin(self.controls.restore(Ending { entry, ended, timeline, problems, retry_until })).await
+    }
+
+    /// Closes the journal of a rollout whose traffic an operator moved, and moves nothing.
+    pub async fn close(&self, mut entry: Entry, timeline: Vec<Moment>, mut problems: Vec<Problem>) -> Journey {
+        let ended = entry.state.ended.clone().unwrap_or(Ended { outcome: Outcome::Aborted, reason: String::new() });
+        (entry.is_settled, entry.next_look_by, entry.heartbeat_at) = (true, None, now());
+        match self.controls.journal.write(&entry).await {
+            Ok(()) => {}
+            Err(Unwritten::Taken) => {
+                entry.is_settled = false;
+                return Box::pin(self.taken(entry, timeline, problems, now())).await;
+            }
+            Err(Unwritten::Problem(problem)) => {
+                entry.is_settled = false;
+                problems.push(problem.hint("`mlgate watch` closes it"));
             }
         }
+        self.controls.journey(Ending { entry, ended, timeline, problems, retry_until: 0.0 }, Vec::new()).await
+    }
+
+    /// Writes down that a promotion is done.
+    pub async fn promoted(&self, ending: Ending, levers: Vec<Pulled>) -> Journey {
+        let Ending { mut entry, ended, timeline, mut problems, retry_until } = ending;
         entry.is_settled = true;
-        if ended.outcome != Outcome::Promoted {
-            entry.is_settled = false;
-            // A shadow that did well leaves registry and flag as they are.
-            let restore = async {
-                match ended.outcome {
-                    Outcome::Held => vec![self.levers.restore_traffic().await],
-                    _ => self.levers.restore(&entry).await,
-                }
-            };
-            let (restored, written) = tokio::join!(Box::pin(restore), Box::pin(self.journal.overwrite(&entry)));
-            problems.extend(written.err());
-            entry.is_settled = restored.iter().all(|pulled| pulled.is_done);
-            let undone = restored.iter().filter(|pulled| !pulled.is_done);
-            problems.extend(undone.map(|pulled| {
-                Problem::new(format!("{} could not be restored: {}", pulled.lever, pulled.said))
-                    .hint("`mlgate rollback` tries again")
-            }));
-            levers.extend(restored);
-        }
-        entry.heartbeat_at = now();
-        entry.next_look_by = None;
-        if let Err(problem) = Box::pin(self.settle(&entry)).await {
+        entry.state.ended = Some(ended.clone());
+        entry.flag.is_off &= levers.iter().any(|pulled| !pulled.is_done);
+        if let Err(problem) = self.controls.settle(&mut entry).await {
             entry.is_settled = false;
             problems.push(problem);
         }
-        let weight = self.levers.router.read().await.ok().map(|traffic| traffic.weight);
-        Journey { entry, ended, timeline, levers, weight, problems }
+        self.controls.journey(Ending { entry, ended, timeline, problems, retry_until }, levers).await
     }
-}
 
-impl World {
-    /// Writes the end down, with some patience: what is done and not written looks undone.
-    async fn settle(&self, entry: &Entry) -> Result<(), Problem> {
-        let mut written = self.journal.overwrite(entry).await;
-        for _ in 0..2 {
-            if written.is_ok() || self.stop.load(Ordering::SeqCst) {
-                break;
-            }
-            tokio::time::sleep(Duration::from_millis(500)).await;
-            written = self.journal.overwrite(entry).await;
+    /// Until the next evaluation is due, a signal comes, or the model was read.
+    async fn pause(&self, plan: &RolloutPlan, confirming: &Confirming) {
+        tokio::select! {
+            () = self.controls.stopped() => {}
+            () = confirming.ended() => {}
+            () = tokio::time::sleep(Duration::from_secs_f64(plan.policy.interval_seconds)) => {}
         }
-        written
     }
 }
 
-fn effect_of(outcome: Outcome) -> Effect {
-    if outcome == Outcome::Promoted { Effect::Promote } else { Effect::Restore }
+/// An end that was written and not done is done now, unless an operator was faster.
+fn undone(entry: &Entry, seen: &Seen) -> (State, Vec<Effect>) {
+    let mut state = entry.state.clone();
+    match watch::by_operator(entry, seen) {
+        Some(reason) => {
+            state.ended = Some(Ended { outcome: Outcome::Aborted, reason });
+            (state, vec![Effect::Close])
+        }
+        None => (state, vec![Effect::Restore]),
+    }
 }
 
 /// What is seen where nobody looks any more.
@@ -341,6 +346,8 @@ fn stopped_seen() -> Seen {
         at: now(),
         of: now(),
         traffic: Err("nobody asked".into()),
+        uptime: None,
+        confirmation: Confirmation::default(),
         ready: Ok(()),
         stable: nothing(),
         candidate: nothing(),

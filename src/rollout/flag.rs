@@ -26,4 +26,29 @@ impl Flag {
             Self::Flagd(flagd) => flagd.replace(),
         }
     }
+
+    /// What the flag is now, as [`Flag::turn_back`] takes it; none where it is off already.
+    ///
+    /// # Errors
+    /// No answer, or there is no such flag.
+    pub async fn state(&self) -> Result<Option<String>, Problem> {
+        match self {
+            Self::Unleash(unleash) => Ok(unleash.is_on().await?.then(|| ON.to_owned())),
+            Self::Flagd(flagd) => flagd.default_variant().map(|own| Some(own).filter(|own| *own != flagd.variant)),
+        }
+    }
+
+    /// Makes the flag what it was; what was done, as it was read back.
+    ///
+    /// # Errors
+    /// It was refused, or did not stay.
+    pub async fn turn_back(&self, before: &str) -> Result<String, Problem> {
+        match self {
+            Self::Unleash(unleash) => unleash.turn_on().await,
+            Self::Flagd(flagd) => flagd.set(before),
+        }
+    }
 }
+
+/// The state of a flag that is on or off.
+const ON: &str = "on";

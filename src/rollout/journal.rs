@@ -53,6 +53,20 @@ pub struct Entry {
     /// held against the registry before an alias is moved.
     #[serde(skip)]
     pub is_previous_known: bool,
+    /// Whether the process that ended it ended itself with something undone: `watch` tries again at once.
+    #[serde(default)]
+    pub is_left: bool,
+    #[serde(default)]
+    pub flag: FlagRecord,
+}
+
+/// What is known of the flag, so that a promotion can turn it back on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FlagRecord {
+    /// What it was before a rollback turned it off, or may.
+    pub before: Option<String>,
+    /// Whether a rollback had turned it off when this rollout began: its promotion turns it back.
+    pub is_off: bool,
 }
 
 impl Entry {
@@ -74,6 +88,8 @@ impl Entry {
             state: State::default(),
             is_settled: false,
             is_previous_known: false,
+            is_left: false,
+            flag: FlagRecord::default(),
         }
     }
 
@@ -110,7 +126,7 @@ struct Mark {
 pub enum Stored {
     Missing,
     Entry(Box<Entry>, Proof),
-    /// A text whose word does not count: it is no journal, or it lacks its signature.
+    /// It was removed or is not to be trusted: not an entry, or not signed.
     Lost(Problem),
 }
 
@@ -142,7 +158,7 @@ impl Journal {
         Self { place, keys, mark: Mutex::default() }
     }
 
-    /// Returns what was written last, and whether its word counts.
+    /// Returns what was written last, with its proof.
     ///
     /// # Errors
     /// Usage: it takes a key to verify it, and there is none. Unmeasured: it cannot be read, or a later version of mlgate
@@ -150,16 +166,18 @@ impl Journal {
     pub async fn read(&self) -> Result<Stored, Failure> {
         let mut text = self.place.text().await.map_err(Failure::unmeasured)?;
         let mut history = None;
-        if self.keys.is_some() && !text.is_empty() && self.mark().verified.as_ref() != Some(&text) {
+        if (self.keys.is_some() || text.is_empty()) && self.mark().verified.as_ref() != Some(&text) {
             // Of a branch, as one commit left it: another run may have written since.
             history = self.place.history().await.map_err(Failure::unmeasured)?;
             if let Some(history) = &history {
                 text.clone_from(&history.text);
             }
         }
+        let was_there = history.as_ref().is_some_and(|history| history.has_file)
+            || self.mark().text.is_some_and(|before| !before.is_empty());
         self.remember(&text);
         if text.is_empty() {
-            return Ok(Stored::Missing);
+            return Ok(if was_there { self.lost("was removed") } else { Stored::Missing });
         }
         let value = match serde_json::from_str::<Value>(&text) {
             Ok(value) if value.is_object() => value,
@@ -200,7 +218,7 @@ impl Journal {
         if position.sequence < mark.sequence {
             return Some("is an older entry than the one that was read before");
         }
-        if history.is_some_and(|history| history.parent.as_ref() != Some(&position.parent)) {
+        if history.is_some_and(|history| history.parent.is_none() || history.parent != position.parent) {
             return Some("was not made on the commit that it is signed for: an older entry was put back");
         }
         (mark.sequence, mark.verified) = (position.sequence, Some(text.to_owned()));
@@ -223,11 +241,13 @@ impl Journal {
     /// Returns whether it stands where it was signed for: between journals on one branch another commit may come.
     async fn write_once(&self, entry: &Entry) -> Result<bool, Unwritten> {
         let mark = self.mark();
+        if self.place.is_branch() && self.keys.is_none() {
+            // An entry that is not signed is no entry there: it would only lose the one that stands there.
+            let hint = "set the input `journal-key`, or MLGATE_JOURNAL_KEY, and run the command again";
+            return Err(self.place.problem("is not written without `journal-key`").hint(hint).into());
+        }
         let head = self.place.head().await?;
-        let position = Position {
-            sequence: mark.sequence.saturating_add(1),
-            parent: head.clone().unwrap_or_else(|| envelope::digest(mark.text.as_deref().unwrap_or_default())),
-        };
+        let position = Position { sequence: mark.sequence.saturating_add(1), parent: head.clone() };
         let text = envelope::seal(entry, &position, &self.place.identity(), self.keys.as_ref());
         let text = text.map_err(|error| self.place.problem(&format!("cannot be written: {error}")))?;
         if text.len() > LARGEST {
@@ -301,8 +321,8 @@ impl Journal {
     }
 
     fn lost(&self, why: &str) -> Stored {
-        let hint =
-            "its word does not count: look at what serves, then end it by `mlgate rollback`, or remove the journal";
+        let hint = "it is not trusted: look at what serves, then end it by `mlgate rollback`, or begin anew by `mlgate rollout` with a \
+                    report while stable has all of the traffic";
         Stored::Lost(self.place.problem(why).hint(hint))
     }
 

@@ -1,5 +1,7 @@
-//! What takes a model back, and what makes it production: each lever is pulled, read back, tried again, and named.
+//! What takes a model back, and what makes it production: each is set, read back, tried again, and named.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -9,19 +11,25 @@ use super::flag::Flag;
 use super::journal::Entry;
 use super::registry::Registry;
 use super::router::Router;
-use crate::problem::Problem;
+use crate::problem::{Exit, Failure, Problem};
 
 pub const PROMOTION: &str = "promotion";
-const TRIES: u32 = 3;
+pub const TRAFFIC: &str = "traffic";
+pub const REGISTRY: &str = "registry";
+pub const FLAG: &str = "flag";
+
+const TRIES: u32 = 2;
 const PAUSE: Duration = Duration::from_millis(300);
-/// A cancelled job has seven seconds.
-const PATIENCE: Duration = Duration::from_secs(4);
+/// How long one try may take to move the traffic; requests to registry and flag have limits of their own, each.
+const LONGEST_TRY: Duration = Duration::from_secs(15);
 
 /// Everything that can be moved.
 pub struct Levers {
     pub router: Router,
-    pub registry: Option<Registry>,
+    pub registry: Option<Arc<Registry>>,
     pub flag: Option<Flag>,
+    /// What could not be opened, where stable is restored without it.
+    pub unopened: Vec<Pulled>,
 }
 
 /// What became of a lever.
@@ -30,26 +38,45 @@ pub struct Pulled {
     pub lever: &'static str,
     pub is_done: bool,
     pub said: String,
+    /// Whether another try would come to the same.
+    #[serde(skip)]
+    pub is_final: bool,
+}
+
+impl Pulled {
+    pub fn done(lever: &'static str, said: String) -> Self {
+        Self { lever, is_done: true, said, is_final: true }
+    }
+
+    pub fn failed(lever: &'static str, failure: &Failure) -> Self {
+        let said = failure.problems.first().map(|problem| problem.message.clone()).unwrap_or_default();
+        Self { lever, is_done: false, said, is_final: failure.exit == Exit::Usage }
+    }
+
+    pub fn may_be_retried(&self) -> bool {
+        !self.is_done && !self.is_final
+    }
 }
 
 impl Levers {
-    /// Gives stable everything back: all levers at once, and none waits for another.
-    pub async fn restore(&self, entry: &Entry) -> Vec<Pulled> {
-        let registry = async {
-            let registry = self.registry.as_ref()?;
-            Some(pull("registry", async || registry.restore(entry).await).await)
-        };
-        let flag = async {
-            let flag = self.flag.as_ref()?;
-            Some(pull("flag", async || flag.roll_back().await).await)
-        };
-        let (traffic, registry, flag) = tokio::join!(self.restore_traffic(), registry, flag);
-        [Some(traffic), registry, flag].into_iter().flatten().collect()
+    /// Restores one of them; none where it is not configured.
+    pub async fn restore(&self, lever: &'static str, entry: &Entry) -> Option<Pulled> {
+        Some(match lever {
+            REGISTRY => {
+                let registry = self.registry.as_ref()?;
+                pull(lever, async || registry.restore(entry).await).await
+            }
+            FLAG => {
+                let flag = self.flag.as_ref()?;
+                pull(lever, async || flag.roll_back().await.map_err(Failure::unmeasured)).await
+            }
+            _ => self.restore_traffic().await,
+        })
     }
 
     /// Gives stable all of the traffic, and nothing else.
     pub async fn restore_traffic(&self) -> Pulled {
-        pull("traffic", async || {
+        let once = async || {
             self.router.write(Traffic::STABLE).await?;
             match self.router.read().await? {
                 Traffic::STABLE => Ok("stable has all of it".to_owned()),
@@ -58,42 +85,40 @@ impl Levers {
                     other.weight.max(other.mirror)
                 ))),
             }
+        };
+        pull(TRAFFIC, async || {
+            let late = || Problem::new(format!("the router takes over {} s", LONGEST_TRY.as_secs()));
+            let done = tokio::time::timeout(LONGEST_TRY, once()).await;
+            done.unwrap_or_else(|_| Err(late())).map_err(Failure::unmeasured)
         })
         .await
     }
 
-    /// Confirms before a promotion that the registry's version is what was judged; what speaks against it otherwise.
-    pub async fn refusal(&self, entry: &Entry) -> Option<Pulled> {
-        let failure = self.registry.as_ref()?.confirm(entry).await.err()?;
-        let said = failure.problems.first().map(|problem| problem.message.clone()).unwrap_or_default();
-        Some(Pulled { lever: PROMOTION, is_done: false, said })
-    }
-
-    /// Makes the candidate the version in production.
-    pub async fn promote(&self, entry: &Entry) -> Vec<Pulled> {
-        let Some(registry) = &self.registry else { return Vec::new() };
-        vec![pull(PROMOTION, async || registry.promote(entry).await).await]
+    /// Makes the candidate the version in production, and then turns the flag back on that a rollback turned off.
+    ///
+    /// # Errors
+    /// Usage: it may not be. Unmeasured: the registry does not answer, or a signal came.
+    pub async fn promote(&self, entry: &Entry, stop: &AtomicBool) -> Result<Vec<Pulled>, Failure> {
+        let mut all = Vec::new();
+        if let Some(registry) = &self.registry {
+            all.push(Pulled::done(PROMOTION, registry.promote(entry, stop).await?));
+        }
+        if let (Some(flag), Some(before), true) = (&self.flag, &entry.flag.before, entry.flag.is_off) {
+            all.push(pull(FLAG, async || flag.turn_back(before).await.map_err(Failure::unmeasured)).await);
+        }
+        Ok(all)
     }
 }
 
 /// Pulls until it is seen to have moved, a few times.
-async fn pull(lever: &'static str, mut once: impl AsyncFnMut() -> Result<String, Problem>) -> Pulled {
-    let mut said = String::new();
-    let all = async {
-        for tried in 1..=TRIES {
-            match once().await {
-                Ok(done) => return Some(done),
-                Err(problem) => said = problem.message,
-            }
-            if tried < TRIES {
-                tokio::time::sleep(PAUSE).await;
-            }
+async fn pull(lever: &'static str, mut once: impl AsyncFnMut() -> Result<String, Failure>) -> Pulled {
+    let mut tried = 1;
+    loop {
+        match once().await {
+            Ok(said) => return Pulled::done(lever, said),
+            Err(failure) if tried >= TRIES || failure.exit == Exit::Usage => return Pulled::failed(lever, &failure),
+            Err(_) => tried += 1,
         }
-        None
-    };
-    match tokio::time::timeout(PATIENCE, all).await {
-        Ok(Some(done)) => Pulled { lever, is_done: true, said: done },
-        Ok(None) => Pulled { lever, is_done: false, said },
-        Err(_) => Pulled { lever, is_done: false, said: format!("no answer in {} s", PATIENCE.as_secs()) },
+        tokio::time::sleep(PAUSE).await;
     }
 }

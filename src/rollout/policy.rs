@@ -36,7 +36,7 @@ impl Traffic {
     /// Stable alone.
     pub const STABLE: Self = Self { weight: 0, mirror: 0 };
 
-    pub fn weight(weight: u8) -> Self {
+    pub const fn weight(weight: u8) -> Self {
         Self { weight, mirror: 0 }
     }
 }

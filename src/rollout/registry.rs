@@ -1,11 +1,13 @@
 //! The registry's aliases: moved only to what was judged, or back to what the registry itself says was there before.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::journal::Entry;
 use crate::http::Patience;
 use crate::mlflow::identity::{COMMIT_TAG, tag};
 use crate::mlflow::{Mlflow, Server, Wrong};
 use crate::model::onnx::Means;
-use crate::problem::{Failure, Problem};
+use crate::problem::{Exit, Failure, Problem};
 use crate::signature::SigningKeys;
 use crate::words::code;
 
@@ -88,53 +90,45 @@ impl Registry {
         })
     }
 
-    /// # Errors
-    /// There is no such version, or no answer.
-    pub async fn knows(&self, version: &str) -> Result<(), Problem> {
-        let mlflow = Mlflow::connect(&self.server).await?;
-        let found = mlflow.has_version(&self.name, version).await;
-        found.map(drop).map_err(|wrong| wrong.problem(&format!("the registry has no version {}", code(version))))
-    }
-
     /// Confirms that what an entry calls the version before was in production before it: by the alias that keeps it, or
     /// by what the promotion wrote on the version that it promoted.
-    async fn confirm_previous(&self, entry: &Entry) -> Result<(), Problem> {
+    async fn confirm_previous(&self, entry: &Entry) -> Result<(), Failure> {
         if entry.is_previous_known {
             return Ok(());
         }
         let previous = entry.previous_version.as_deref();
         if let (Some(keep), Some(previous)) = (&self.keep, previous)
-            && self.alias(keep).await?.as_deref() == Some(previous)
+            && self.alias(keep).await.map_err(Failure::unmeasured)?.as_deref() == Some(previous)
         {
             return Ok(());
         }
-        let mlflow = Mlflow::connect(&self.server).await?;
+        let mlflow = self.connect().await?;
         let history = match mlflow.has_version(&self.name, &entry.version).await {
             Ok(version) => tag(&version["tags"], PREVIOUS_TAG),
             Err(Wrong::Missing(_)) => None,
-            Err(Wrong::Problem(problem)) => return Err(problem),
+            Err(Wrong::Problem(problem)) => return Err(Failure::unmeasured(problem)),
         };
         if history.as_deref() == Some(previous.unwrap_or(NONE)) {
             return Ok(());
         }
         let own = previous.map_or_else(|| "no version".to_owned(), |version| format!("version {version}"));
         let kept = self.keep.as_ref().map_or_else(String::new, |keep| format!("neither the alias {} nor ", code(keep)));
-        Err(Problem::new(format!(
+        Err(Failure::usage(Problem::new(format!(
             "{} is not moved: the journal names {own} as the one before, and {kept}the tag {} of version {} does not confirm it; \
              name the version by `to-version`",
             code(&self.promote),
             code(PREVIOUS_TAG),
             entry.version,
-        )))
+        ))))
     }
 
     /// Back to the version that was written down, and to no other; where there was none, the alias goes.
     ///
     /// # Errors
-    /// The registry does not confirm that version, or no answer.
-    pub async fn restore(&self, entry: &Entry) -> Result<String, Problem> {
+    /// Usage: the registry does not confirm that version. Unmeasured: no answer.
+    pub async fn restore(&self, entry: &Entry) -> Result<String, Failure> {
         let alias = code(&self.promote);
-        let now = self.current().await?;
+        let now = self.current().await.map_err(Failure::unmeasured)?;
         match (&entry.previous_version, now) {
             (Some(version), Some(now)) if *version == now => Ok(format!("{alias} is version {version}")),
             (Some(version), _) => {
@@ -144,53 +138,61 @@ impl Registry {
             (None, None) => Ok(format!("{alias} means no version, as before")),
             (None, Some(now)) if entry.version == now => {
                 self.confirm_previous(entry).await?;
-                let mlflow = Mlflow::connect(&self.server).await?;
-                let gone = mlflow.delete_alias(&self.name, &self.promote).await;
-                gone.map_err(|wrong| wrong.problem(&format!("{alias} could not be taken away")))?;
-                match self.current().await? {
+                let gone = self.connect().await?.delete_alias(&self.name, &self.promote).await;
+                gone.map_err(|wrong| failure(wrong, &format!("{alias} could not be removed")))?;
+                match self.current().await.map_err(Failure::unmeasured)? {
                     None => Ok(format!("{alias} means no version, as before")),
-                    Some(now) => Err(Problem::new(format!("{alias} is version {now} still"))),
+                    Some(now) => Err(Failure::unmeasured(Problem::new(format!("{alias} is version {now} still")))),
                 }
             }
-            (None, Some(now)) if entry.version.is_empty() => Err(Problem::new(format!(
+            (None, Some(now)) if entry.version.is_empty() => Err(Failure::usage(Problem::new(format!(
                 "{alias} is version {now}, and which it was before is not known: name it by `to-version`"
-            ))),
+            )))),
             (None, Some(now)) => Ok(format!("{alias} is version {now}, which was not rolled out here")),
         }
     }
 
-    async fn point_at(&self, version: &str) -> Result<String, Problem> {
+    async fn point_at(&self, version: &str) -> Result<String, Failure> {
         let alias = code(&self.promote);
-        let mlflow = Mlflow::connect(&self.server).await?;
-        let set = mlflow.set_alias(&self.name, &self.promote, version).await;
-        set.map_err(|wrong| wrong.problem(&format!("{alias} could not be set")))?;
-        match self.current().await? {
+        let set = self.connect().await?.set_alias(&self.name, &self.promote, version).await;
+        set.map_err(|wrong| failure(wrong, &format!("{alias} could not be set to version {version}")))?;
+        match self.current().await.map_err(Failure::unmeasured)? {
             Some(now) if now == version => Ok(format!("{alias} is version {version} again")),
-            now => Err(Problem::new(format!("{alias} is version {}", now.unwrap_or_else(|| "none".into())))),
+            now => {
+                let said = format!("{alias} is version {}", now.unwrap_or_else(|| "none".into()));
+                Err(Failure::unmeasured(Problem::new(said)))
+            }
         }
+    }
+
+    async fn connect(&self) -> Result<Mlflow, Failure> {
+        Mlflow::connect(&self.server).await.map_err(Failure::unmeasured)
     }
 
     /// Makes the entry's version the one in production; its model was confirmed just before.
     ///
+    /// The alias of production is moved last, so that a stop before it leaves production as it was, and one after it
+    /// leaves it promoted: whoever comes next finds the tag of the version before, and can go either way.
+    ///
     /// # Errors
-    /// The alias was moved since the rollout began, or no answer.
-    pub async fn promote(&self, entry: &Entry) -> Result<String, Problem> {
-        let mlflow = Mlflow::connect(&self.server).await?;
-        let failed = |wrong: Wrong| wrong.problem("it could not be promoted");
+    /// Usage: the alias was moved since the rollout began, or there is no such version. Unmeasured: no answer, or a signal.
+    pub async fn promote(&self, entry: &Entry, stop: &AtomicBool) -> Result<String, Failure> {
+        let mlflow = self.connect().await?;
+        let failed = |wrong: Wrong| failure(wrong, "it could not be promoted");
         mlflow.has_version(&self.name, &entry.version).await.map_err(failed)?;
-        let now = self.current().await?;
+        let now = self.current().await.map_err(Failure::unmeasured)?;
         if now != entry.previous_version {
             // The alias is the version's already where a promotion was cut short.
             if now.as_ref() != Some(&entry.version) {
                 let said = |version: Option<&String>| {
                     version.map_or_else(|| "no version".to_owned(), |own| format!("version {own}"))
                 };
-                return Err(Problem::new(format!(
+                return Err(Failure::usage(Problem::new(format!(
                     "{} is {}, and was {} when the rollout began",
                     code(&self.promote),
                     said(now.as_ref()),
                     said(entry.previous_version.as_ref())
-                )));
+                ))));
             }
             self.confirm_previous(entry).await?;
         }
@@ -204,18 +206,35 @@ impl Registry {
         ];
         for (key, value) in tags {
             if let Some(value) = value {
+                go_on(stop)?;
                 mlflow.tag_version(&self.name, &entry.version, key, value).await.map_err(failed)?;
             }
         }
         if let (Some(keep), Some(previous)) = (&self.keep, &entry.previous_version)
             && *previous != entry.version
         {
+            go_on(stop)?;
             mlflow.set_alias(&self.name, keep, previous).await.map_err(failed)?;
         }
+        go_on(stop)?;
         mlflow.set_alias(&self.name, &self.promote, &entry.version).await.map_err(failed)?;
-        match self.current().await? {
+        match self.current().await.map_err(Failure::unmeasured)? {
             Some(now) if now == entry.version => Ok(format!("{} is version {now}", code(&self.promote))),
-            now => Err(Problem::new(format!("{} is version {now:?}, not {}", code(&self.promote), entry.version))),
+            now => {
+                let said = format!("{} is version {now:?}, not {}", code(&self.promote), entry.version);
+                Err(Failure::unmeasured(Problem::new(said)))
+            }
         }
     }
+}
+
+/// A request that was sent is waited for: what the server does later, nobody could undo. Between two, a signal ends it.
+fn go_on(stop: &AtomicBool) -> Result<(), Failure> {
+    if stop.load(Ordering::SeqCst) { Err(Failure::unmeasured(Problem::new("it was cancelled"))) } else { Ok(()) }
+}
+
+/// What is missing is definite, and no answer is not.
+fn failure(wrong: Wrong, what: &str) -> Failure {
+    let exit = if matches!(wrong, Wrong::Missing(_)) { Exit::Usage } else { Exit::Unmeasured };
+    Failure { exit, problems: vec![wrong.problem(what)] }
 }

@@ -22,6 +22,17 @@ pub enum Router {
 }
 
 impl Router {
+    /// What the candidate gets, and how long the router's process has been running, where it tells: both of one process.
+    ///
+    /// # Errors
+    /// No answer, or one that says no weights.
+    pub async fn observe(&self) -> Result<(Traffic, Option<f64>), Problem> {
+        match self {
+            Self::Haproxy(haproxy) => haproxy.observe().await,
+            _ => Ok((self.read().await?, None)),
+        }
+    }
+
     /// What the candidate gets, as the router itself says.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::confirmation::Confirmation;
 use super::policy::Traffic;
 
 /// What a query gave.
@@ -35,6 +36,10 @@ pub struct Seen {
     pub of: f64,
     /// What the router itself says.
     pub traffic: Result<Traffic, String>,
+    /// Seconds since the router's process began, where it tells: what proves that weights were lost by a restart.
+    pub uptime: Option<f64>,
+    /// Of the candidate's model, before a promotion.
+    pub confirmation: Confirmation,
     /// Whether the candidate answers, where the router knows.
     pub ready: Result<(), String>,
     pub stable: ArmSeen,

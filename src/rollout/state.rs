@@ -115,6 +115,15 @@ pub struct State {
     /// How often the weights were sent without being taken, and how often the router lost them.
     pub sent: u32,
     pub lost: u32,
+    /// When the router was last seen to have the weights that it was given.
+    #[serde(default)]
+    pub seen_at: Option<f64>,
+    /// Since when the model cannot be confirmed, or not be promoted.
+    #[serde(default)]
+    pub unconfirmed_since: Option<f64>,
+    /// Whether the end leaves the flag as it is: the job was cancelled, and nothing was found wrong.
+    #[serde(default)]
+    pub keeps_flag: bool,
     /// What the last look came to, in words.
     pub said: String,
     pub ended: Option<Ended>,

@@ -1,6 +1,8 @@
 //! One look, one decision.
 
+use super::confirmation::Confirmation;
 use super::evidence::{self, Judged};
+use super::operator::{self, RouterState};
 use super::policy::{NoData, Policy, Traffic};
 use super::seen::{ArmSeen, Reading, Seen, Stop};
 use super::state::{Base, Counts, Ended, Outcome, Raw, State, Stratum};
@@ -15,15 +17,18 @@ pub const BLIND: u32 = 3;
 
 /// Says what to do after a look.
 ///
-/// Whatever it is given, stable's traffic comes back before a rollout ends in anything but a promotion, and nothing is
-/// promoted that was not seen to be within every limit.
+/// Whatever it is given, stable's traffic is restored before a rollout ends in anything but a promotion, unless an operator
+/// moved the traffic; and nothing is promoted that was not seen to be within every limit.
 pub fn step(policy: &Policy, mut state: State, seen: &Seen) -> (State, Vec<Effect>) {
     if state.ended.is_some() {
         return (state, Vec::new());
     }
     state.looks += 1;
     match &seen.stop {
-        Some(Stop::Signal) => return end(state, Outcome::Aborted, "it was cancelled".into()),
+        Some(Stop::Signal) => {
+            state.keeps_flag = true;
+            return end(state, Outcome::Aborted, "it was cancelled".into());
+        }
         Some(Stop::Person(why)) => return end(state, Outcome::RolledBack, why.clone()),
         None => {}
     }
@@ -35,9 +40,10 @@ pub fn step(policy: &Policy, mut state: State, seen: &Seen) -> (State, Vec<Effec
         Err(why) => return hold(policy, state, seen.at, format!("the router does not say its weights: {why}")),
     };
     if traffic != stage.traffic {
-        return redirect(state, traffic, stage.traffic);
+        return redirect(policy, state, &RouterState { traffic, at: seen.at, uptime: seen.uptime });
     }
-    if !state.is_set {
+    state.seen_at = Some(seen.at);
+    if !state.is_set || state.stage_at.is_none() {
         state.is_set = true;
         state.sent = 0;
         state.stage_at.get_or_insert(seen.at);
@@ -88,11 +94,11 @@ pub fn step(policy: &Policy, mut state: State, seen: &Seen) -> (State, Vec<Effec
     if let (true, Judged::Open(why)) = (is_served, judged) {
         return hold(policy, state, seen.at, why);
     }
-    pass(policy, state)
+    pass(policy, state, seen)
 }
 
 /// On to the next stage, or into production.
-fn pass(policy: &Policy, mut state: State) -> (State, Vec<Effect>) {
+fn pass(policy: &Policy, mut state: State, seen: &Seen) -> (State, Vec<Effect>) {
     if let Some(next) = policy.stages.get(state.stage + 1) {
         state.earlier.push(std::mem::take(&mut state.current));
         next_stage(&mut state);
@@ -103,13 +109,31 @@ fn pass(policy: &Policy, mut state: State) -> (State, Vec<Effect>) {
         let reason = "the candidate did well in stable's shadow; nothing is promoted by that alone";
         return end(state, Outcome::Held, reason.into());
     }
-    promote(state, "every stage was within its limits".into())
+    match &seen.confirmation {
+        Confirmation::Confirmed => promote(state, "every stage was within its limits".into()),
+        Confirmation::Refused(why) => end(state, Outcome::Aborted, format!("it could not be promoted: {why}")),
+        Confirmation::Open | Confirmation::Pending => {
+            state.hold_since = None;
+            state.said = "passed: the registry's model is verified".into();
+            (state, vec![Effect::Confirm])
+        }
+        Confirmation::Unknown(why) => {
+            let since = *state.unconfirmed_since.get_or_insert(seen.at);
+            if seen.at - since > policy.max_hold_seconds {
+                let reason = format!("it could not be promoted, for over {} s: {why}", policy.max_hold_seconds);
+                return end(state, Outcome::Aborted, reason);
+            }
+            state.said = format!("passed, and not promoted yet: {why}");
+            (state, vec![Effect::Confirm])
+        }
+    }
 }
 
-/// Begins the next stage, with nothing counted.
+/// Begins the next stage, with nothing counted; its weights are sent at once.
 pub fn next_stage(state: &mut State) {
     state.stage += 1;
     state.is_set = false;
+    state.sent = 1;
     state.stage_at = None;
     state.base = None;
     state.hold_since = None;
@@ -142,20 +166,21 @@ pub fn hold(policy: &Policy, mut state: State, at: f64, why: String) -> (State, 
 }
 
 /// The router has other weights than this stage's.
-fn redirect(mut state: State, found: Traffic, wanted: Traffic) -> (State, Vec<Effect>) {
-    if !state.is_set {
+fn redirect(policy: &Policy, mut state: State, found: &RouterState) -> (State, Vec<Effect>) {
+    let stages: Vec<Traffic> = policy.stages.iter().map(|stage| stage.traffic).collect();
+    let wanted = stages[state.stage];
+    // After weights were sent, others are what the router made of them.
+    if !state.is_set && (state.sent > 0 || found.traffic == operator::before(&stages, &state)) {
         state.sent += 1;
         if state.sent > MOST_SENT {
-            let reason = format!("the router does not take {} %: it says {} %", wanted.weight, found.weight);
+            let reason = format!("the router does not take {} %: it says {} %", wanted.weight, found.traffic.weight);
             return end(state, Outcome::Aborted, reason);
         }
         state.said = format!("to {} %", wanted.weight);
         return (state, vec![Effect::Move(wanted)]);
     }
-    if found != Traffic::STABLE {
-        // Two who move the same traffic end in whatever comes last.
-        let reason = format!("somebody else moved the traffic: {} %, not {} %", found.weight, wanted.weight);
-        return end(state, Outcome::RolledBack, reason);
+    if let Some(reason) = operator::moved(&stages, &state, found) {
+        return close(state, reason);
     }
     state.lost += 1;
     if state.lost > MOST_LOST {
@@ -166,8 +191,15 @@ fn redirect(mut state: State, found: Traffic, wanted: Traffic) -> (State, Vec<Ef
     state.stage_at = None;
     state.sent = 1;
     state.base = None;
-    state.said = format!("the router had lost its weights: back to {} %", wanted.weight);
+    state.said = format!("the router was restarted and had lost its weights: back to {} %", wanted.weight);
     (state, vec![Effect::Move(wanted)])
+}
+
+/// The end that moves nothing: an operator decides by now.
+fn close(mut state: State, reason: String) -> (State, Vec<Effect>) {
+    state.said = format!("aborted: {reason}");
+    state.ended = Some(Ended { outcome: Outcome::Aborted, reason });
+    (state, vec![Effect::Close])
 }
 
 /// Adds what came since the last look; the first look of a stage only begins to count.

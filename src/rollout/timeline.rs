@@ -190,7 +190,7 @@ mod tests {
     use super::*;
     use crate::rollout::driver::{Arm, Journey, Moment};
     use crate::rollout::gated::Vouched;
-    use crate::rollout::journal::Entry;
+    use crate::rollout::journal::{Entry, FlagRecord};
     use crate::rollout::levers::Pulled;
     use crate::rollout::state::{Counts, Ended, State};
 
@@ -222,6 +222,8 @@ mod tests {
                 state: State::default(),
                 is_settled: true,
                 is_previous_known: false,
+                is_left: false,
+                flag: FlagRecord::default(),
             },
             ended: Ended { outcome: Outcome::RolledBack, reason: reason.to_owned() },
             timeline: vec![
@@ -229,7 +231,7 @@ mod tests {
                 moment(1_015.0, Some(10), ""),
                 moment(1_030.0, None, "gone"),
             ],
-            levers: vec![Pulled { lever: "traffic", is_done: false, said: "no answer".into() }],
+            levers: vec![Pulled { lever: "traffic", is_done: false, said: "no answer".into(), is_final: false }],
             weight: None,
             problems: Vec::new(),
         }

@@ -2,6 +2,7 @@
 
 use super::evidence::{self, Judged};
 use super::journal::Entry;
+use super::operator::{self, RouterState};
 use super::state::{Counts, Ended, Outcome, State, Stratum};
 use super::step::{BLIND, count};
 use super::{NoData, Seen, Stop, Traffic};
@@ -21,6 +22,8 @@ pub enum Found {
     Promoted,
     /// Stable must come back.
     Wrong(Ended),
+    /// An operator moved the traffic of a rollout that nobody carries on: its journal is closed, and nothing is moved.
+    Operator(Ended),
 }
 
 /// Judges a look; the entry remembers what the next one needs.
@@ -33,9 +36,8 @@ pub fn next(plan: &RolloutPlan, entry: &mut Entry, seen: &Seen) -> Found {
         return abandoned(plan, entry, seen);
     }
     if !entry.is_in_production() {
-        return Found::InOrder(
-            "stable is in production: the last rollout did not come to an end that needs a watch".into(),
-        );
+        let reason = entry.state.ended.as_ref().map_or("", |ended| ended.reason.as_str());
+        return Found::InOrder(format!("there is nothing to watch: the last rollout was not promoted ({reason})"));
     }
     if let Ok(traffic) = &seen.traffic
         && traffic.weight == 0
@@ -90,13 +92,30 @@ fn stable_before(state: &State) -> Stratum {
     Stratum { stable, ..Stratum::default() }
 }
 
-/// A rollout that nobody carries on any more.
+/// A rollout that nobody carries on any more, unless an operator took it over.
 fn abandoned(plan: &RolloutPlan, entry: &Entry, seen: &Seen) -> Found {
+    match orphaned(plan, entry, seen) {
+        Found::Wrong(ended) => match by_operator(entry, seen) {
+            Some(reason) => Found::Operator(Ended { outcome: Outcome::Aborted, reason }),
+            None => Found::Wrong(ended),
+        },
+        found => found,
+    }
+}
+
+/// What an operator did to the traffic of an open rollout, where the router says it.
+pub fn by_operator(entry: &Entry, seen: &Seen) -> Option<String> {
+    let found = RouterState { traffic: *seen.traffic.as_ref().ok()?, at: seen.at, uptime: seen.uptime };
+    operator::moved(&entry.stages, &entry.state, &found)
+}
+
+fn orphaned(plan: &RolloutPlan, entry: &Entry, seen: &Seen) -> Found {
     let at = seen.at;
     if entry.state.ended.is_some() {
         let reason = "a rollout ended, and nobody did what that asks for".to_owned();
         let outcome = entry.state.ended.as_ref().map_or(Outcome::Aborted, |ended| ended.outcome);
-        let is_recent = at - entry.heartbeat_at <= plan.heartbeat_seconds;
+        // Whoever ended it says where something was left undone.
+        let is_recent = !entry.is_left && at - entry.heartbeat_at <= plan.heartbeat_seconds;
         return match (is_recent, outcome) {
             (true, _) => Found::InOrder("a rollout is ending".into()),
             (false, Outcome::Promoted) if seen.traffic == Ok(Traffic::weight(100)) => Found::Promoted,

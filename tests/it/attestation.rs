@@ -148,10 +148,10 @@ fn a_journal_on_a_branch_takes_a_key_and_giving_stable_back_takes_none() {
     rollout(&world, &short).exits(2).saying("key 1 of `journal-key` has 5 bytes, fewer than the minimum of 16");
     world.run(&["check", "--min-rows", "1", "--journal-key", "short"]).exits(2).saying("fewer than the minimum of 16");
     assert_eq!(toy.candidate(), 100);
-    world.run(&[["rollback"].as_slice(), &short].concat()).exits(0).saying("fewer than the minimum");
+    world.run(&[["rollback"].as_slice(), &short].concat()).exits(3).saying("fewer than the minimum");
     assert_eq!(toy.candidate(), 0);
     toy.set(|inner| inner.weights = [50, 50]);
-    world.run(&["rollback"]).exits(0);
+    world.run(&["rollback"]).exits(3).saying("is not written without `journal-key`");
     assert_eq!(toy.candidate(), 0);
 }
 

@@ -209,17 +209,68 @@ def a_router_that_restarts_gets_its_weights_again(stage):
     return f"{ran.seconds:.0f} s, weights {ran.weights}, {turned} users met a closed door"
 
 
-@story(long=6)
-def traffic_that_somebody_else_moves_is_given_back(stage):
-    stage.config(steps=[20, 100], step_seconds=6)
+@story(long=14)
+def an_operators_hand_at_the_router_wins(stage):
+    stage.config(steps=[20, 50, 100], step_seconds=6)
     stage.users()
-    ran = stage.start_rollout()
-    stage.at_weight(20, ran)
-    time.sleep(1.5)
-    stage.world.tell(set={"stable": 30, "candidate": 70})
-    ran.end().came_to("rolled_back", 1, "somebody else", "70 %")
+    for candidate in (0, 70):
+        ran = stage.start_rollout()
+        stage.at_weight(20, ran)
+        time.sleep(1.5)
+        stage.world.tell(set={"stable": 100 - candidate, "candidate": candidate})
+        ran.end().came_to("aborted", 1, "an operator", f"{candidate} %")
+        time.sleep(1.5)
+        expect(stage.weights()["candidate"] == candidate, f"the router has {stage.weights()}")
+        stage.watch_leaves_alone(candidate)
+    by_hand = stage.run("rollback").came_to("rolled_back", 0)
     stage.is_served_by("stable")
-    return f"{ran.seconds:.0f} s ({ran.reason})"
+    return f"{ran.reason}; then {by_hand.reason}"
+
+
+@story(long=10)
+def a_rollout_that_loses_its_journal_restores_stable(stage):
+    stage.config(steps=[50, 100], step_seconds=30)
+    stage.users()
+    journal = stage.folder / "state/rollout.json"
+    for text in (None, "", "{"):
+        ran = stage.start_rollout()
+        stage.at_weight(50, ran)
+        time.sleep(1)
+        journal.unlink() if text is None else journal.write_text(text)
+        ran.end().came_to("aborted", 1, "the journal was lost")
+        stage.is_served_by("stable")
+    # Nobody is there, and nothing is written down: the watch restores stable.
+    journal.unlink()
+    stage.world.tell(set={"stable": 50, "candidate": 50})
+    ran = stage.run("watch").came_to("aborted", 3, "no journal")
+    stage.is_served_by("stable")
+    return ran.reason
+
+
+@story(long=14)
+def a_person_rolls_back_while_mlflow_is_away(stage):
+    mlflow = Mlflow(stage.folder / "mlflow")
+    stage.environment["MLFLOW_TRACKING_URI"] = mlflow.uri
+    mlflow.put("2", MLmodel=MLMODEL, model=JUDGED)
+    stage.config(
+        journal={"mlflow": {}}, registry={"mlflow": {"promote": "champion", "keep": "previous"}}, steps=[50, 100]
+    )
+    stage.users()
+    try:
+        stage.rollout().came_to("promoted", 0)
+    finally:
+        mlflow.close()
+    took = []
+    for more in ([], ["--to-version", "1"]):
+        stage.world.tell(set={"stable": 0, "candidate": 100})
+        start = time.monotonic()
+        ran = stage.start("rollback", *more)
+        until(lambda: stage.weights()["candidate"] == 0, "stable is restored", 5)
+        took.append(time.monotonic() - start)
+        ran.end().came_to("rolled_back", 3)
+        expect("registry: FAILED" in ran.said and "the journal could not be closed" in ran.said, ran.said)
+        stage.is_served_by("stable")
+    return f"stable was restored after {took[0]:.1f} and {took[1]:.1f} s"
 
 
 # --- mlgate ends before its rollout

@@ -75,7 +75,7 @@ impl Verifier<'_> {
     /// # Errors
     /// Usage: it is not. Unmeasured: something that would know does not answer.
     pub async fn confirm(self, world: &World, vouched: &Vouched) -> Result<(), Failure> {
-        if let Some(registry) = &world.levers.registry {
+        if let Some(registry) = &world.controls.levers.registry {
             registry.is_model(&vouched.version, vouched.model_sha256.as_deref()).await?;
             if let Some(registered) = registry.commit(&vouched.version).await? {
                 self.is_commit(vouched, &registered)?;
@@ -157,16 +157,26 @@ impl Verifier<'_> {
                 })?)
             }
         };
-        if let Some(found) = &found
-            && found.vouched.model_sha256 != entry.vouched.model_sha256
-        {
-            let said = "the report is of another model than the rollout that is under way";
-            return Ok(Some(Problem::new(said).hint("end that one by `mlgate rollback`, and begin anew")));
+        // The journal's signature is of its own report: another one is verified as at the start.
+        let is_other =
+            found.as_ref().is_some_and(|found| !found.report_sha256.eq_ignore_ascii_case(&entry.report_sha256));
+        if let Some(found) = &found {
+            let model = found.vouched.model_sha256.as_ref();
+            let said = if model != entry.vouched.model_sha256.as_ref() {
+                Some("the report is of another model than the rollout that is under way")
+            } else if is_other && model.is_none() {
+                Some("the report does not record which model was judged: whether it is the one under way is unknown")
+            } else {
+                None
+            };
+            if let Some(said) = said {
+                return Ok(Some(Problem::new(said).hint("end that one by `mlgate rollback`, and begin anew")));
+            }
         }
-        let confirmed = match (found, proof, &world.levers.registry) {
-            (Some(found), Proof::Unsigned, _) => self.confirm(world, &found.vouched).await,
-            (_, _, Some(registry)) => registry.confirm(entry).await,
-            (_, _, None) => Ok(()),
+        let confirmed = match (found, &world.controls.levers.registry) {
+            (Some(found), _) if is_other || proof == Proof::Unsigned => self.confirm(world, &found.vouched).await,
+            (_, Some(registry)) => registry.confirm(entry).await,
+            (_, None) => Ok(()),
         };
         match confirmed {
             Err(mut failure) if failure.exit == Exit::Usage && !failure.problems.is_empty() => {

@@ -6,9 +6,9 @@ use super::attest::{Attestation, Verifier};
 use super::{by, is_stopped};
 use crate::plan::rollout::RolloutPlan;
 use crate::problem::{Failure, Problem};
-use crate::rollout::Traffic;
 use crate::rollout::driver::{World, now};
-use crate::rollout::journal::{Entry, Proof, Stored};
+use crate::rollout::journal::{Entry, FlagRecord, Proof, Stored};
+use crate::rollout::{Outcome, Traffic};
 use crate::words::code;
 
 /// What a rollout begins with.
@@ -37,7 +37,7 @@ pub async fn begin(
 ) -> Result<Begun, Failure> {
     let Verifier { plan, name, context, .. } = verifier;
     let by = by(context);
-    let found = world.levers.router.read().await;
+    let found = world.controls.levers.router.read().await;
     let version = |entry: &Entry| given.map_or_else(|| entry.version.clone(), |given| given.vouched.version.clone());
     if let (Some((entry, _)), Ok(found)) = (&known, &found)
         && entry.is_in_production()
@@ -47,6 +47,7 @@ pub async fn begin(
     {
         return Ok(Begun::Entry(Box::new(entry.clone())));
     }
+    let flag_before = known.as_ref().and_then(|(entry, _)| turned_off(entry));
     if let Some((entry, proof)) = known.filter(|(entry, _)| entry.is_open()) {
         let is_same = entry.name == name && entry.version == version(&entry);
         let is_carried_on = is_same && is_carried_on(plan, world, &entry).await?;
@@ -76,7 +77,7 @@ pub async fn begin(
     let found = found.map_err(Failure::unmeasured)?;
     if found != Traffic::STABLE {
         let said = format!(
-            "the router already gives the candidate {} %, and no journal says why",
+            "the router already gives the candidate {} %, and the journal has no rollout that is under way",
             found.weight.max(found.mirror)
         );
         return Err(Failure::usage(
@@ -85,7 +86,7 @@ pub async fn begin(
         ));
     }
     verifier.confirm(world, &given.vouched).await?;
-    let previous_version = match &world.levers.registry {
+    let previous_version = match &world.controls.levers.registry {
         Some(registry) => registry.current().await.map_err(Failure::unmeasured)?,
         None => None,
     };
@@ -93,10 +94,12 @@ pub async fn begin(
         let said = format!("version {} is in production already", code(&given.vouched.version));
         return Err(Failure::usage(Problem::new(said)));
     }
+    let flag_now = flag_now(world).await;
     Ok(Begun::Entry(Box::new(Entry {
         version: given.vouched.version.clone(),
         previous_version,
         is_previous_known: true,
+        flag: FlagRecord { is_off: flag_now.is_none() && flag_before.is_some(), before: flag_now.or(flag_before) },
         stages: stages(plan),
         report_sha256: given.report_sha256.clone(),
         vouched: given.vouched.clone(),
@@ -104,12 +107,29 @@ pub async fn begin(
     })))
 }
 
+/// What a flag was before the last rollout's end turned it off.
+fn turned_off(entry: &Entry) -> Option<String> {
+    let is_off = entry.state.ended.as_ref().is_some_and(|ended| ended.outcome != Outcome::Promoted);
+    entry.flag.before.clone().filter(|_| is_off && !entry.state.keeps_flag)
+}
+
+/// What the flag is, before anything is moved: what a promotion after a rollback turns back to.
+async fn flag_now(world: &World) -> Option<String> {
+    match world.controls.levers.flag.as_ref()?.state().await {
+        Ok(state) => state,
+        Err(problem) => {
+            super::super::warn(&format!("what the flag is could not be read: {problem}"));
+            None
+        }
+    }
+}
+
 /// The entry as this process goes on with it.
 fn gone_on_with(entry: Entry, by: String, given: Option<&Attestation>) -> Entry {
     let mut state = entry.state.clone();
     if entry.next_look_by.is_none() {
-        // Whoever died did not look: the stage is watched for all of its time again.
-        (state.is_set, state.stage_at, state.base) = (false, None, None);
+        // Whoever died did not look: the stage is watched for all of its time again, and this process has sent nothing yet.
+        (state.stage_at, state.base, state.sent) = (None, None, 0);
     }
     let entry = match given {
         Some(given) => Entry { vouched: given.vouched.clone(), report_sha256: given.report_sha256.clone(), ..entry },
@@ -127,7 +147,7 @@ async fn is_carried_on(plan: &RolloutPlan, world: &World, entry: &Entry) -> Resu
     if entry.next_look_by.is_some() || entry.state.ended.is_some() {
         return Ok(false);
     }
-    let patience = world.journal.patience(plan.heartbeat_seconds);
+    let patience = world.controls.journal.patience(plan.heartbeat_seconds);
     let left = entry.heartbeat_at + patience + 3.0 * plan.policy.interval_seconds - now();
     if left <= 0.0 {
         return Ok(false);
@@ -135,11 +155,11 @@ async fn is_carried_on(plan: &RolloutPlan, world: &World, entry: &Entry) -> Resu
     super::super::note("a rollout of this version is under way: waiting whether somebody carries it on");
     let until = now() + left.min(120.0);
     while now() < until {
-        if is_stopped(&world.stop) {
+        if is_stopped(&world.controls.stop) {
             return Ok(true);
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let later = world.journal.read().await?;
+    let later = world.controls.journal.read().await?;
     Ok(matches!(later, Stored::Entry(later, _) if later.heartbeat_at > entry.heartbeat_at))
 }

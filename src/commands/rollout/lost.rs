@@ -1,14 +1,16 @@
-//! A journal whose word does not count: nothing is promoted and no alias is moved; stable gets its traffic back where
-//! both have some.
+//! A journal that is lost, or not to be trusted: nothing is promoted and no alias is moved; stable is restored where both
+//! variants have traffic.
 
 use super::{announce, open, tell};
 use crate::cli::rollout::Common;
 use crate::commands::Context;
 use crate::http::block_on;
 use crate::problem::{Exit, Failure, Problem};
-use crate::rollout::driver::{Journey, World, now};
+use crate::rollout::controls::Controls;
+use crate::rollout::driver::{Journey, now};
 use crate::rollout::journal::Entry;
 use crate::rollout::{Ended, Outcome, Traffic};
+use crate::words::code;
 use crate::workspace::Workspace;
 
 /// What a command was about.
@@ -17,15 +19,34 @@ pub struct About<'a> {
     pub context: &'a Context,
     pub workspace: &'a Workspace,
     pub planned: &'a open::Planned,
+    /// The version that the candidate serves, as far as report, input or config say.
+    pub version: Option<&'a str>,
+}
+
+/// What is left where no journal says what to do.
+struct Left {
+    /// None where the router does not answer.
+    traffic: Option<Traffic>,
+    said: String,
+    /// Whether the candidate is the champion: then nothing is wrong but the journal.
+    is_champion: bool,
+}
+
+/// Why there is no journal to go by.
+pub fn missing() -> Problem {
+    Problem::new("there is no journal, and the router does not give all of the traffic to stable").hint(
+        "was it deleted? restore stable by `mlgate rollback`, or keep the candidate and leave the router as it is",
+    )
 }
 
 /// Restores stable where the router shows a split, and reports why.
 ///
 /// # Errors
 /// The outputs of an Action could not be written.
-pub fn end(world: &World, about: &About<'_>, why: Problem) -> Result<Exit, Failure> {
-    let journey = block_on(restore(world, about, why)).map_err(Failure::unmeasured)?;
-    if journey.levers.iter().all(|pulled| pulled.is_done) {
+pub fn end(controls: &Controls, about: &About<'_>, why: Problem) -> Result<Exit, Failure> {
+    let journey = block_on(restore(controls, about, why)).map_err(Failure::unmeasured)?;
+    // The step after the job tries again what is not known to be done.
+    if journey.weight.is_some() && journey.levers.iter().all(|pulled| pulled.is_done) {
         open::remember(about.context, false);
     }
     announce::end(about.common, about.context, &about.planned.plan, None, &journey);
@@ -33,48 +54,66 @@ pub fn end(world: &World, about: &About<'_>, why: Problem) -> Result<Exit, Failu
     tell::end(about.common, about.context, about.workspace, &journey)
 }
 
-async fn restore(world: &World, about: &About<'_>, why: Problem) -> Journey {
+async fn restore(controls: &Controls, about: &About<'_>, why: Problem) -> Journey {
     let planned = about.planned;
-    let found = world.levers.router.read().await;
     let (mut levers, mut problems) = (Vec::new(), Vec::new());
-    let outcome = match &found {
-        Ok(traffic) if is_split(*traffic) => {
-            let restored = world.levers.restore_traffic().await;
+    let left = match controls.levers.router.read().await {
+        Ok(traffic) if is_split(traffic) => {
+            let restored = controls.levers.restore_traffic().await;
             let said = if restored.is_done {
                 "stable has all of the traffic again"
             } else {
                 "stable's traffic could not be restored"
             };
             levers.push(restored);
-            said.to_owned()
+            Left { traffic: Some(traffic), said: said.to_owned(), is_champion: false }
         }
-        Ok(Traffic { weight: 0, .. }) => "nothing was moved: stable has all of the traffic".to_owned(),
-        Ok(traffic) => format!(
-            "nothing was moved: the candidate has {} % of the traffic; `mlgate rollback --to-version VERSION` takes it back",
-            traffic.weight
-        ),
+        Ok(Traffic::STABLE) => {
+            let said = "nothing was moved: stable has all of the traffic".to_owned();
+            Left { traffic: Some(Traffic::STABLE), said, is_champion: false }
+        }
+        Ok(traffic) => whole(controls, about.version, traffic).await,
         Err(problem) => {
-            problems.push(problem.clone());
-            "nothing was moved: the router does not answer".to_owned()
+            problems.push(problem);
+            let said = "nothing was moved: the router does not answer".to_owned();
+            Left { traffic: None, said, is_champion: false }
         }
     };
-    let reason = format!("{}; {outcome}", why.message);
+    let reason = format!("{}; {}", why.message, left.said);
     problems.push(why);
     let strategy = planned.plan.policy.strategy.word();
+    let outcome = if left.is_champion { Outcome::Held } else { Outcome::Aborted };
     // Not settled: that is what the exit code goes by.
     let entry = Entry::unknown(strategy, &planned.name, &super::by(about.context), now());
-    let weight = world.levers.router.read().await.ok().map(|traffic| traffic.weight);
-    Journey {
-        entry,
-        ended: Ended { outcome: Outcome::Aborted, reason },
-        timeline: Vec::new(),
-        levers,
-        weight,
-        problems,
-    }
+    let weight = match left.traffic {
+        Some(_) => controls.levers.router.read().await.ok().map(|traffic| traffic.weight),
+        None => None,
+    };
+    Journey { entry, ended: Ended { outcome, reason }, timeline: Vec::new(), levers, weight, problems }
+}
+
+/// The candidate has all of the traffic: a healthy champion does not lose it to a lost file.
+async fn whole(controls: &Controls, version: Option<&str>, traffic: Traffic) -> Left {
+    let alias = match &controls.levers.registry {
+        Some(registry) => registry.current().await.ok().flatten().map(|version| (code(&registry.promote), version)),
+        None => None,
+    };
+    let is_champion = version.is_some() && alias.as_ref().map(|(_, version)| version.as_str()) == version;
+    let said = match alias {
+        Some((name, champion)) if is_champion => {
+            format!("nothing was moved: the candidate has all of the traffic, and {name} is version {champion}, as it")
+        }
+        Some((name, champion)) => format!(
+            "nothing was moved: the candidate has all of the traffic, and {name} is version {champion}; `mlgate rollback \
+             --to-version VERSION` restores stable"
+        ),
+        None => "nothing was moved: the candidate has all of the traffic; `mlgate rollback --to-version VERSION` restores stable"
+            .to_owned(),
+    };
+    Left { traffic: Some(traffic), said, is_champion }
 }
 
 /// Whether both have traffic, or the candidate gets copies.
-fn is_split(traffic: Traffic) -> bool {
+pub fn is_split(traffic: Traffic) -> bool {
     (1..100).contains(&traffic.weight) || traffic.mirror > 0
 }

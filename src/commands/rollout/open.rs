@@ -23,10 +23,11 @@ use crate::plan::rollout::{Asker, RolloutPlan};
 use crate::plan::{self};
 use crate::problem::{Exit, Failure, Problem};
 use crate::rollout::Reading;
+use crate::rollout::controls::Controls;
 use crate::rollout::driver::World;
 use crate::rollout::flag::{Flag, Flagd, Unleash};
 use crate::rollout::journal::{Journal, Kept};
-use crate::rollout::levers::Levers;
+use crate::rollout::levers::{FLAG, Levers, Pulled, REGISTRY};
 use crate::rollout::log::Log;
 use crate::rollout::registry::Registry;
 use crate::rollout::router::Router;
@@ -42,14 +43,16 @@ use crate::workspace::Workspace;
 /// What the job leaves for the step after it.
 pub const UNDER_WAY: &str = "under-way";
 pub const LARGEST_REPORT: u64 = 20_000_000;
-/// A rollout that waits for its registry does not watch.
-const LONGEST: Duration = Duration::from_secs(3);
+/// One request for the journal: a rollout that waits for it does not watch.
+const LONGEST_OF_JOURNAL: Duration = Duration::from_secs(3);
+/// One request to the registry, each of which is tried twice.
+const LONGEST: Duration = Duration::from_secs(10);
 /// Reading all of a model takes what it takes.
 const LONGEST_OF_FILES: Duration = Duration::from_mins(10);
 
 /// What a command goes by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Needs {
+enum Needs {
     /// What a journal proves: keys that are wrong or missing end the command.
     Proof,
     /// Nothing: to give stable its traffic back takes neither a key nor a journal.
@@ -133,11 +136,41 @@ impl Planned {
         common: &Common,
         context: &Context,
         workspace: &Workspace,
-        needs: Needs,
         stop: Arc<AtomicBool>,
     ) -> Result<World, Failure> {
+        let needs = Needs::Proof;
         let opener = Opener { common, plan: &self.plan, name: &self.name, context, workspace, needs };
         opener.world(self.log_entries.clone(), stop)
+    }
+
+    /// What restores stable: the router; and journal, registry and flag as far as they can be opened.
+    pub fn controls(
+        &self,
+        common: &Common,
+        context: &Context,
+        workspace: &Workspace,
+        stop: Arc<AtomicBool>,
+    ) -> Result<Controls, Failure> {
+        let needs = Needs::Nothing;
+        let opener = Opener { common, plan: &self.plan, name: &self.name, context, workspace, needs };
+        let mut unopened = Vec::new();
+        let registry = opener.registry().unwrap_or_else(|failure| {
+            unopened.push(Pulled::failed(REGISTRY, &failure));
+            None
+        });
+        let flag = opener.flag().unwrap_or_else(|failure| {
+            unopened.push(Pulled::failed(FLAG, &failure));
+            None
+        });
+        let journal = opener.journal().unwrap_or_else(|failure| {
+            let why = failure.problems.into_iter().next();
+            Journal::new(
+                Kept::Unavailable(why.unwrap_or_else(|| Problem::new("the journal could not be opened"))),
+                None,
+            )
+        });
+        let levers = Levers { router: opener.router()?, registry, flag, unopened };
+        Ok(Controls { levers, journal, stop })
     }
 }
 
@@ -155,18 +188,7 @@ struct Opener<'a> {
 impl Opener<'_> {
     fn world(self, log_entries: Vec<Entry>, stop: Arc<AtomicBool>) -> Result<World, Failure> {
         let section = &self.plan.section;
-        let registry = match &section.registry {
-            Some(RegistrySection::Mlflow(MlflowRegistry { promote, keep })) => Some(Registry {
-                server: self.mlflow(LONGEST)?,
-                files: self.mlflow(LONGEST_OF_FILES)?,
-                keys: self.keys()?,
-                means: means(self.context, None),
-                name: self.name.to_owned(),
-                promote: promote.clone(),
-                keep: keep.clone(),
-            }),
-            None => None,
-        };
+        let registry = self.registry()?;
         let log = match &section.log {
             Some(log) => {
                 self.workspace.resolve(&log.path)?;
@@ -183,8 +205,23 @@ impl Opener<'_> {
         let host = self.host(&prometheus.url, "the address of Prometheus", "rollout.signals.prometheus.url")?;
         let connected = block_on(Prometheus::connect(host, token, self.plan.stale_seconds, is_proxied));
         let prometheus = connected.map_err(Failure::unmeasured)?.map_err(Failure::unmeasured)?;
-        let levers = Levers { router: self.router()?, registry, flag: self.flag()? };
-        Ok(World { levers, prometheus, log, journal: self.journal()?, stop })
+        let levers = Levers { router: self.router()?, registry, flag: self.flag()?, unopened: Vec::new() };
+        Ok(World { controls: Controls { levers, journal: self.journal()?, stop }, prometheus, log })
+    }
+
+    fn registry(self) -> Result<Option<Arc<Registry>>, Failure> {
+        Ok(match &self.plan.section.registry {
+            Some(RegistrySection::Mlflow(MlflowRegistry { promote, keep })) => Some(Arc::new(Registry {
+                server: self.mlflow(LONGEST)?,
+                files: self.mlflow(LONGEST_OF_FILES)?,
+                keys: self.keys()?,
+                means: means(self.context, None),
+                name: self.name.to_owned(),
+                promote: promote.clone(),
+                keep: keep.clone(),
+            })),
+            None => None,
+        })
     }
 
     fn router(self) -> Result<Router, Failure> {
@@ -238,7 +275,9 @@ impl Opener<'_> {
     fn journal(self) -> Result<Journal, Failure> {
         let keys = self.keys()?;
         let place = match &self.plan.section.journal {
-            JournalSection::Mlflow(_) => Kept::Mlflow { server: self.mlflow(LONGEST)?, name: self.name.to_owned() },
+            JournalSection::Mlflow(_) => {
+                Kept::Mlflow { server: self.mlflow(LONGEST_OF_JOURNAL)?, name: self.name.to_owned() }
+            }
             JournalSection::Path(path) => {
                 if self.variable("RUNNER_ENVIRONMENT").as_deref() == Some("github-hosted") {
                     let said = "a file is no journal on a runner of GitHub's: it is gone with the runner";

@@ -1,24 +1,23 @@
-//! What stands by when nobody rolls out: the watch over production, and the hand on the lever.
+//! What stands by when nobody rolls out: the watch over production.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::attest::Verifier;
-use super::open::Needs;
-use super::{admit, announce, is_stopped, lost, open, stop_on_signals, tell};
-use crate::cli::rollout::{Common, RollbackArgs, WatchArgs};
-use crate::commands::{Context, say, warn};
+use super::{admit, announce, lost, open, stop_on_signals, tell};
+use crate::cli::rollout::WatchArgs;
+use crate::commands::{Context, say};
 use crate::http::block_on;
 use crate::plan::rollout::Asker;
 use crate::problem::{Exit, Failure, Problem};
-use crate::rollout::driver::{Journey, World, now};
-use crate::rollout::journal::{Entry, Stored, Unwritten};
+use crate::rollout::controls::Ending;
+use crate::rollout::driver::{Journey, Moment, World, moment, now};
+use crate::rollout::journal::{Entry, Proof, Stored, Unwritten};
 use crate::rollout::watch::{Found, next};
-use crate::rollout::{Effect, Ended, Outcome, timeline};
+use crate::rollout::{Ended, Outcome, Traffic, timeline};
 use crate::words::code;
 
-/// One look at production, or as many as there is time for: a breach, or a rollout that nobody carries on any more, gives
-/// stable everything back.
+/// One evaluation of production, or as many as there is time for: a breach, or a rollout that nobody carries on any more,
+/// restores stable.
 ///
 /// # Errors
 /// Usage, or a world that cannot be reached.
@@ -31,77 +30,18 @@ pub fn watch(args: &WatchArgs, context: &Context) -> Result<Exit, Failure> {
     if !(0.0..=86_400.0).contains(&seconds) {
         return Err(Failure::usage(Problem::new("`seconds` is a number from 0 to 86400")));
     }
-    let world = planned.world(&args.common, context, &workspace, Needs::Proof, Arc::clone(&stop))?;
+    let world = planned.world(&args.common, context, &workspace, stop)?;
     let verifier = Verifier { common: &args.common, context, workspace: &workspace, plan, name: &planned.name };
     let until = now() + seconds;
-    let watched: Result<Watched, Failure> = block_on(async {
-        let mut timeline = Vec::new();
-        loop {
-            let (mut entry, proof) = match world.journal.read().await? {
-                Stored::Entry(entry, proof) => (*entry, proof),
-                Stored::Lost(why) => return Ok(Watched::Lost(why)),
-                Stored::Missing => {
-                    return Err(Failure::usage(
-                        Problem::new("there is no journal: nothing was rolled out here")
-                            .hint("`mlgate rollout` writes it"),
-                    ));
-                }
-            };
-            let seen = world.look(plan).await;
-            same_model(&entry, &planned.name)?;
-            let is_production = entry.is_in_production();
-            match next(plan, &mut entry, &seen) {
-                Found::Promoted => {
-                    let why = match verifier.resume(&world, &entry, proof, None).await {
-                        Ok(why) => why.into_iter().collect(),
-                        Err(failure) => failure.problems,
-                    };
-                    if !why.is_empty() {
-                        return Err(unfinished(why));
-                    }
-                    let reason = "it was promoted, and that was not written down".to_owned();
-                    let ended = Ended { outcome: Outcome::Promoted, reason };
-                    let journey = world.finish(entry, ended, &[Effect::Promote], timeline, Vec::new()).await;
-                    return Ok(Watched::Journey(Box::new(journey)));
-                }
-                found @ (Found::InOrder(_) | Found::Blind(_)) => {
-                    let (is_blind, said) = match found {
-                        Found::Blind(said) => (true, said),
-                        Found::InOrder(said) => (false, said),
-                        _ => (false, String::new()),
-                    };
-                    // Only what the next watch needs; whoever wrote meanwhile knows better.
-                    if is_production && let Err(Unwritten::Problem(problem)) = world.journal.write(&entry).await {
-                        return Err(Failure::unmeasured(problem));
-                    }
-                    let moment = crate::rollout::driver::moment(&entry, &seen);
-                    say(&format!("{}\n", timeline::line(&moment, entry.started_at)));
-                    timeline.push(moment);
-                    if now() + plan.policy.interval_seconds > until || is_stopped(&stop) {
-                        if is_blind {
-                            let said = format!("production could not be watched: {said}");
-                            return Err(Failure::unmeasured(Problem::new(said)));
-                        }
-                        let weight = seen.traffic.as_ref().ok().map(|traffic| traffic.weight);
-                        let ended = Ended { outcome: Outcome::Held, reason: said };
-                        let (levers, problems) = (Vec::new(), Vec::new());
-                        let journey = Journey { entry, ended, timeline, levers, weight, problems };
-                        return Ok(Watched::Journey(Box::new(journey)));
-                    }
-                }
-                Found::Wrong(ended) => {
-                    return Ok(Watched::Journey(Box::new(undo(&world, entry, ended, timeline).await)));
-                }
-            }
-            tokio::time::sleep(Duration::from_secs_f64(plan.policy.interval_seconds)).await;
-        }
-    })
-    .map_err(Failure::unmeasured)?;
-    let journey = match watched? {
+    let mut watching = Watching { world: &world, verifier, until, timeline: Vec::new(), last: None, away_since: None };
+    let watched = block_on(watching.run()).map_err(Failure::unmeasured)??;
+    let journey = match watched {
         Watched::Journey(journey) => journey,
         Watched::Lost(why) => {
-            let about = lost::About { common: &args.common, context, workspace: &workspace, planned: &planned };
-            return lost::end(&world, &about, why);
+            let version = plan.section.model.version.as_deref();
+            let about =
+                lost::About { common: &args.common, context, workspace: &workspace, planned: &planned, version };
+            return lost::end(&world.controls, &about, why);
         }
     };
     announce::end(&args.common, context, plan, None, &journey);
@@ -109,10 +49,179 @@ pub fn watch(args: &WatchArgs, context: &Context) -> Result<Exit, Failure> {
     tell::end(&args.common, context, &workspace, &journey)
 }
 
+/// A watch as it runs.
+struct Watching<'a> {
+    world: &'a World,
+    verifier: Verifier<'a>,
+    /// Seconds since 1970.
+    until: f64,
+    timeline: Vec<Moment>,
+    /// What is in production, as this process last knew it.
+    last: Option<Entry>,
+    /// Since when the journal cannot be read.
+    away_since: Option<f64>,
+}
+
+impl Watching<'_> {
+    async fn run(&mut self) -> Result<Watched, Failure> {
+        let plan = self.verifier.plan;
+        let controls = &self.world.controls;
+        loop {
+            let watched = match controls.journal.read().await {
+                Ok(Stored::Entry(entry, proof)) => {
+                    self.away_since = None;
+                    Box::pin(self.evaluate(*entry, Some(proof))).await?
+                }
+                Ok(Stored::Lost(why)) => Some(Watched::Lost(why)),
+                Ok(Stored::Missing) => match controls.levers.router.read().await.map_err(Failure::unmeasured)? {
+                    Traffic::STABLE => {
+                        let problem = Problem::new("there is no journal: nothing was rolled out here");
+                        return Err(Failure::usage(problem.hint("`mlgate rollout` writes it")));
+                    }
+                    _ => Some(Watched::Lost(lost::missing())),
+                },
+                Err(failure) if failure.exit == Exit::Usage => return Err(failure),
+                Err(failure) => Box::pin(self.without_journal(failure)).await?,
+            };
+            if let Some(watched) = watched {
+                return Ok(watched);
+            }
+            tokio::select! {
+                () = controls.stopped() => {}
+                () = tokio::time::sleep(Duration::from_secs_f64(plan.policy.interval_seconds)) => {}
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        now() + self.verifier.plan.policy.interval_seconds > self.until || self.world.controls.is_stopped()
+    }
+
+    /// What an evaluation comes to; none where the watch goes on.
+    async fn evaluate(&mut self, mut entry: Entry, proof: Option<Proof>) -> Result<Option<Watched>, Failure> {
+        let (world, plan) = (self.world, self.verifier.plan);
+        let seen = world.look(plan).await;
+        same_model(&entry, self.verifier.name)?;
+        let is_production = entry.is_in_production();
+        let found = next(plan, &mut entry, &seen);
+        let (is_blind, said) = match found {
+            Found::Promoted => return self.finish_promotion(entry, proof).await,
+            Found::Wrong(ended) => return Ok(Some(self.undo(entry, ended).await)),
+            Found::Operator(ended) => {
+                entry.state.ended = Some(ended);
+                let timeline = std::mem::take(&mut self.timeline);
+                return Ok(Some(Watched::Journey(Box::new(world.close(entry, timeline, Vec::new()).await))));
+            }
+            Found::Blind(said) => (true, said),
+            Found::InOrder(said) => (false, said),
+        };
+        // Only what the next watch needs, and no more often than a sign of life: each is a commit on a branch.
+        let patience = world.controls.journal.patience(plan.heartbeat_seconds);
+        let is_due = is_production && now() - entry.heartbeat_at >= patience;
+        let mut unwritten = None;
+        if is_due && proof.is_some() {
+            let before = std::mem::replace(&mut entry.heartbeat_at, now());
+            // Whoever wrote meanwhile knows better.
+            if let Err(Unwritten::Problem(problem)) = world.controls.journal.write(&entry).await {
+                entry.heartbeat_at = before;
+                unwritten = Some(problem);
+            }
+        }
+        let moment = moment(&entry, &seen);
+        say(&format!("{}\n", timeline::line(&moment, entry.started_at)));
+        self.timeline.push(moment);
+        self.last = is_production.then(|| entry.clone());
+        if !self.is_over() {
+            return Ok(None);
+        }
+        if is_blind {
+            return Err(Failure::unmeasured(Problem::new(format!("production could not be watched: {said}"))));
+        }
+        if let Some(problem) = unwritten {
+            return Err(Failure::unmeasured(problem));
+        }
+        let weight = seen.traffic.as_ref().ok().map(|traffic| traffic.weight);
+        let ended = Ended { outcome: Outcome::Held, reason: said };
+        let timeline = std::mem::take(&mut self.timeline);
+        let (levers, problems) = (Vec::new(), Vec::new());
+        Ok(Some(Watched::Journey(Box::new(Journey { entry, ended, timeline, levers, weight, problems }))))
+    }
+
+    /// The journal does not answer: what is in production is judged all the same. A split is restored when nobody can have
+    /// carried the rollout on any more, since a run that cannot write its journal ends itself.
+    async fn without_journal(&mut self, failure: Failure) -> Result<Option<Watched>, Failure> {
+        let (world, plan) = (self.world, self.verifier.plan);
+        let since = *self.away_since.get_or_insert_with(now);
+        let why = failure.problems.first().cloned().unwrap_or_else(|| Problem::new("the journal could not be read"));
+        let traffic = world.controls.levers.router.read().await;
+        match traffic {
+            Ok(traffic) if lost::is_split(traffic) => {
+                let is_due = now() - since >= plan.heartbeat_seconds || world.controls.is_stopped();
+                return Ok(is_due.then_some(Watched::Lost(why)));
+            }
+            Ok(traffic) if traffic != Traffic::STABLE && !self.is_over() => {
+                say(&format!("{failure}\n"));
+                let entry = self.last.clone().unwrap_or_else(|| self.in_production());
+                let watched = Box::pin(self.evaluate(entry, None)).await?;
+                return Ok(watched);
+            }
+            _ => {}
+        }
+        if !self.is_over() {
+            return Ok(None);
+        }
+        Ok(Some(Watched::Lost(why)))
+    }
+
+    /// What has all of the traffic and of which no journal tells: it can be judged by its limits.
+    fn in_production(&self) -> Entry {
+        let Verifier { plan, name, .. } = self.verifier;
+        let mut entry = Entry::unknown(plan.policy.strategy.word(), name, "nobody known", now());
+        entry.state.ended = Some(Ended { outcome: Outcome::Promoted, reason: "it has all of the traffic".to_owned() });
+        entry.is_settled = true;
+        entry
+    }
+
+    /// Finishes a promotion that was decided and not written down; a registry that does not answer is asked again while
+    /// there is time.
+    async fn finish_promotion(&mut self, entry: Entry, proof: Option<Proof>) -> Result<Option<Watched>, Failure> {
+        let (world, verifier) = (self.world, self.verifier);
+        let why = match verifier.resume(world, &entry, proof.unwrap_or(Proof::Unsigned), None).await {
+            Ok(why) => why.into_iter().collect(),
+            Err(failure) if failure.exit == Exit::Unmeasured && !self.is_over() => return Ok(None),
+            Err(failure) => failure.problems,
+        };
+        if !why.is_empty() {
+            return Err(unfinished(why));
+        }
+        match world.controls.levers.promote(&entry, &world.controls.stop).await {
+            Ok(levers) => {
+                let reason = "it was promoted, and that was not written down".to_owned();
+                let ended = Ended { outcome: Outcome::Promoted, reason };
+                let timeline = std::mem::take(&mut self.timeline);
+                let ending = Ending { entry, ended, timeline, problems: Vec::new(), retry_until: 0.0 };
+                Ok(Some(Watched::Journey(Box::new(world.promoted(ending, levers).await))))
+            }
+            Err(failure) if failure.exit == Exit::Unmeasured && !self.is_over() => Ok(None),
+            Err(failure) if failure.exit == Exit::Unmeasured => Err(unfinished(failure.problems)),
+            Err(failure) => {
+                let reason = format!("it could not be promoted: {failure}");
+                Ok(Some(self.undo(entry, Ended { outcome: Outcome::Aborted, reason }).await))
+            }
+        }
+    }
+
+    async fn undo(&mut self, entry: Entry, ended: Ended) -> Watched {
+        let timeline = std::mem::take(&mut self.timeline);
+        let ending = Ending { entry, ended, timeline, problems: Vec::new(), retry_until: self.until };
+        Watched::Journey(Box::new(self.world.controls.restore(ending).await))
+    }
+}
+
 /// What a watch comes to.
 enum Watched {
     Journey(Box<Journey>),
-    /// The journal's word does not count.
+    /// The journal is lost, or is not to be trusted.
     Lost(Problem),
 }
 
@@ -125,89 +234,10 @@ fn unfinished(mut why: Vec<Problem>) -> Failure {
 }
 
 /// One journal is of one model.
-fn same_model(entry: &Entry, name: &str) -> Result<(), Failure> {
+pub fn same_model(entry: &Entry, name: &str) -> Result<(), Failure> {
     if entry.name == name {
         return Ok(());
     }
     let said = format!("the journal is of the model {}, not of {}", code(&entry.name), code(name));
     Err(Failure::usage(Problem::new(said).hint("every model has a journal of its own")))
-}
-
-async fn undo(world: &World, mut entry: Entry, ended: Ended, timeline: Vec<crate::rollout::driver::Moment>) -> Journey {
-    entry.state.ended = Some(ended.clone());
-    entry.is_settled = false;
-    entry.next_look_by = None;
-    world.finish(entry, ended, &[Effect::Restore], timeline, Vec::new()).await
-}
-
-/// A person's hand: stable gets everything back, whatever the journal says.
-///
-/// # Errors
-/// Usage, a version that nobody knows, or a world that cannot be reached.
-pub fn rollback(args: &RollbackArgs, context: &Context) -> Result<Exit, Failure> {
-    let workspace = admit(&args.common, context)?;
-    let planned = open::planned(&args.common, Asker::Rollout, &workspace)?;
-    let (plan, name) = (&planned.plan, planned.name.as_str());
-    // To give stable its traffic back takes neither a key nor a journal that can be believed.
-    let world = planned.world(&args.common, context, &workspace, Needs::Nothing, stop_on_signals())?;
-    let reason = args.reason.clone().unwrap_or_else(|| "a person rolled back".to_owned());
-    let journey = block_on(async {
-        let unknown = || Entry::unknown(plan.policy.strategy.word(), name, "a person", now());
-        let mut entry = match world.journal.read().await {
-            Ok(Stored::Entry(entry, _)) => *entry,
-            Ok(Stored::Missing) => unknown(),
-            Ok(Stored::Lost(why)) => {
-                warn(&why.without_hint().to_string());
-                unknown()
-            }
-            Err(failure) => {
-                warn(&failure.to_string());
-                unknown()
-            }
-        };
-        same_model(&entry, name)?;
-        if let Some(version) = &args.to_version {
-            if let Some(registry) = &world.levers.registry {
-                registry.knows(version).await.map_err(Failure::usage)?;
-            } else if entry.previous_version.as_ref() != Some(version) {
-                let problem = Problem::new(format!("version {} is not registered", code(version)));
-                return Err(Failure::usage(problem.hint("set `rollout.registry`, or leave `to-version` out")));
-            }
-            (entry.previous_version, entry.is_previous_known) = (Some(version.clone()), true);
-        }
-        let ended = Ended { outcome: Outcome::RolledBack, reason };
-        Ok(undo(&world, entry, ended, Vec::new()).await)
-    })
-    .map_err(Failure::unmeasured)??;
-    announce::end(&args.common, context, plan, None, &journey);
-    announce::message(context, &planned.notify, &journey);
-    let exit = tell::end(&args.common, context, &workspace, &journey)?;
-    // What a person wanted and got is no failure.
-    Ok(if exit == Exit::Blocked { Exit::Passed } else { exit })
-}
-
-/// What a job left under way, undone by the step after it.
-///
-/// # Errors
-/// Stable could not be restored.
-pub fn abandoned(common: &Common, context: &Context) -> Result<Exit, Failure> {
-    let workspace = admit(common, context)?;
-    let planned = open::planned(common, Asker::Rollout, &workspace)?;
-    let world = planned.world(common, context, &workspace, Needs::Proof, stop_on_signals())?;
-    let entry = match block_on(world.journal.read()).map_err(Failure::unmeasured)?? {
-        Stored::Entry(entry, _) => *entry,
-        Stored::Missing => return Ok(Exit::Passed),
-        Stored::Lost(why) => {
-            let about = lost::About { common, context, workspace: &workspace, planned: &planned };
-            return lost::end(&world, &about, why);
-        }
-    };
-    // A rollout that another run carries on is not ours to end.
-    if !entry.is_open() || entry.next_look_by.is_some() || entry.by != super::by(context) {
-        return Ok(Exit::Passed);
-    }
-    let reason = "its job ended before it did".to_owned();
-    let ended = Ended { outcome: Outcome::Aborted, reason };
-    let journey = block_on(undo(&world, entry, ended, Vec::new())).map_err(Failure::unmeasured)?;
-    tell::end(common, context, &workspace, &journey)
 }

@@ -26,24 +26,43 @@ pub struct Flagd {
 }
 
 impl Flagd {
-    /// Makes the variant everybody's, replaces the file, and reads it back.
+    /// The variant that is the default now.
+    ///
+    /// # Errors
+    /// There is no such file or feature.
+    pub fn default_variant(&self) -> Result<String, Problem> {
+        let all: Value = serde_json::from_str(&self.text()?).unwrap_or_default();
+        let variant = flag(&all, &self.feature).and_then(|flag| flag["defaultVariant"].as_str());
+        let missing = || self.about(Problem::new(format!("there is no default variant of {}", code(&self.feature))));
+        variant.map(ToOwned::to_owned).ok_or_else(missing)
+    }
+
+    /// Makes the variant that stable is everybody's.
+    ///
+    /// # Errors
+    /// As [`Flagd::set`].
+    pub fn replace(&self) -> Result<String, Problem> {
+        self.set(&self.variant)
+    }
+
+    /// Makes a variant everybody's, replaces the file, and reads it back.
     ///
     /// # Errors
     /// There is no such file, feature or variant, or the file cannot be replaced.
-    pub fn replace(&self) -> Result<String, Problem> {
+    pub fn set(&self, variant: &str) -> Result<String, Problem> {
         let text = self.text()?;
-        let changed = with_variant(&text, &self.feature, &self.variant).map_err(|problem| self.about(problem))?;
+        let changed = with_variant(&text, &self.feature, variant).map_err(|problem| self.about(problem))?;
         self.put(&changed).map_err(|error| {
             let hint = "mlgate needs to write in its folder; of a container, mount the folder and not the file";
             Problem::new(format!("the flags {} could not be replaced: {error}", code(&self.shown))).hint(hint)
         })?;
         let found: Value = serde_json::from_str(&self.text()?).unwrap_or_default();
         let flag = flag(&found, &self.feature);
-        if flag.is_none_or(|flag| flag["defaultVariant"] != self.variant.as_str() || flag.get("targeting").is_some()) {
+        if flag.is_none_or(|flag| flag["defaultVariant"] != variant || flag.get("targeting").is_some()) {
             let message = format!("the flags {} were replaced and say something else", code(&self.shown));
             return Err(Problem::new(message).hint("does something else write the file?"));
         }
-        let (feature, variant) = (code(&self.feature), code(&self.variant));
+        let (feature, variant) = (code(&self.feature), code(variant));
         let unused = flag.is_some_and(|flag| flag["state"] == "DISABLED");
         let unused = if unused { "; the flag is disabled, so what applications default to counts" } else { "" };
         Ok(format!("{feature} is {variant} for everybody in the flags {}{unused}", code(&self.shown)))

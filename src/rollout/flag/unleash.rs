@@ -35,24 +35,51 @@ impl Unleash {
     /// # Errors
     /// It was refused, there is no such feature or environment, or it is still on.
     pub async fn turn_off(&self) -> Result<String, Problem> {
+        self.turn(Some("off")).await.and_then(|is_on| match is_on {
+            Some(false) => Ok(format!("{} is off", self.shown())),
+            Some(true) => Err(Problem::new(format!("{} was turned off and is on", self.shown()))
+                .hint("does something else turn it on, such as a release plan?")),
+            None => Err(Problem::new(format!("{} was turned off and is not there", self.shown()))),
+        })
+    }
+
+    /// Turns the environment on, and reads that back.
+    ///
+    /// # Errors
+    /// It was refused, there is no such feature or environment, or it is still off.
+    pub async fn turn_on(&self) -> Result<String, Problem> {
+        match self.turn(Some("on")).await? {
+            Some(true) => Ok(format!("{} is on", self.shown())),
+            _ => Err(Problem::new(format!("{} was turned on and is off", self.shown()))),
+        }
+    }
+
+    /// Whether the environment is on.
+    ///
+    /// # Errors
+    /// It was refused, or there is no such feature or environment.
+    pub async fn is_on(&self) -> Result<bool, Problem> {
+        let missing = || Problem::new(format!("there is no {}", self.shown()));
+        self.turn(None).await?.ok_or_else(missing)
+    }
+
+    /// Turns the environment `on` or `off`, or neither; returns whether it is on by then, none where it is not there.
+    async fn turn(&self, to: Option<&str>) -> Result<Option<bool>, Problem> {
         let host = self.host.clone().as_folder();
         let client = http::client(&host, true, self.patience, self.is_proxied).await?;
         let base = host.url().clone();
         let [project, feature, environment] =
             [&self.project, &self.feature, &self.environment].map(|name| escaped(name));
         let path = format!("api/admin/projects/{project}/features/{feature}");
-        self.ask(&client, Method::POST, &base, &format!("{path}/environments/{environment}/off")).await?;
+        if let Some(to) = to {
+            self.ask(&client, Method::POST, &base, &format!("{path}/environments/{environment}/{to}")).await?;
+        }
         let answer = self.ask(&client, Method::GET, &base, &path).await?;
         let found = body::json(&answer)
             .map_err(|_| about(&base, "answers with no JSON").hint("is it Unleash, or a login page before it?"))?;
         let environments = found["environments"].as_array().map(Vec::as_slice).unwrap_or_default();
         let own = environments.iter().find(|own| own["name"] == self.environment.as_str());
-        match own.map(|own| &own["enabled"]) {
-            Some(Value::Bool(false)) => Ok(format!("{} is off", self.shown())),
-            Some(_) => Err(Problem::new(format!("{} was turned off and is on", self.shown()))
-                .hint("does something else turn it on, such as a release plan?")),
-            None => Err(Problem::new(format!("{} was turned off and is not there", self.shown()))),
-        }
+        Ok(own.map(|own| own["enabled"] != Value::Bool(false)))
     }
 
     /// Asks until there is an answer or patience ends: turning off what is off is the same.

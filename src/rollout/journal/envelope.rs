@@ -1,10 +1,9 @@
-//! An entry as it is stored: with its number, what it was written on, and a signature over all of it.
+//! An entry as it is stored: with its number, on a branch the commit it was made on, and a signature over all of it.
 //! Pure.
 
 use serde_json::{Value, json};
 
 use super::Entry;
-use crate::sha256;
 use crate::signature::{Purpose, SigningKeys};
 
 const SEQUENCE: &str = "sequence";
@@ -16,8 +15,8 @@ const SIGNATURE: &str = "signature";
 pub struct Position {
     /// From 1.
     pub sequence: u64,
-    /// On a branch, the commit that it was made on; else SHA-256 of the text that it replaced, empty where there was none.
-    pub parent: String,
+    /// On a branch, the commit that it was made on.
+    pub parent: Option<String>,
 }
 
 /// Whose word a stored text is.
@@ -52,7 +51,9 @@ pub fn seal(
 ) -> Result<String, serde_json::Error> {
     let mut value = serde_json::to_value(entry)?;
     value[SEQUENCE] = position.sequence.into();
-    value[PARENT] = position.parent.as_str().into();
+    if let Some(parent) = &position.parent {
+        value[PARENT] = parent.as_str().into();
+    }
     // What is signed is what a reader finds: numbers as the text has them.
     let mut value: Value = serde_json::from_str(&value.to_string())?;
     if let Some(keys) = keys {
@@ -81,13 +82,8 @@ pub fn verify(value: &Value, identity: &str, keys: Option<&SigningKeys>) -> Resu
 pub fn position(value: &Value) -> Position {
     Position {
         sequence: value[SEQUENCE].as_u64().unwrap_or_default(),
-        parent: value[PARENT].as_str().unwrap_or_default().to_owned(),
+        parent: value[PARENT].as_str().map(ToOwned::to_owned),
     }
-}
-
-/// SHA-256 of a text, in lower-case hexadecimal digits; empty of an empty one.
-pub fn digest(text: &str) -> String {
-    if text.is_empty() { String::new() } else { sha256::of(text) }
 }
 
 fn message(value: &Value, identity: &str) -> Value {
@@ -110,7 +106,7 @@ mod tests {
     }
 
     fn sealed(keys: Option<&SigningKeys>) -> Value {
-        let position = Position { sequence: 3, parent: digest("before") };
+        let position = Position { sequence: 3, parent: Some("a commit".into()) };
         serde_json::from_str(&seal(&entry(), &position, OWN, keys).unwrap()).unwrap()
     }
 

@@ -23,9 +23,20 @@ const LONGEST: u64 = 1_000_000;
 
 /// Where it is kept.
 pub enum Kept {
-    File { path: PathBuf, shown: String },
-    Mlflow { server: Server, name: String },
-    Branch { place: Place, known: Mutex<Known> },
+    File {
+        path: PathBuf,
+        shown: String,
+    },
+    Mlflow {
+        server: Server,
+        name: String,
+    },
+    Branch {
+        place: Place,
+        known: Mutex<Known>,
+    },
+    /// It could not be opened; why. Stable's traffic is restored without it.
+    Unavailable(Problem),
 }
 
 /// What is known of the file on a branch.
@@ -37,10 +48,14 @@ pub struct Known {
     head: Option<String>,
 }
 
-/// The text that the last commit left, and that commit's one parent; none of a merge.
+/// What a branch's history has of the file.
 pub struct History {
+    /// The text that the last commit left; empty where it removed the file, or where there is no commit.
     pub text: String,
+    /// The one parent of that commit; none of a merge.
     pub parent: Option<String>,
+    /// Whether the file was there once.
+    pub has_file: bool,
 }
 
 impl Kept {
@@ -66,6 +81,7 @@ impl Kept {
                 let tag = mlflow.model_tag(name, TAG).await;
                 Ok(tag.map_err(|wrong| wrong.problem("the journal could not be read"))?.unwrap_or_default())
             }
+            Self::Unavailable(why) => Err(why.clone()),
         }
     }
 
@@ -114,6 +130,7 @@ impl Kept {
                 tagged.map_err(|wrong| wrong.problem("the journal could not be written"))?;
                 Ok(None)
             }
+            Self::Unavailable(why) => Err(why.clone()),
         }
     }
 
@@ -126,18 +143,19 @@ impl Kept {
         let Self::Branch { place, .. } = self else { return Ok(None) };
         for _ in 0..MOST_READS {
             let change = branch::last_change(place).await?;
+            let has_file = change.is_some();
             let (commit, parents, found) = match change {
                 Some(change) => (change.commit, change.parents, change.found),
                 None => (String::new(), Vec::new(), None),
             };
             let text = text_of(found);
             if text == self.text().await? {
-                let is_linear = branch::is_linear_to(place, &commit).await?;
+                let is_linear = !text.is_empty() && branch::is_linear_to(place, &commit).await?;
                 let parent = match parents.as_slice() {
                     [parent] if is_linear => Some(parent.clone()),
                     _ => None,
                 };
-                return Ok(Some(History { text, parent }));
+                return Ok(Some(History { text, parent, has_file }));
             }
             // Another run wrote in between, or the history is not up to date yet.
             tokio::time::sleep(PAUSE).await;
@@ -153,6 +171,7 @@ impl Kept {
             }
             Self::File { .. } => "file".to_owned(),
             Self::Mlflow { name, .. } => format!("mlflow {name}"),
+            Self::Unavailable(_) => String::new(),
         }
     }
 
@@ -169,6 +188,7 @@ impl Kept {
             Self::Mlflow { name, .. } => {
                 Problem::new(format!("the journal, the tag {} of the model {}, {what}", code(TAG), code(name)))
             }
+            Self::Unavailable(_) => Problem::new(format!("the journal {what}")),
         }
     }
 }

@@ -27,6 +27,17 @@ impl Haproxy {
         self.weights(&said)
     }
 
+    /// The weights and the uptime of one process: after a restart the weights are those of its configuration.
+    pub(super) async fn observe(&self) -> Result<(Traffic, Option<f64>), Problem> {
+        let Section { backend, stable, candidate, .. } = &self.section;
+        let said =
+            self.ask(&format!("get weight {backend}/{stable}; get weight {backend}/{candidate}; show info")).await?;
+        let at = said.find("Name: ").unwrap_or(said.len());
+        let (weights, info) = said.split_at(at);
+        let uptime = info.lines().find_map(|line| line.strip_prefix("Uptime_sec: ")?.trim().parse().ok());
+        Ok((self.weights(weights)?, uptime))
+    }
+
     /// In one line, so that both happen or neither; the answer's first lines are empty where the weights were taken.
     pub(super) async fn write(&self, traffic: Traffic) -> Result<(), Problem> {
         let Section { backend, stable, candidate, .. } = &self.section;

@@ -27,6 +27,9 @@ struct Toy {
     trial: [[f64; 2]; 2],
     successes: [f64; 2],
     effects: Vec<Effect>,
+    /// Seconds since the router's process began.
+    uptime: Option<f64>,
+    confirmation: Confirmation,
 }
 
 impl Toy {
@@ -41,12 +44,20 @@ impl Toy {
             trial: [[0.0; 2]; 2],
             successes: [0.1, 0.1],
             effects: Vec::new(),
+            uptime: Some(100_000.0),
+            confirmation: Confirmation::Confirmed,
         }
+    }
+
+    /// Begins anew, with the weights of the configuration.
+    fn restart(&mut self) {
+        (self.traffic, self.uptime) = (Traffic::STABLE, Some(0.0));
     }
 
     /// Lets an interval pass.
     fn pass(&mut self, seconds: f64, draw: &mut Draw) {
         self.at += seconds;
+        self.uptime = self.uptime.map(|uptime| uptime + seconds);
         let share = f64::from(self.traffic.weight) / 100.0;
         let shares = [1.0 - share, (share + f64::from(self.traffic.mirror) / 100.0).min(1.0)];
         for (arm, share) in shares.into_iter().enumerate() {
@@ -76,6 +87,8 @@ impl Toy {
             at: self.at,
             of: self.at,
             traffic: Ok(self.traffic),
+            uptime: self.uptime,
+            confirmation: self.confirmation.clone(),
             ready: Ok(()),
             stable: arm(0),
             candidate: arm(1),
@@ -89,7 +102,7 @@ impl Toy {
             match effect {
                 Effect::Move(traffic) => self.traffic = *traffic,
                 Effect::Restore => self.traffic = Traffic::STABLE,
-                Effect::Promote => {}
+                Effect::Promote | Effect::Confirm | Effect::Close => {}
             }
             self.effects.push(*effect);
         }
@@ -132,7 +145,7 @@ fn run(policy: &Policy, toy: &mut Toy, seed: u64, mut fault: impl FnMut(u64, &mu
         if state.ended.is_some() {
             return state;
         }
-        if effects.is_empty() {
+        if effects.iter().all(|effect| *effect == Effect::Confirm) {
             toy.pass(policy.interval_seconds, &mut draw);
         }
     }
@@ -244,7 +257,7 @@ fn what_is_not_seen_holds_and_does_not_pass() {
 fn a_router_that_forgets_is_told_again_and_one_that_is_moved_is_left() {
     let restart = |look: u64, toy: &mut Toy, seen: &mut Seen| {
         if look == 4 {
-            toy.traffic = Traffic::STABLE;
+            toy.restart();
             toy.counters = [[0.0; 2]; 2];
             *seen = toy.seen();
         }
@@ -253,23 +266,24 @@ fn a_router_that_forgets_is_told_again_and_one_that_is_moved_is_left() {
     assert_eq!(state.lost, 1);
     let always = |look: u64, toy: &mut Toy, seen: &mut Seen| {
         if look.wrapping_add(1).is_multiple_of(3) {
-            toy.traffic = Traffic::STABLE;
+            toy.restart();
         }
         *seen = toy.seen();
     };
     check(Strategy::Canary, Toy::new([0.0, 0.0]), always, (Outcome::Aborted, "lost its weights", 0));
-    let other = |look: u64, toy: &mut Toy, seen: &mut Seen| {
-        if look == 4 {
-            toy.traffic = Traffic::weight(37);
-            *seen = toy.seen();
-        }
-    };
-    check(
-        Strategy::Canary,
-        Toy::new([0.0, 0.0]),
-        other,
-        (Outcome::RolledBack, "somebody else moved the traffic: 37 %", 0),
-    );
+    for weight in [37, 0] {
+        let other = |look: u64, toy: &mut Toy, seen: &mut Seen| {
+            if look == 4 {
+                toy.traffic = Traffic::weight(weight);
+                *seen = toy.seen();
+            }
+        };
+        let said = format!("an operator moved the traffic: the router gives the candidate {weight} %");
+        check(Strategy::Canary, Toy::new([0.0, 0.0]), other, (Outcome::Aborted, &said, weight));
+        // A router that does not tell when it began proves nothing.
+        let silent = Toy { uptime: None, ..Toy::new([0.0, 0.0]) };
+        check(Strategy::Canary, silent, other, (Outcome::Aborted, &said, weight));
+    }
     let deaf = |_: u64, toy: &mut Toy, seen: &mut Seen| {
         toy.traffic = Traffic::STABLE;
         *seen = toy.seen();
@@ -277,6 +291,32 @@ fn a_router_that_forgets_is_told_again_and_one_that_is_moved_is_left() {
     check(Strategy::Canary, Toy::new([0.0, 0.0]), deaf, (Outcome::Aborted, "does not take 5 %", 0));
     let gone = |_: u64, _: &mut Toy, seen: &mut Seen| seen.traffic = Err("refused".into());
     check(Strategy::Canary, Toy::new([0.0, 0.0]), gone, (Outcome::Aborted, "does not say its weights", 0));
+}
+
+#[test]
+fn nothing_is_promoted_that_is_not_confirmed_and_the_evaluations_go_on() {
+    let slowly = |found: fn(u64) -> Confirmation| {
+        move |look: u64, toy: &mut Toy, seen: &mut Seen| {
+            toy.confirmation = found(look);
+            *seen = toy.seen();
+        }
+    };
+    let good = || Toy::new([0.005, 0.005]);
+    let pending = |look| if look < 60 { Confirmation::Pending } else { Confirmation::Confirmed };
+    let state = check(Strategy::Canary, good(), slowly(pending), (Outcome::Promoted, "", 100));
+    assert!(state.looks > 60, "{state:?}");
+    let refused = |_| Confirmation::Refused("another model".into());
+    check(Strategy::Canary, good(), slowly(refused), (Outcome::Aborted, "not be promoted: another model", 0));
+    let unknown = |_| Confirmation::Unknown("503".into());
+    check(Strategy::Canary, good(), slowly(unknown), (Outcome::Aborted, "for over 300 s: 503", 0));
+    let bad = |look: u64, toy: &mut Toy, seen: &mut Seen| {
+        toy.confirmation = Confirmation::Pending;
+        if look > 40 {
+            toy.errors[1] = 0.3;
+        }
+        *seen = toy.seen();
+    };
+    check(Strategy::Canary, good(), bad, (Outcome::RolledBack, "fail", 0));
 }
 
 #[test]
@@ -332,7 +372,7 @@ fn all_of_the_traffic_is_compared_with_what_stable_was() {
 
 /// Anything that a look can meet.
 fn faults() -> impl proptest::strategy::Strategy<Value = Vec<(u8, u8)>> {
-    proptest::collection::vec((0_u8..14, any::<u8>()), 0..120)
+    proptest::collection::vec((0_u8..15, any::<u8>()), 0..120)
 }
 
 fn apply((kind, by): (u8, u8), toy: &mut Toy, seen: &mut Seen) {
@@ -343,7 +383,7 @@ fn apply((kind, by): (u8, u8), toy: &mut Toy, seen: &mut Seen) {
         _ => Reading::Value(-1.0),
     };
     match kind {
-        0 => toy.traffic = Traffic::STABLE,
+        0 => toy.restart(),
         1 => toy.traffic = Traffic::weight(by % 101),
         2 => seen.traffic = Err("gone".into()),
         3 => toy.counters = [[0.0; 2]; 2],
@@ -356,6 +396,10 @@ fn apply((kind, by): (u8, u8), toy: &mut Toy, seen: &mut Seen) {
         10 if by < 20 => seen.stop = Some(Stop::Signal),
         11 => seen.ready = Err("down".into()),
         12 => toy.at += f64::from(by) * 10.0,
+        13 => {
+            let unknown = Confirmation::Unknown("503".into());
+            toy.confirmation = if by.is_multiple_of(2) { Confirmation::Confirmed } else { unknown };
+        }
         _ => {}
     }
 }
@@ -391,6 +435,8 @@ proptest! {
             for (stratum, stage) in all.zip(&policy.stages).filter(|(_, stage)| stage.traffic != Traffic::STABLE) {
                 prop_assert!(stratum.candidate.requests >= policy.min_requests, "{stage:?} {stratum:?}");
             }
+        } else if ended.reason.contains("an operator moved") {
+            prop_assert_eq!(toy.effects.last(), Some(&Effect::Close));
         } else {
             prop_assert_eq!(toy.effects.last(), Some(&Effect::Restore));
             prop_assert_eq!(toy.traffic, Traffic::STABLE);
