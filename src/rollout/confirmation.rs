@@ -1,4 +1,4 @@
-//! The model is read again before it is promoted, beside the evaluations, which go on.
+//! The model is read again and its promotion prepared, beside the evaluations, which go on.
 #![expect(clippy::disallowed_methods, reason = "edge: the time between two tries")]
 
 use std::sync::Arc;
@@ -70,7 +70,10 @@ impl Confirming {
             return;
         };
         let (registry, entry) = (Arc::clone(registry), entry.clone());
-        self.task = Some(tokio::task::spawn(async move { registry.confirm(&entry).await }));
+        self.task = Some(tokio::task::spawn(async move {
+            registry.confirm(&entry).await?;
+            registry.prepare(&entry).await
+        }));
     }
 
     /// Takes a failure, of the reading or of the promotion after it: what is only unknown is tried again later.

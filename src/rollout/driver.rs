@@ -186,7 +186,7 @@ impl World {
                 }
             }
             if let Some(ended) = entry.state.ended.clone() {
-                match controls.levers.promote(&entry, &controls.stop).await {
+                match controls.levers.promote(&entry).await {
                     Ok(levers) => {
                         return self.promoted(Ending { entry, ended, timeline, problems, retry_until }, levers).await;
                     }

@@ -1,7 +1,6 @@
 //! What takes a model back, and what makes it production: each is set, read back, tried again, and named.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -97,11 +96,11 @@ impl Levers {
     /// Makes the candidate the version in production, and then turns the flag back on that a rollback turned off.
     ///
     /// # Errors
-    /// Usage: it may not be. Unmeasured: the registry does not answer, or a signal came.
-    pub async fn promote(&self, entry: &Entry, stop: &AtomicBool) -> Result<Vec<Pulled>, Failure> {
+    /// Usage: it may not be. Unmeasured: the registry does not answer.
+    pub async fn promote(&self, entry: &Entry) -> Result<Vec<Pulled>, Failure> {
         let mut all = Vec::new();
         if let Some(registry) = &self.registry {
-            all.push(Pulled::done(PROMOTION, registry.promote(entry, stop).await?));
+            all.push(Pulled::done(PROMOTION, registry.promote(entry).await?));
         }
         if let (Some(flag), Some(before), true) = (&self.flag, &entry.flag.before, entry.flag.is_off) {
             all.push(pull(FLAG, async || flag.turn_back(before).await.map_err(Failure::unmeasured)).await);

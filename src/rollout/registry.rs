@@ -1,7 +1,5 @@
 //! The registry's aliases: moved only to what was judged, or back to what the registry itself says was there before.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use super::journal::Entry;
 use crate::http::Patience;
 use crate::mlflow::identity::{COMMIT_TAG, tag};
@@ -169,33 +167,16 @@ impl Registry {
         Mlflow::connect(&self.server).await.map_err(Failure::unmeasured)
     }
 
-    /// Makes the entry's version the one in production; its model was confirmed just before.
-    ///
-    /// The alias of production is moved last, so that a stop before it leaves production as it was, and one after it
-    /// leaves it promoted: whoever comes next finds the tag of the version before, and can go either way.
+    /// Writes what a promotion leaves beside the alias of production: tags on the version, and the alias that the version
+    /// before keeps. Whoever comes after a stop finds the version before there, and can go either way.
     ///
     /// # Errors
-    /// Usage: the alias was moved since the rollout began, or there is no such version. Unmeasured: no answer, or a signal.
-    pub async fn promote(&self, entry: &Entry, stop: &AtomicBool) -> Result<String, Failure> {
+    /// As [`Registry::promote`].
+    pub async fn prepare(&self, entry: &Entry) -> Result<(), Failure> {
         let mlflow = self.connect().await?;
         let failed = |wrong: Wrong| failure(wrong, "it could not be promoted");
         mlflow.has_version(&self.name, &entry.version).await.map_err(failed)?;
-        let now = self.current().await.map_err(Failure::unmeasured)?;
-        if now != entry.previous_version {
-            // The alias is the version's already where a promotion was cut short.
-            if now.as_ref() != Some(&entry.version) {
-                let said = |version: Option<&String>| {
-                    version.map_or_else(|| "no version".to_owned(), |own| format!("version {own}"))
-                };
-                return Err(Failure::usage(Problem::new(format!(
-                    "{} is {}, and was {} when the rollout began",
-                    code(&self.promote),
-                    said(now.as_ref()),
-                    said(entry.previous_version.as_ref())
-                ))));
-            }
-            self.confirm_previous(entry).await?;
-        }
+        self.confirm_alias(entry).await?;
         let previous = entry.previous_version.clone().unwrap_or_else(|| NONE.to_owned());
         let tags = [
             (PREVIOUS_TAG, Some(&previous)),
@@ -206,18 +187,25 @@ impl Registry {
         ];
         for (key, value) in tags {
             if let Some(value) = value {
-                go_on(stop)?;
                 mlflow.tag_version(&self.name, &entry.version, key, value).await.map_err(failed)?;
             }
         }
         if let (Some(keep), Some(previous)) = (&self.keep, &entry.previous_version)
             && *previous != entry.version
         {
-            go_on(stop)?;
             mlflow.set_alias(&self.name, keep, previous).await.map_err(failed)?;
         }
-        go_on(stop)?;
-        mlflow.set_alias(&self.name, &self.promote, &entry.version).await.map_err(failed)?;
+        Ok(())
+    }
+
+    /// Makes the entry's version the one in production; its model was confirmed, and the promotion prepared, just before.
+    ///
+    /// # Errors
+    /// Usage: the alias was moved since the rollout began, or there is no such version. Unmeasured: no answer.
+    pub async fn promote(&self, entry: &Entry) -> Result<String, Failure> {
+        self.confirm_alias(entry).await?;
+        let set = self.connect().await?.set_alias(&self.name, &self.promote, &entry.version).await;
+        set.map_err(|wrong| failure(wrong, "it could not be promoted"))?;
         match self.current().await.map_err(Failure::unmeasured)? {
             Some(now) if now == entry.version => Ok(format!("{} is version {now}", code(&self.promote))),
             now => {
@@ -226,11 +214,26 @@ impl Registry {
             }
         }
     }
-}
 
-/// A request that was sent is waited for: what the server does later, nobody could undo. Between two, a signal ends it.
-fn go_on(stop: &AtomicBool) -> Result<(), Failure> {
-    if stop.load(Ordering::SeqCst) { Err(Failure::unmeasured(Problem::new("it was cancelled"))) } else { Ok(()) }
+    /// Confirms that the alias of production is what it was when the rollout began, or the version's already, where a
+    /// promotion was cut short.
+    async fn confirm_alias(&self, entry: &Entry) -> Result<(), Failure> {
+        let now = self.current().await.map_err(Failure::unmeasured)?;
+        if now == entry.previous_version {
+            return Ok(());
+        }
+        if now.as_ref() == Some(&entry.version) {
+            return self.confirm_previous(entry).await;
+        }
+        let said =
+            |version: Option<&String>| version.map_or_else(|| "no version".to_owned(), |own| format!("version {own}"));
+        Err(Failure::usage(Problem::new(format!(
+            "{} is {}, and was {} when the rollout began",
+            code(&self.promote),
+            said(now.as_ref()),
+            said(entry.previous_version.as_ref())
+        ))))
+    }
 }
 
 /// What is missing is definite, and no answer is not.

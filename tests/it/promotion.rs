@@ -70,8 +70,8 @@ fn the_candidate_is_evaluated_while_its_model_is_read_again() {
     let world = registered(&toy, &mlflow, "direct");
     let mut child = begun(&toy, &world);
     until("the candidate has all of the traffic", || toy.candidate() == 100);
-    mlflow.set(|inner| inner.slow = Some(("MLmodel", 1_500)));
-    thread::sleep(Duration::from_millis(700));
+    mlflow.set(|inner| inner.asked.clear()).set(|inner| inner.slow = Some(("MLmodel", 2_500)));
+    until("the model is read", || mlflow.was_asked("MLmodel"));
     toy.set(|inner| inner.errors[1] = 0.9);
     assert_eq!(child.wait().unwrap().code(), Some(1), "{:#}", came_to(&world));
     assert_eq!((toy.candidate(), mlflow.alias("champion").as_deref()), (0, Some("7")));

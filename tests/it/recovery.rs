@@ -371,6 +371,18 @@ fn a_watch_outlives_a_hiccup_of_the_registry() {
 }
 
 #[test]
+fn a_watch_judges_production_while_the_registry_is_away() {
+    let (toy, mlflow) = (Toy::start([0.005, 0.005]), ToyMlflow::start());
+    let world = registered(&toy, &mlflow, "direct");
+    world.write("mlgate.yml", world.read("mlgate.yml").replace("{ path: journal.json }", "{ mlflow: {} }"));
+    rollout(&world, &[]).exits(0);
+    mlflow.goes_away_for(3_600.0);
+    toy.set(|inner| inner.errors[1] = 0.9);
+    world.run(&["watch", "--seconds", "8"]).exits(3).saying("requests failed").saying("traffic: done");
+    assert_eq!(toy.candidate(), 0);
+}
+
+#[test]
 fn a_promotion_turns_the_flag_on_again_that_a_rollback_turned_off() {
     let toy = Toy::start([0.005, 0.005]);
     let world = toy

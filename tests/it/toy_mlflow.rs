@@ -21,6 +21,8 @@ pub struct Inner {
     pub failing: Vec<(&'static str, u32)>,
     /// Requests whose first line holds this are answered this much later, in milliseconds.
     pub slow: Option<(&'static str, u64)>,
+    /// First lines of what was asked.
+    pub asked: Vec<String>,
     /// Nothing is answered until then.
     pub away_until: Option<Instant>,
     /// After so many requests more, this process is killed.
@@ -52,6 +54,7 @@ impl ToyMlflow {
             delay_ms: 0,
             failing: Vec::new(),
             slow: None,
+            asked: Vec::new(),
             away_until: None,
             kill_after: None,
         }));
@@ -67,6 +70,10 @@ impl ToyMlflow {
     pub fn set(&self, change: impl FnOnce(&mut Inner)) -> &Self {
         change(&mut self.inner.lock().unwrap());
         self
+    }
+
+    pub fn was_asked(&self, part: &str) -> bool {
+        self.inner.lock().unwrap().asked.iter().any(|line| line.contains(part))
     }
 
     pub fn alias(&self, name: &str) -> Option<String> {
@@ -91,6 +98,7 @@ fn missing(what: &str) -> Answer {
 /// <https://mlflow.org/docs/latest/api_reference/rest-api.html>
 fn answer(inner: &mut Inner, request: &Request) -> Answer {
     let line = request.head.lines().next().unwrap_or_default().to_owned();
+    inner.asked.push(line.clone());
     let delay = inner.delay_ms + inner.slow.filter(|(part, _)| line.contains(part)).map_or(0, |(_, delay)| delay);
     let is_failing = inner.failing.iter_mut().find(|(part, times)| *times > 0 && line.contains(part));
     let is_failing = is_failing.map(|(_, times)| *times -= 1).is_some();

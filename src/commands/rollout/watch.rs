@@ -194,7 +194,13 @@ impl Watching<'_> {
         if !why.is_empty() {
             return Err(unfinished(why));
         }
-        match world.controls.levers.promote(&entry, &world.controls.stop).await {
+        let promotion = async {
+            if let Some(registry) = &world.controls.levers.registry {
+                registry.prepare(&entry).await?;
+            }
+            world.controls.levers.promote(&entry).await
+        };
+        match promotion.await {
             Ok(levers) => {
                 let reason = "it was promoted, and that was not written down".to_owned();
                 let ended = Ended { outcome: Outcome::Promoted, reason };
