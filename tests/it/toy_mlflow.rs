@@ -41,8 +41,7 @@ pub fn judged() -> String {
     Sha256::digest(b"the model").iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-const MLMODEL: &str =
-    "flavors:\n  python_function: { loader_module: mlflow.onnx, data: model.onnx }\n  onnx: { data: model.onnx }\n";
+const MLMODEL: &str = "flavors:\n  python_function: { loader_module: mlflow.sklearn, model_path: model.pkl }\n  sklearn: { pickled_model: model.pkl }\n";
 
 impl ToyMlflow {
     pub fn start() -> Self {
@@ -161,10 +160,10 @@ fn served(inner: &mut Inner, line: &str, body: &str) -> Answer {
             ok(json!({ "artifact_uri": "mlflow-artifacts:/1/m/artifacts" }))
         }
         ("GET", "mlflow-artifacts/artifacts") => ok(json!({ "files": [
-            { "path": "MLmodel", "is_dir": false }, { "path": "model.onnx", "is_dir": false },
+            { "path": "MLmodel", "is_dir": false }, { "path": "model.pkl", "is_dir": false },
         ] })),
         ("GET", "mlflow-artifacts/artifacts/1/m/artifacts/MLmodel") => Answer::of("200 OK", "text/plain", MLMODEL),
-        ("GET", "mlflow-artifacts/artifacts/1/m/artifacts/model.onnx") => {
+        ("GET", "mlflow-artifacts/artifacts/1/m/artifacts/model.pkl") => {
             Answer::of("200 OK", "application/octet-stream", &inner.model)
         }
         _ => missing(&format!("{method} {path}")),
