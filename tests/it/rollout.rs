@@ -409,7 +409,9 @@ fn killed_at_any_point_it_is_resumed_or_undone() {
 fn two_do_not_carry_on_the_same_rollout_and_none_with_another_config() {
     let toy = Toy::start([0.005, 0.005]);
     let world = toy.world("canary\n  steps: [10, 50]");
-    world.write("mlgate.yml", world.read("mlgate.yml").replace("step_seconds: 0.3", "step_seconds: 60"));
+    let config = world.read("mlgate.yml").replace("step_seconds: 0.3", "step_seconds: 60");
+    // On a busy machine, too, three intervals are longer than an evaluation.
+    world.write("mlgate.yml", config.replace("interval_seconds: 0.1", "interval_seconds: 1"));
     let mut child = begun(&toy, &world);
     while toy.candidate() == 0 {
         thread::sleep(Duration::from_millis(10));
