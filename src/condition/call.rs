@@ -8,7 +8,7 @@ use super::evaluate::{checked, floats};
 use super::text::{self, Budget};
 use super::tree::Function;
 use super::types::Type;
-use super::values::{Column, Data, TooLarge, joint};
+use super::values::{CALENDAR, Column, Data, OVERFLOW, TooLarge, joint};
 
 /// Computes a function of values of these types.
 ///
@@ -103,7 +103,7 @@ pub fn evaluate<'a>(
             });
             Column { data: Data::Boolean(matches.collect()), state: x.state.clone() }
         }
-        Function::Part(part) => checked(x, x.wholes(), |nanos| calendar::part(nanos, *part)),
+        Function::Part(part) => checked(x, x.wholes(), CALENDAR, |nanos| calendar::part(nanos, *part)),
     })
 }
 
@@ -148,7 +148,7 @@ fn rounded<'a>(function: &Function, x: &Column, ty: Type) -> Column<'a> {
     }
     let digits = ty.digits();
     let divisor = power(digits).unwrap_or(i128::MAX);
-    checked(x, x.wholes(), |value| match function {
+    checked(x, x.wholes(), OVERFLOW, |value| match function {
         Function::Sign => Some(value.signum()),
         Function::Ceil => Some(value.div_euclid(divisor) + i128::from(value.rem_euclid(divisor) != 0)),
         Function::Floor => Some(value.div_euclid(divisor)),

@@ -7,7 +7,7 @@ use super::compare::{self, compare, rule};
 use super::text::{self, Budget};
 use super::tree::{Arithmetic, Comparison, Expr, Op, Value};
 use super::types::Type;
-use super::values::{Column, Data, NULL, OVERFLOW, TooLarge, joint};
+use super::values::{CALENDAR, Column, Data, NULL, OVERFLOW, TooLarge, joint};
 use super::{calendar, call, cast, convert};
 
 type Evaluated<'b, 'a> = Result<Cow<'b, Column<'a>>, TooLarge>;
@@ -115,7 +115,7 @@ impl<'b, 'a> Evaluation<'b, 'a> {
             Op::Extreme { list, greatest } => self.extreme(list, *greatest, expr.ty)?,
             Op::Shift { inner, months, nanos } => {
                 let column = self.part(inner)?;
-                checked(&column, column.wholes(), |at| calendar::shifted(at, *months, *nanos))
+                checked(&column, column.wholes(), CALENDAR, |at| calendar::shifted(at, *months, *nanos))
             }
             Op::Call(function, arguments) => {
                 let values = arguments.iter().map(|argument| self.part(argument)).collect::<Result<Vec<_>, _>>()?;
@@ -265,14 +265,14 @@ fn negate(mut column: Column<'_>, negated: bool) -> Column<'_> {
     column
 }
 
-/// Whole values of which one may outgrow 128 bits.
-pub fn checked<'a>(column: &Column, values: &[i128], compute: impl Fn(i128) -> Option<i128>) -> Column<'a> {
+/// Whole values; those that cannot be computed have the state `fault`.
+pub fn checked<'a>(column: &Column, values: &[i128], fault: u8, compute: impl Fn(i128) -> Option<i128>) -> Column<'a> {
     let mut state = column.state.clone();
     let mut data = Vec::with_capacity(values.len());
     for (value, state) in values.iter().zip(&mut state) {
         let computed = compute(*value);
         if computed.is_none() && *state == 0 {
-            *state = OVERFLOW;
+            *state = fault;
         }
         data.push(computed.unwrap_or(0));
     }
@@ -297,6 +297,7 @@ fn negative(mut column: Column<'_>) -> Column<'_> {
             return checked(
                 &Column { data: Data::Boolean(Vec::new()), state: column.state },
                 values,
+                OVERFLOW,
                 i128::checked_neg,
             );
         }

@@ -11,6 +11,9 @@ pub const OVERFLOW: u8 = 2;
 /// A `CAST` of the value failed.
 pub const CAST: u8 = 4;
 
+/// The value is a date outside of the calendar.
+pub const CALENDAR: u8 = 8;
+
 /// Bytes of text that a condition may make of the rows it is evaluated over at once.
 pub const MOST_TEXT: usize = 64_000_000;
 
@@ -118,6 +121,7 @@ pub fn fault(state: u8) -> Option<&'static str> {
     match state {
         0 | NULL => None,
         state if state & OVERFLOW != 0 => Some("an integer or decimal number outgrows 128 bits"),
+        state if state & CALENDAR != 0 => Some("a date is out of range"),
         _ => Some("a CAST fails"),
     }
 }

@@ -101,6 +101,8 @@ fn integers_are_computed_wide() {
     }
     let far = judged("a,y\n9223372036854775807,0\n", "a * a * a > 0");
     far.exits(3).saying("outgrows 128 bits").saying("in row 1");
+    let late = judged("d,y\n2026-01-31,0\n", "d + INTERVAL 300000 YEAR > d");
+    late.exits(3).saying("a date is out of range");
 }
 
 #[test]
