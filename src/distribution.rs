@@ -1,8 +1,10 @@
 //! One column in short: its numbers or its categories, and how many of its values are missing.
 
+pub mod slots;
 pub mod summary;
 
 use serde::{Deserialize, Serialize};
+use slots::Slots;
 pub use summary::Summary;
 
 /// Categories of a column that are counted at once.
@@ -60,6 +62,9 @@ pub struct Categories {
     pub others: u64,
     /// No count is too low by more than this.
     pub lowered: u64,
+    /// Where not every category was counted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slots: Option<Slots>,
 }
 
 impl Distribution {
@@ -196,14 +201,17 @@ impl Categories {
         self.others == 0 && self.lowered == 0
     }
 
-    /// By how much of the rows a category's share may be too low.
-    pub fn error(&self) -> f64 {
-        if self.lowered == 0 { 0.0 } else { self.lowered as f64 / self.present() as f64 }
-    }
-
     /// Both together.
     #[must_use]
     pub fn merged(self, other: Self, most: usize) -> Self {
+        let slots = if self.is_whole() && other.is_whole() {
+            None
+        } else {
+            self.slots().zip(other.slots()).map(|(mut slots, more)| {
+                slots.merge(&more);
+                slots
+            })
+        };
         let mut counts: rustc_hash::FxHashMap<String, u64> = self.counts.into_iter().collect();
         for (name, count) in other.counts {
             *counts.entry(name).or_default() += count;
@@ -212,6 +220,7 @@ impl Categories {
             counts: counts.into_iter().collect(),
             others: self.others + other.others,
             lowered: self.lowered + other.lowered,
+            slots,
         };
         all.shortened(most)
     }
@@ -221,6 +230,7 @@ impl Categories {
     pub fn shortened(mut self, most: usize) -> Self {
         self.counts.sort_by(|a, b| b.1.cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         if self.counts.len() > most {
+            self.slots = self.slots();
             let rest = self.counts.split_off(most);
             self.lowered = self.lowered.max(rest[0].1);
             self.others += rest.iter().map(|(_, count)| count).sum::<u64>();

@@ -15,12 +15,13 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 pub use bins::Bin;
+use bins::Known;
 pub use finding::{Against, Choice, Rule, Wanted, finding, wanted};
 pub use retyped::Context;
 
 use large::Axis;
 
-use crate::distribution::{Categories, Distribution, Measure, Shape, Values};
+use crate::distribution::{Categories, Distribution, Measure, Shape, Summary, Values};
 use crate::inference::adjust::benjamini_hochberg;
 use crate::inference::distance::{self, chi_squared, kolmogorov_p};
 use crate::inference::homogeneity::{homogeneity_p, jensen_shannon_beyond_chance};
@@ -74,12 +75,14 @@ pub struct Contrast {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Shift {
     pub effect: f64,
-    /// Between which it lies, where a table is known by a summary.
+    /// Between which it lies, where a table is known by a summary or by slots.
     pub range: Option<(f64, f64)>,
     /// How often samples of one law are as far apart.
     pub p: f64,
     /// Whether the p supposes more rows than there are.
     pub is_approximate: bool,
+    /// Whether the p would be smaller, were more known.
+    pub is_largest_p: bool,
     /// The p that is adjusted: with rare categories pooled where `p` is approximate.
     pub tested: f64,
     pub adjusted: f64,
@@ -146,7 +149,15 @@ impl Contrast {
             (Shape::Numbers(_), Shape::Categories(b)) if present[0] == 0 => {
                 contrast.categories(choice, [&Categories::default(), b], missing, judged)
             }
-            _ => return Err(Problem::new("the two tables hold other types in it")),
+            (Shape::Categories(_), Shape::Numbers(b)) if present[0] == 0 => {
+                let none = Values::Summed(Summary::default());
+                contrast.numbers(choice, [&none, &b.values], (b.measure, &Axis::Values), missing, judged)
+            }
+            (Shape::Numbers(a), Shape::Categories(_)) if present[1] == 0 => {
+                let none = Values::Summed(Summary::default());
+                contrast.numbers(choice, [&a.values, &none], (a.measure, &Axis::Values), missing, judged)
+            }
+            _ => return Err(Problem::new("its values have different types in the two tables")),
         };
         if shift.is_some_and(|shift| shift.effect.is_nan()) {
             return Err(Problem::new(format!("the two tables' values have no distance by {}", contrast.method.word())));
@@ -191,7 +202,17 @@ impl Contrast {
                 effects.into_iter().fold(effects[0], |most, one| if one.1 > most.1 { one } else { most });
             self.method = method;
             let mut shift = Shift::of(effect, compared.p(errors));
-            shift.range = (error > 0.0 && method == Method::Ks).then(|| around(ks, error));
+            if error > 0.0 {
+                // The earth moves by as much as the shares are wrong, over the middle 95 % of a normal law.
+                let within = if moved > 0.0 { error * NORMAL } else { 0.0 };
+                let ranges = [
+                    around(ks, error),
+                    compared.divergences(errors).into(),
+                    ((moved - within).max(0.0), moved + within),
+                ];
+                shift.range =
+                    Some(ranges.into_iter().fold((0.0, 0.0), |all, one| (one.0.max(all.0), one.1.max(all.1))));
+            }
             self.note_errors(error, shift.range);
             return Some(shift);
         };
@@ -268,12 +289,13 @@ impl Contrast {
         if !judged {
             return None;
         }
-        Some(match choice {
+        let mut shift = match choice {
             Choice::Auto => {
                 let [a, b] = &counted.all;
                 // Counts that are as near as they may be have nothing left that is by chance.
+                let is_by_chance = counted.known != Known::Nearest;
                 let effect =
-                    if counted.is_exact { jensen_shannon_beyond_chance(a, b) } else { jensen_shannon(&counted.all) };
+                    if is_by_chance { jensen_shannon_beyond_chance(a, b) } else { jensen_shannon(&counted.all) };
                 by_chi_squared(&counted.all, &counted.all, Some(effect))
             }
             Choice::Psi => by_chi_squared(&counted.common, &counted.all, Some(self.psi(&counted.common))),
@@ -283,7 +305,16 @@ impl Contrast {
             Choice::ChiSquared | Choice::Ks | Choice::Wasserstein => {
                 by_chi_squared(&counted.common, &counted.all, None)
             }
-        })
+        };
+        // Categories that share a slot hide each other's changes: of independent ones all but so much.
+        shift.range = match counted.known {
+            Known::Categories => None,
+            Known::Slots(shared) if choice == Choice::Psi => Some((shift.effect, shift.effect * shared)),
+            Known::Slots(shared) => Some((shift.effect, (shift.effect * shared.sqrt()).min(1.0))),
+            Known::Nearest => Some((shift.effect, f64::INFINITY)),
+        };
+        shift.is_largest_p = counted.known == Known::Nearest;
+        Some(shift)
     }
 
     fn psi(&self, [a, b]: &[Vec<u64>; 2]) -> f64 {
@@ -298,8 +329,15 @@ impl Contrast {
 
     /// Whether the column drifted: by enough to matter, and surely.
     pub fn drifted(&self, threshold: f64, alpha: f64) -> bool {
-        let moved = self.shift.is_some_and(|shift| shift.effect >= threshold && shift.adjusted < alpha);
+        let moved = self.shift.is_some_and(|shift| shift.least() >= threshold && shift.adjusted < alpha);
         moved || self.missing_drifted(alpha)
+    }
+
+    /// Whether what is known of the tables does not say if the column drifted.
+    pub fn is_open(&self, threshold: f64, alpha: f64) -> bool {
+        let Some(shift) = self.shift else { return true };
+        let straddles = shift.range.is_some_and(|(low, high)| low < threshold && high >= threshold);
+        straddles && (shift.is_largest_p || shift.adjusted < alpha)
     }
 
     pub fn missing_drifted(&self, alpha: f64) -> bool {
@@ -333,9 +371,14 @@ fn around(distance: f64, error: f64) -> (f64, f64) {
 }
 
 impl Shift {
+    /// The smallest effect that is possible.
+    pub fn least(&self) -> f64 {
+        self.range.map_or(self.effect, |(low, _)| low)
+    }
+
     /// Of an exact test.
     fn of(effect: f64, p: f64) -> Self {
-        Self { effect, range: None, p, is_approximate: false, tested: p, adjusted: p }
+        Self { effect, range: None, p, is_approximate: false, is_largest_p: true, tested: p, adjusted: p }
     }
 
     /// By D, where shares may be wrong by so much.
@@ -353,6 +396,7 @@ fn by_chi_squared([a, b]: &[Vec<u64>; 2], all: &[Vec<u64>; 2], effect: Option<f6
         range: None,
         p: table.p,
         is_approximate: table.is_approximate,
+        is_largest_p: false,
         tested,
         adjusted: tested,
     }

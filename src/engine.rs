@@ -96,6 +96,11 @@ pub fn open(files: Files, csv: Csv) -> Result<Source, Problem> {
     catch_unwind(AssertUnwindSafe(|| Source::open(files, csv))).unwrap_or_else(|_| Err(gave_up(&shown)))
 }
 
+/// How many threads scan a table.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// A table that can be asked: itself, or what was kept of it.
 pub enum Opened {
     Table(Box<Source>),

@@ -137,7 +137,12 @@ impl Profile {
                     if categories.lowered > self.rows || distinct.len() < categories.counts.len() {
                         return Err(format!("the categories of {name} contradict each other"));
                     }
-                    counts.try_fold(0_u64, u64::checked_add)
+                    let present = counts.try_fold(0_u64, u64::checked_add);
+                    let slots = categories.slots.as_ref();
+                    if slots.is_some_and(|slots| !present.is_some_and(|present| slots.is_sound(present))) {
+                        return Err(format!("the slots of {name} contradict its categories"));
+                    }
+                    present
                 }
                 (None, None) => Some(self.rows),
             };
@@ -162,6 +167,7 @@ impl Profile {
             kind: kind(&column.kind),
             why_text: None,
             is_padded: false,
+            is_blank: false,
         };
         TableInfo { columns: self.columns.iter().map(column).collect(), rows: self.rows, files: Vec::new() }
     }

@@ -56,6 +56,8 @@ pub struct Column {
     pub why_text: Option<WhyText>,
     /// Whether a file of text writes its whole numbers otherwise than they are shown, as `01`: their texts are lost.
     pub is_padded: bool,
+    /// Whether a file of text has no value in it, so that its type is not known.
+    pub is_blank: bool,
 }
 
 /// The cell of a text file that made a column text.

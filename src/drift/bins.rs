@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use chrono::DateTime;
 
 use super::large::Axis;
-use crate::distribution::{Categories, Measure, Values};
+use crate::distribution::{Categories, Measure, Values, slots};
 use crate::inference::quantile_bins::QuantileBin;
 use crate::words::{self, BARS};
 
@@ -128,8 +128,19 @@ pub struct Counted {
     pub all: [Vec<u64>; 2],
     /// Of over 1,000 categories the most common of both tables together by themselves, the others as one.
     pub common: [Vec<u64>; 2],
-    /// Whether every row was counted by its category; else the counts are as near as they may be.
-    pub is_exact: bool,
+    /// What is known of them.
+    pub known: Known,
+}
+
+/// What two rows of counts say of categories.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Known {
+    /// Every row was counted by its category.
+    Categories,
+    /// By the hash of its category, of which so many share a slot: categories are at least as far apart.
+    Slots(f64),
+    /// The counts are as near as they may be: categories are at least as far apart.
+    Nearest,
 }
 
 /// Counts categories, as near to each other as the tables' counts may be.
@@ -157,8 +168,11 @@ pub fn of_categories(
         }
         let known = |side: usize| all.iter().map(|(_, counts)| counts[side]).sum::<u64>();
         others = [0, 1].map(|side| present[side].saturating_sub(known(side)));
-        let error = a.error().max(b.error());
-        notes.push(format!("shares are known to {} of the rows", words::percent(100.0 * error, &[0.0])));
+        notes.push(format!(
+            "it has over {} categories: rows are compared by the hash of theirs, in {} parts",
+            words::count(a.counts.len().max(b.counts.len()) as u64),
+            words::count(slots::SLOTS as u64)
+        ));
     }
     // By the shares of both: which are common does not depend on the table that a row is from.
     let share = |counts: [u64; 2]| (0..2).map(|side| counts[side] as f64 / rows[side].max(1) as f64).sum::<f64>();
@@ -182,7 +196,18 @@ pub fn of_categories(
         Some(_) => MISSING.to_owned(),
     };
     let common = kept(&sides(kept_names), name, bins, rows);
-    Counted { all: sides(all.len()), common, is_exact: lowered == [0, 0] }
+    if lowered == [0, 0] {
+        return Counted { all: sides(all.len()), common, known: Known::Categories };
+    }
+    let Some(slots) = slots::pair([a, b]) else {
+        return Counted { all: sides(all.len()), common, known: Known::Nearest };
+    };
+    let shared = [a, b].map(|categories| categories.distinct().0 as f64 / slots::SLOTS as f64);
+    let filled = (0..slots[0].len()).filter(|at| slots[0][*at] + slots[1][*at] > 0);
+    let filled: Vec<usize> = filled.collect();
+    let counts =
+        [0, 1].map(|side| filled.iter().map(|at| slots[side][*at]).chain([missing[side]]).collect::<Vec<u64>>());
+    Counted { all: counts.clone(), common: counts, known: Known::Slots(shared[0].max(shared[1]).max(1.0)) }
 }
 
 /// Counts whose shares are as near to each other as they may be where each may be higher by so much.

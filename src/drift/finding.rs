@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
-use super::retyped::{Context, Retyped, is_comparable};
+use super::retyped::{Context, Retyped, can_be_compared, common_kind};
 use super::{Contrast, FEWEST, Method};
 use crate::check::{AskedColumn, Tables};
 use crate::limit::range::ValueRange;
@@ -136,10 +136,7 @@ pub fn wanted(tables: &Tables, names: Option<&[String]>, by: Choice) -> Result<W
         if !column.kind().is_scalar() && *column.kind() != Kind::Null {
             return Err(column.unfit("numbers, text, booleans, dates or times"));
         }
-        // Nulls alone are compared with anything: as values that are missing.
-        let is_null = [column.kind(), &other.kind].contains(&&Kind::Null);
-        let differ = family(column.kind()) != family(&other.kind) && !is_null;
-        if differ || !is_comparable(column.kind(), &other.kind) {
+        if !can_be_compared(column.column, other) {
             return Err(Problem::new(format!(
                 "{} holds {} in the {} table and {} in the reference",
                 code(column.name()),
@@ -149,7 +146,7 @@ pub fn wanted(tables: &Tables, names: Option<&[String]>, by: Choice) -> Result<W
             ))
             .hint("write both with one type, or name the `columns` to compare"));
         }
-        let kind = if *column.kind() == Kind::Null { &other.kind } else { column.kind() };
+        let kind = common_kind(column.column, other);
         if let Some(method) = by.method()
             && method.is_of_numbers()
             && matches!(kind, Kind::Text | Kind::Boolean)
@@ -163,23 +160,12 @@ pub fn wanted(tables: &Tables, names: Option<&[String]>, by: Choice) -> Result<W
 
 const ONE_FILE: &str = "both tables are the same file: nothing can drift";
 
-/// Kinds whose values can stand beside each other.
-fn family(kind: &Kind) -> Option<u8> {
-    match kind {
-        Kind::Integer | Kind::Float | Kind::Number => Some(0),
-        Kind::Text => Some(1),
-        Kind::Boolean => Some(2),
-        Kind::Date => Some(3),
-        Kind::Datetime => Some(4),
-        Kind::Other(_) | Kind::Null | Kind::Unreadable(_) => None,
-    }
-}
-
 /// What the contrasts of an entry's columns come to.
 pub fn finding(context: Context, columns: &[(String, Contrast)], rule: Rule, against: Against) -> Finding {
     let Context { notes, retyped } = context;
     let threshold = |contrast: &Contrast| rule.threshold.map_or(contrast.method.threshold(), |Finite(own)| own);
     let drifted = |contrast: &Contrast| contrast.drifted(threshold(contrast), rule.alpha);
+    let open = |contrast: &Contrast| contrast.is_open(threshold(contrast), rule.alpha) && !drifted(contrast);
     // How far beyond its threshold a column is: effects of several methods have several scales.
     let distance = |contrast: &Contrast| {
         let effect = contrast.shift.map_or(0.0, |shift| shift.effect / threshold(contrast).max(f64::MIN_POSITIVE));
@@ -192,8 +178,7 @@ pub fn finding(context: Context, columns: &[(String, Contrast)], rule: Rule, aga
         b.0.cmp(&a.0).then(b.1.total_cmp(&a.1))
     });
     let moved: Vec<&&(String, Contrast)> = sorted.iter().filter(|(_, contrast)| drifted(contrast)).collect();
-    let unsure: Vec<&&(String, Contrast)> =
-        sorted.iter().filter(|(_, contrast)| contrast.shift.is_none() && !drifted(contrast)).collect();
+    let unsure: Vec<&&(String, Contrast)> = sorted.iter().filter(|(_, contrast)| open(contrast)).collect();
     let (total, hits) = ((columns.len() + retyped.len()) as u64, (moved.len() + retyped.len()) as u64);
     let limit = match against {
         Against::Limit(limit) => limit,
@@ -219,7 +204,7 @@ pub fn finding(context: Context, columns: &[(String, Contrast)], rule: Rule, aga
             });
             format!("{} as in the reference{}", columns_are(total), near.unwrap_or_default())
         }
-        ([], unsure) => unsure_said(unsure, total),
+        ([], [(name, contrast), ..]) => not_known(name, contrast, unsure.len() as u64, threshold(contrast), total),
         ([(name, contrast), others @ ..], _) => {
             let how = how_far(contrast, threshold(contrast), rule.alpha);
             let others: Vec<String> = others.iter().map(|(name, _)| code(name)).collect();
@@ -244,7 +229,7 @@ pub fn finding(context: Context, columns: &[(String, Contrast)], rule: Rule, aga
         finding = finding.value(&column.name, column.value());
     }
     for (name, contrast) in &sorted {
-        finding = finding.value(name, said(contrast, drifted(contrast), threshold(contrast)));
+        finding = finding.value(name, said(contrast, (drifted(contrast), open(contrast)), threshold(contrast)));
     }
     if let Some(shown) = finding.limits.first_mut() {
         shown.breached = is_over;
@@ -267,7 +252,7 @@ fn effect(value: f64, limits: &[f64]) -> String {
 /// `it moved by 0.152 standard deviations of the reference, 0.1 counts, adjusted p < 0.001; > 52000 has …`.
 fn how_far(contrast: &Contrast, threshold: f64, alpha: f64) -> String {
     let mut parts = Vec::new();
-    if let Some(shift) = contrast.shift.filter(|shift| shift.effect >= threshold && shift.adjusted < alpha) {
+    if let Some(shift) = contrast.shift.filter(|shift| shift.least() >= threshold && shift.adjusted < alpha) {
         parts.push(format!(
             "{}, from {} on it counts, adjusted p {}",
             moved_by(contrast, &effect(shift.effect, &[threshold])),
@@ -302,8 +287,8 @@ fn moved_by(contrast: &Contrast, effect: &str) -> String {
     }
 }
 
-fn unsure_said(unsure: &[&&(String, Contrast)], total: u64) -> String {
-    let Some((name, contrast)) = unsure.first() else { return String::new() };
+/// Why it is not known whether the column drifted, which `unsure` of all share.
+fn not_known(name: &str, contrast: &Contrast, unsure: u64, threshold: f64, total: u64) -> String {
     let [before, now] = contrast.rows;
     if contrast.rows.iter().any(|rows| *rows < FEWEST) {
         return format!(
@@ -312,12 +297,18 @@ fn unsure_said(unsure: &[&&(String, Contrast)], total: u64) -> String {
             count(before)
         );
     }
+    let more =
+        if unsure > 1 { format!(" (as do {} of {} columns)", count(unsure), count(total)) } else { String::new() };
+    if let Some((low, high)) = contrast.shift.and_then(|shift| shift.range) {
+        let [low, end] = [low, high].map(|end| effect(end, &[threshold]));
+        let between = if high.is_finite() { format!("between {low} and {end}") } else { format!("at least {low}") };
+        return format!(
+            "{} has a distance from the reference {between}{more}; {} is the threshold",
+            code(name),
+            words::exact(threshold)
+        );
+    }
     let [before, now] = contrast.present;
-    let more = if unsure.len() > 1 {
-        format!(" (as do {} of {} columns)", count(unsure.len() as u64), count(total))
-    } else {
-        String::new()
-    };
     format!(
         "{} has too few values to compare{more}: {} and {} in the reference, {FEWEST} needed",
         code(name),
@@ -343,14 +334,15 @@ impl Contrast {
 }
 
 /// What report.json says of a column.
-fn said(contrast: &Contrast, drifted: bool, threshold: f64) -> Value {
+fn said(contrast: &Contrast, (drifted, is_open): (bool, bool), threshold: f64) -> Value {
     const MOVED: usize = 3;
     let mut said = Map::new();
     let mut put = |name: &str, value: Value| said.insert(name.to_owned(), value);
     put("method", contrast.method.word().into());
     put("effect", contrast.shift.map(|shift| shift.effect).into());
     if let Some((low, high)) = contrast.shift.and_then(|shift| shift.range) {
-        put("effect_range", json!([low, high]));
+        // An infinite end has no number in JSON.
+        put("effect_range", json!([low, high.is_finite().then_some(high)]));
     }
     put("p", contrast.shift.map(|shift| shift.p).into());
     put("p_adjusted", contrast.shift.map(|shift| shift.adjusted).into());
@@ -359,7 +351,7 @@ fn said(contrast: &Contrast, drifted: bool, threshold: f64) -> Value {
     if contrast.shift.is_some_and(|shift| shift.is_approximate) {
         put("approximate", true.into());
     }
-    if contrast.shift.is_none() && !drifted {
+    if is_open {
         put("inconclusive", true.into());
     }
     if let Some(missing) = contrast.missing {

@@ -12,6 +12,8 @@ pub struct Retyped {
     pub name: String,
     reference: String,
     current: String,
+    /// The current type, and what made it that.
+    described: String,
 }
 
 /// What is known of an entry's columns before their values are compared.
@@ -29,7 +31,7 @@ impl Context {
         compared.retain(|asked| {
             let column = asked.column;
             let Some(other) = reference.table.column(&column.name) else { return true };
-            let is_compared = is_comparable(&column.kind, &other.kind);
+            let is_compared = can_be_compared(column, other);
             // A profile knows a type by its name alone.
             if !is_compared && column.kind.to_string() == other.kind.to_string() {
                 here.leave_out(column);
@@ -42,22 +44,57 @@ impl Context {
     }
 }
 
-/// Whether both are values that can be compared, or one of them is nulls alone, which is a share of missing values.
-pub fn is_comparable(current: &Kind, reference: &Kind) -> bool {
-    match (current, reference) {
+/// Whether values of both can stand beside each other. Nulls alone, of whatever type, stand beside anything: they are
+/// values that are missing.
+pub fn can_be_compared(current: &Column, reference: &Column) -> bool {
+    let (a, b) = kinds(current, reference);
+    match (a, b) {
         (Kind::Null, Kind::Null) => false,
-        (a, b) => [a, b].into_iter().all(|kind| kind.is_scalar() || *kind == Kind::Null),
+        (Kind::Null, other) | (other, Kind::Null) => other.is_scalar(),
+        (a, b) => a.is_scalar() && b.is_scalar() && family(a) == family(b),
+    }
+}
+
+/// The kind by which two columns are compared that can be.
+pub fn common_kind<'a>(current: &'a Column, reference: &'a Column) -> &'a Kind {
+    match kinds(current, reference) {
+        (Kind::Null, kind) | (kind, _) => kind,
+    }
+}
+
+/// A file of text says no type of a column without values; where neither side does, both are what they are read as.
+fn kinds<'a>(current: &'a Column, reference: &'a Column) -> (&'a Kind, &'a Kind) {
+    let kind = |column: &'a Column| if column.is_blank { &Kind::Null } else { &column.kind };
+    if current.is_blank && reference.is_blank {
+        return (&current.kind, &reference.kind);
+    }
+    (kind(current), kind(reference))
+}
+
+fn family(kind: &Kind) -> Option<u8> {
+    match kind {
+        Kind::Integer | Kind::Float | Kind::Number => Some(0),
+        Kind::Text => Some(1),
+        Kind::Boolean => Some(2),
+        Kind::Date => Some(3),
+        Kind::Datetime => Some(4),
+        Kind::Other(_) | Kind::Null | Kind::Unreadable(_) => None,
     }
 }
 
 impl Retyped {
     fn of(current: &Column, reference: &Column) -> Self {
-        Self { name: current.name.clone(), reference: reference.kind.to_string(), current: current.kind.to_string() }
+        Self {
+            name: current.name.clone(),
+            reference: reference.kind.to_string(),
+            current: current.kind.to_string(),
+            described: current.described(),
+        }
     }
 
     /// `x` is list[i64], and was float in the reference.
     pub fn said(&self) -> String {
-        format!("{} is {}, and {} in the reference", code(&self.name), self.current, self.reference)
+        format!("{} is {}, and {} in the reference", code(&self.name), self.described, self.reference)
     }
 
     /// What report.json says of the column.

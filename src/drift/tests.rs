@@ -157,3 +157,39 @@ fn deviations_are_robust() {
         }
     }
 }
+
+#[test]
+fn a_summary_never_decides_otherwise_than_the_values() {
+    let mut draw = crate::inference::simulated::Draw::new(13);
+    let column = |values: &[f64], most: Option<usize>| {
+        let values = match most {
+            Some(most) => Values::Summed(Summary::of_sorted(values).pruned(most)),
+            None => Values::Each(values.to_vec()),
+        };
+        Distribution { missing: 0, shape: Shape::Numbers(Numbers { values, measure: Measure::Number }) }
+    };
+    let mut sample = |moved: f64, wide: f64| {
+        let mut values: Vec<f64> = (0..5000).map(|_| moved + wide * draw.normal()).collect();
+        values.sort_unstable_by(f64::total_cmp);
+        values
+    };
+    let mut decided = 0;
+    for (moved, wide) in [(0.0, 1.0), (0.05, 1.0), (0.09, 1.0), (0.11, 1.0), (0.2, 1.0), (0.5, 1.0), (0.0, 1.3)] {
+        let both = [sample(0.0, 1.0), sample(moved, wide)];
+        let judge = |most: Option<usize>| {
+            let [a, b] = [0, 1].map(|side| column(&both[side], most));
+            let mut contrast = Contrast::of(Choice::Auto, &a, &b).unwrap();
+            adjust(std::iter::once(&mut contrast));
+            let range = contrast.shift.unwrap().range;
+            assert_eq!(range.is_some(), most.is_some_and(|most| most < 5000), "{most:?}");
+            (contrast.drifted(0.1, 0.05), contrast.is_open(0.1, 0.05))
+        };
+        let (exact, _) = judge(None);
+        for most in [20, 50, 200, 1000] {
+            let (drifted, is_open) = judge(Some(most));
+            assert!(is_open || drifted == exact, "{moved} {wide} {most}: {drifted}, {exact}");
+            decided += u32::from(!is_open);
+        }
+    }
+    assert!(decided >= 14, "{decided}");
+}

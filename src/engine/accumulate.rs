@@ -102,7 +102,7 @@ pub struct Means<'a> {
 impl Means<'_> {
     /// For the distribution of a column that is one of so many.
     fn room(self, columns: usize) -> Room {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = super::threads();
         let budget = Arc::clone(self.distributions);
         Room { rows: self.rows, short: self.memory / columns.max(1) / threads, budget }
     }

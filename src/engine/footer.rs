@@ -4,9 +4,11 @@
 //! answer for sure, they do not answer. A range that is breached is not answered either: how many
 //! values lie outside takes the values.
 
-use polars::prelude::{DataType, SchemaRef};
-use polars_parquet::parquet::metadata::{FileMetadata, RowGroupMetadata};
-use polars_parquet::parquet::schema::types::PhysicalType;
+use polars::prelude::{DataType, SchemaRef, TimeUnit};
+use polars_parquet::parquet::metadata::{ColumnChunkMetadata, FileMetadata, RowGroupMetadata};
+use polars_parquet::parquet::schema::types::{
+    PhysicalType, PrimitiveConvertedType, PrimitiveLogicalType, PrimitiveType, TimeUnit as StoredUnit,
+};
 use polars_parquet::parquet::statistics::Statistics;
 
 use super::proof::{Claim, Ends};
@@ -21,7 +23,7 @@ pub fn answer(footers: &[std::sync::Arc<FileMetadata>], schema: &SchemaRef, stat
                 return None;
             }
             let mut count = 0;
-            each(footers, column, |statistics| {
+            each(footers, column, |statistics, _| {
                 count += u64::try_from(statistics.null_count()?).ok()?;
                 Some(())
             })?;
@@ -29,7 +31,9 @@ pub fn answer(footers: &[std::sync::Arc<FileMetadata>], schema: &SchemaRef, stat
         }
         Statistic::Outside { column, min, max } => {
             let dtype = schema.get(column)?;
-            each(footers, column, |statistics| holds(statistics, dtype, *min, *max).then_some(()))?;
+            each(footers, column, |statistics, leaf| {
+                holds(decoded_ends(statistics, leaf, dtype)?, dtype, *min, *max).then_some(())
+            })?;
             Some(Value::Breaches(Breaches::default()))
         }
         _ => None,
@@ -37,18 +41,18 @@ pub fn answer(footers: &[std::sync::Arc<FileMetadata>], schema: &SchemaRef, stat
 }
 
 /// How far apart the smallest and the largest of the column's integers are.
-pub fn spread(footers: &[std::sync::Arc<FileMetadata>], column: &str) -> Option<u64> {
-    let mut ends: Option<(i64, i64)> = None;
-    each(footers, column, |statistics| {
-        let (low, high) = match statistics {
-            Statistics::Int32(s) => (s.min_value?.into(), s.max_value?.into()),
-            Statistics::Int64(s) => (s.min_value?, s.max_value?),
-            _ => return None,
-        };
-        ends = Some(ends.map_or((low, high), |(least, most)| (least.min(low), most.max(high))));
+pub fn spread(footers: &[std::sync::Arc<FileMetadata>], schema: &SchemaRef, column: &str) -> Option<u64> {
+    let dtype = schema.get(column)?;
+    let mut all: Option<Ends> = None;
+    each(footers, column, |statistics, leaf| {
+        let own = decoded_ends(statistics, leaf, dtype)?;
+        all = Some(all.map_or(Some(own), |all| all.join(own))?);
         Some(())
     })?;
-    ends.map(|(low, high)| high.abs_diff(low))
+    match all? {
+        Ends::Whole(low, high) => Some(high.abs_diff(low)),
+        Ends::Float(..) => None,
+    }
 }
 
 /// What the footers say of a column that its data can be held against, if they say anything.
@@ -68,7 +72,7 @@ pub fn claim(footers: &[std::sync::Arc<FileMetadata>], schema: &SchemaRef, colum
                 statistics.as_ref().and_then(Statistics::null_count).and_then(|count| u64::try_from(count).ok());
             nulls = nulls.zip(count).map(|(all, more)| all + more);
             let is_all_null = count == Some(group.num_rows() as u64);
-            let own = statistics.as_ref().and_then(|statistics| extent(statistics, dtype));
+            let own = statistics.as_ref().and_then(|statistics| decoded_ends(statistics, leaf(chunk), dtype));
             ends = match (ends, own) {
                 (Some(Some(all)), Some(own)) => all.join(own).map(Some),
                 (Some(None), Some(own)) => Some(Some(own)),
@@ -81,21 +85,61 @@ pub fn claim(footers: &[std::sync::Arc<FileMetadata>], schema: &SchemaRef, colum
     (claim.nulls.is_some() || claim.ends.is_some()).then_some(claim)
 }
 
-/// Minimum and maximum of the types that [`holds`] believes.
-fn extent(statistics: &Statistics, dtype: &DataType) -> Option<Ends> {
+/// Minimum and maximum as the column is decoded, where the statistics are sure of them.
+fn decoded_ends(statistics: &Statistics, leaf: &PrimitiveType, dtype: &DataType) -> Option<Ends> {
+    use PrimitiveConvertedType as Converted;
+    use PrimitiveLogicalType as Logical;
     let float = |low: f64, high: f64| (!low.is_nan() && !high.is_nan()).then_some(Ends::Float(low, high));
+    let (logical, converted) = (leaf.logical_type, leaf.converted_type);
     match (statistics, dtype) {
+        // Unsigned integers of 32 and 64 bits are stored as signed ones, and writers disagreed on their order.
         (
             Statistics::Int32(s),
-            DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::UInt8 | DataType::UInt16 | DataType::Date,
-        ) => Some(Ends::Whole(s.min_value?.into(), s.max_value?.into())),
-        (Statistics::Int64(s), DataType::Int64 | DataType::Datetime(..)) => {
-            Some(Ends::Whole(s.min_value?, s.max_value?))
+            DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::UInt8 | DataType::UInt16,
+        ) if matches!(logical, None | Some(Logical::Integer(_))) => {
+            Some(Ends::Whole(s.min_value?.into(), s.max_value?.into()))
+        }
+        (Statistics::Int32(s), DataType::Date)
+            if logical == Some(Logical::Date) || logical.is_none() && converted == Some(Converted::Date) =>
+        {
+            Some(Ends::Whole(s.min_value?.into(), s.max_value?.into()))
+        }
+        (Statistics::Int64(s), DataType::Int64) if matches!(logical, None | Some(Logical::Integer(_))) => {
+            matches!(converted, None | Some(Converted::Int64)).then_some(Ends::Whole(s.min_value?, s.max_value?))
+        }
+        (Statistics::Int64(s), DataType::Datetime(unit, _)) => {
+            let factor = factor(stored_unit(leaf)?, *unit)?;
+            Some(Ends::Whole(s.min_value?.checked_mul(factor)?, s.max_value?.checked_mul(factor)?))
         }
         (Statistics::Float(s), DataType::Float32) => float(s.min_value?.into(), s.max_value?.into()),
         (Statistics::Double(s), DataType::Float64) => float(s.min_value?, s.max_value?),
         _ => None,
     }
+}
+
+/// The unit that a time is stored in, which need not be that of the Arrow schema beside it.
+fn stored_unit(leaf: &PrimitiveType) -> Option<StoredUnit> {
+    match (leaf.logical_type, leaf.converted_type) {
+        (Some(PrimitiveLogicalType::Timestamp { unit, .. }), _) => Some(unit),
+        (None, Some(PrimitiveConvertedType::TimestampMillis)) => Some(StoredUnit::Milliseconds),
+        (None, Some(PrimitiveConvertedType::TimestampMicros)) => Some(StoredUnit::Microseconds),
+        _ => None,
+    }
+}
+
+/// How many decoded units a stored one is; none where that is a fraction.
+fn factor(stored: StoredUnit, decoded: TimeUnit) -> Option<i64> {
+    let stored: i64 = match stored {
+        StoredUnit::Milliseconds => 1_000_000,
+        StoredUnit::Microseconds => 1000,
+        StoredUnit::Nanoseconds => 1,
+    };
+    let decoded = match decoded {
+        TimeUnit::Milliseconds => 1_000_000,
+        TimeUnit::Microseconds => 1000,
+        TimeUnit::Nanoseconds => 1,
+    };
+    (stored % decoded == 0).then_some(stored / decoded)
 }
 
 /// What reading a row group takes.
@@ -153,57 +197,39 @@ fn cannot_hold_nan(dtype: &DataType) -> bool {
 fn each(
     footers: &[std::sync::Arc<FileMetadata>],
     column: &str,
-    mut ask: impl FnMut(&Statistics) -> Option<()>,
+    mut ask: impl FnMut(&Statistics, &PrimitiveType) -> Option<()>,
 ) -> Option<()> {
     for footer in footers {
         for group in footer.row_groups.iter().filter(|group| group.num_rows() > 0) {
             let mut chunks = group.columns_under_root_iter(column)?;
             let (chunk, None) = (chunks.next()?, chunks.next()) else { return None };
-            ask(&chunk.statistics(&footer.footer_buf)?.ok()?)?;
+            ask(&chunk.statistics(&footer.footer_buf)?.ok()?, leaf(chunk))?;
         }
     }
     Some(())
 }
 
-/// Whether every present value lies in `[min, max]`, as far as the statistics are sure.
-fn holds(statistics: &Statistics, dtype: &DataType, min: Option<End>, max: Option<End>) -> bool {
-    let whole = |found: Option<(i64, i64)>, scale: Scale| {
-        found.is_some_and(|(least, most)| {
-            i128::from(least) >= scale.lowest(min) && i128::from(most) <= scale.highest(max)
-        })
-    };
-    let (low, high) = Precision::of(dtype).ends(min, max);
-    let float = |found: Option<(f64, f64)>| {
-        found.is_some_and(|(least, most)| {
-            let inside = |value: f64| value.is_finite() && value >= low && value <= high;
-            inside(least) && inside(most)
-        })
-    };
-    let number = Scale::Number { digits: 0 };
-    let instant = |multiplier, divisor| Scale::Instant { multiplier, divisor };
-    match (statistics, dtype) {
-        // Unsigned integers of 32 and 64 bits are stored as signed ones, and writers disagreed on their order.
-        (
-            Statistics::Int32(s),
-            DataType::Int8 | DataType::Int16 | DataType::Int32 | DataType::UInt8 | DataType::UInt16,
-        ) => whole(s.min_value.zip(s.max_value).map(|(a, b)| (a.into(), b.into())), number),
-        (Statistics::Int64(s), DataType::Int64) => whole(s.min_value.zip(s.max_value), number),
-        (Statistics::Int32(s), DataType::Date) => {
-            whole(s.min_value.zip(s.max_value).map(|(a, b)| (a.into(), b.into())), instant(86_400_000_000, 1))
-        }
-        (Statistics::Int64(s), DataType::Datetime(unit, _)) => {
-            use polars::prelude::TimeUnit;
-            let scale = match unit {
-                TimeUnit::Milliseconds => instant(1000, 1),
-                TimeUnit::Microseconds => instant(1, 1),
-                TimeUnit::Nanoseconds => instant(1, 1000),
+fn leaf(chunk: &ColumnChunkMetadata) -> &PrimitiveType {
+    &chunk.descriptor().descriptor.primitive_type
+}
+
+/// Whether both ends lie in `[min, max]`.
+fn holds(ends: Ends, dtype: &DataType, min: Option<End>, max: Option<End>) -> bool {
+    match ends {
+        Ends::Whole(least, most) => {
+            let instant = |multiplier, divisor| Scale::Instant { multiplier, divisor };
+            let scale = match dtype {
+                DataType::Date => instant(86_400_000_000, 1),
+                DataType::Datetime(TimeUnit::Milliseconds, _) => instant(1000, 1),
+                DataType::Datetime(TimeUnit::Microseconds, _) => instant(1, 1),
+                DataType::Datetime(TimeUnit::Nanoseconds, _) => instant(1, 1000),
+                _ => Scale::Number { digits: 0 },
             };
-            whole(s.min_value.zip(s.max_value), scale)
+            i128::from(least) >= scale.lowest(min) && i128::from(most) <= scale.highest(max)
         }
-        (Statistics::Float(s), DataType::Float32) => {
-            float(s.min_value.zip(s.max_value).map(|(a, b)| (a.into(), b.into())))
+        Ends::Float(least, most) => {
+            let (low, high) = Precision::of(dtype).ends(min, max);
+            [least, most].into_iter().all(|value| value.is_finite() && value >= low && value <= high)
         }
-        (Statistics::Double(s), DataType::Float64) => float(s.min_value.zip(s.max_value)),
-        _ => false,
     }
 }

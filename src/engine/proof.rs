@@ -8,8 +8,11 @@ use crate::problem::Problem;
 use crate::statistic::Value;
 use crate::words::{self, code};
 
-/// What helps against a footer that lies.
-pub const HINT: &str = "nothing of this table is believed: write the file again with its own writer";
+/// The problem of a table whose footer and data differ, `path` in backticks.
+pub fn differs(path: &str, footer: &str, data: &str) -> Problem {
+    Problem::new(format!("the footer of {path} states {footer}; the data contain {data}"))
+        .hint("no result for this table is valid: rewrite the file with its original writer")
+}
 
 /// Smallest and largest value of a column, as stored.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -78,21 +81,18 @@ impl Proving {
     }
 
     fn difference(&self) -> Option<Problem> {
-        let says = |what: String, footer: &str, data: &str| {
-            let said = format!("the footer of {} says {what} {footer}, the data hold {data}", code(&self.shown));
-            let problem = Problem::new(said);
-            Some(problem.hint(HINT))
-        };
+        let differs = |footer: &str, data: &str| Some(differs(&code(&self.shown), footer, data));
         if self.rows != self.found_rows {
-            return says("it has".to_owned(), &words::rows(self.rows), &words::count(self.found_rows));
+            return differs(&words::rows(self.rows), &words::count(self.found_rows));
         }
         for (claim, found) in self.claims.iter().zip(&self.found) {
             let column = code(&claim.column);
             if let Some(nulls) = claim.nulls
                 && nulls != found.nulls
             {
-                let what = format!("that the nulls of {column} are");
-                return says(what, &words::count(nulls), &words::count(found.nulls));
+                let noun = if nulls == 1 { "null" } else { "nulls" };
+                let stated = format!("{} {noun} in {column}", words::count(nulls));
+                return differs(&stated, &words::count(found.nulls));
             }
             let Some(ends) = claim.ends else { continue };
             let [low, high] = ends.words(&claim.dtype);
@@ -100,11 +100,11 @@ impl Proving {
                 Some(there) if there == ends => {}
                 Some(there) => {
                     let [least, most] = there.words(&claim.dtype);
-                    let (end, said, held) =
+                    let (end, stated, data) =
                         if low == least { ("maximum", high, most) } else { ("minimum", low, least) };
-                    return says(format!("that the {end} of {column} is"), &said, &held);
+                    return differs(&format!("{stated} as the {end} of {column}"), &data);
                 }
-                None => return says(format!("that {column} has values from {low} to"), &high, "none"),
+                None => return differs(&format!("values of {column} from {low} to {high}"), "no value"),
             }
         }
         None

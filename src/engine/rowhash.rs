@@ -161,11 +161,17 @@ pub fn inline_view(text: &[u8]) -> u128 {
     u128::from_le_bytes(view)
 }
 
+/// The bytes of the text of such a view, and how many they are.
+pub fn inline_bytes(view: u128) -> ([u8; INLINE], usize) {
+    let mut bytes = [0; INLINE];
+    bytes.copy_from_slice(&view.to_le_bytes()[4..]);
+    (bytes, (view as u32 as usize).min(INLINE))
+}
+
 /// The text of such a view.
 pub fn inline_text(view: u128) -> String {
-    let bytes = view.to_le_bytes();
-    let length = (view as u32 as usize).min(INLINE);
-    String::from_utf8_lossy(&bytes[4..4 + length]).into_owned()
+    let (bytes, length) = inline_bytes(view);
+    String::from_utf8_lossy(&bytes[..length]).into_owned()
 }
 
 /// The column as plain values: dates and times as integers, categories as their text.

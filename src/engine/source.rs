@@ -1,20 +1,20 @@
 //! A table that has been opened: its files, its schema, and how Polars scans it.
 
+mod formats;
 mod trust;
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use polars::prelude::*;
 use polars_parquet::parquet::metadata::FileMetadata;
 
 use super::distribution::{CATEGORY, WIDEST};
-use super::file_columns::{FileColumns, same_columns, same_schema};
+use super::file_columns::FileColumns;
 use super::part::{OpenPart, Part, parts};
-use super::types::{json_dtype, kind, text_dtype, wider};
+use super::types::{json_dtype, kind, text_dtype};
 use super::{accumulate, footer, partitions, proof};
 use crate::distribution::MOST_CATEGORIES;
 use crate::problem::Problem;
@@ -38,6 +38,8 @@ pub struct Source {
     /// Of CSV: columns that became text on the way, and how.
     turned: BTreeMap<String, WhyText>,
     padded: Vec<String>,
+    /// Of text: columns without any value.
+    blank: Vec<String>,
     /// Columns that stand in the folders' names.
     pub(super) in_folders: Vec<Field>,
     /// Rows of each file, where folder names are columns or somebody looked at each.
@@ -68,6 +70,7 @@ impl Source {
             text_schema: SchemaRef::default(),
             turned: BTreeMap::new(),
             padded: Vec::new(),
+            blank: Vec::new(),
             in_folders: Vec::new(),
             footers: Vec::new(),
             file_rows: Vec::new(),
@@ -83,8 +86,9 @@ impl Source {
             Format::Ipc => source.open_ipc()?,
             Format::Csv => {
                 let (mut turned, mut padded) = (BTreeMap::new(), Vec::new());
+                let csv = source.csv.clone();
                 let inspected = |path: &Path, file: File| {
-                    let found = csv::inspect(path, file, &source.csv)?;
+                    let found = csv::inspect(path, file, &csv)?;
                     turned.extend(found.turned);
                     padded.extend(found.padded);
                     Ok((found.columns.into_iter().map(|(name, kind)| (name, text_dtype(kind))).collect(), found.rows))
@@ -138,6 +142,7 @@ impl Source {
         let column = |(name, kind): (String, Kind)| Column {
             why_text: self.turned.get(&name).cloned(),
             is_padded: self.padded.contains(&name),
+            is_blank: self.blank.contains(&name),
             name,
             kind,
         };
@@ -191,7 +196,7 @@ impl Source {
     /// Bytes that what is collected of the column takes: for certain, and at most.
     pub fn bytes_of_distribution(&self, column: &str) -> (usize, usize) {
         let rows = usize::try_from(self.info.rows).unwrap_or(usize::MAX);
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = super::threads();
         let each = rows.saturating_mul(8);
         // What is counted in a window takes at most as much as the rows, on each thread.
         let counted = |spread: usize| 8 * spread.min(rows).min(WIDEST) * threads;
@@ -206,7 +211,9 @@ impl Source {
                 if self.is_in_folders(column) || self.footers.is_empty() {
                     return (0, most);
                 }
-                match footer::spread(&self.footers, column).and_then(|spread| usize::try_from(spread).ok()) {
+                match footer::spread(&self.footers, &self.schema, column)
+                    .and_then(|spread| usize::try_from(spread).ok())
+                {
                     Some(spread) if spread < WIDEST / 2 => (counted(spread + 1).min(each), most),
                     _ => (each, most),
                 }
@@ -256,9 +263,7 @@ impl Source {
         self.files.check_all_unchanged()?;
         let path = code(&self.files.shown);
         if self.has_footer() {
-            let (says, hold) = (words::rows(expected), words::count(scanned));
-            let said = format!("the footer of {path} says it has {says}, the data hold {hold}");
-            let problem = Problem::new(said).hint(proof::HINT);
+            let problem = proof::differs(&path, &words::rows(expected), &words::count(scanned));
             self.proven(Vec::new(), Err(problem.clone()));
             return Err(problem);
         }
@@ -279,101 +284,6 @@ impl Source {
             first += rows;
         }
         Ok(())
-    }
-
-    /// Rows of each file.
-    fn open_parquet(&mut self) -> Result<Option<Vec<u64>>, Problem> {
-        let mut rows = Vec::with_capacity(self.files.count());
-        let mut first: Option<(PathBuf, FileColumns)> = None;
-        for (at, path) in self.files.paths().enumerate() {
-            let wrong = |error: PolarsError| {
-                Problem::new(format!("{} could not be read as Parquet: {}", shown(path), first_line(&error)))
-                    .hint("is the file whole? write or download it again")
-            };
-            let mut reader = ParquetReader::new(self.files.open(at)?);
-            let own = Arc::clone(reader.get_metadata().map_err(wrong)?);
-            let (columns, footer) = FileColumns::of_parquet(&own).map_err(wrong)?;
-            self.is_partial |= !Arc::ptr_eq(&own, &footer);
-            match &first {
-                None => first = Some((path.to_owned(), columns)),
-                Some((other, wanted)) => same_columns(other, wanted, path, &columns)?,
-            }
-            rows.push(footer.num_rows as u64);
-            self.footers.push(footer);
-        }
-        self.columns = first.map(|(_, columns)| columns).unwrap_or_default();
-        self.schema = Arc::new(self.columns.readable.clone());
-        Ok(Some(rows))
-    }
-
-    fn open_ipc(&mut self) -> Result<Option<Vec<u64>>, Problem> {
-        let mut first: Option<(PathBuf, FileColumns)> = None;
-        for (at, path) in self.files.paths().enumerate() {
-            let file = self.files.open(at)?;
-            let schema = catch_unwind(AssertUnwindSafe(|| IpcReader::new(file).schema())).map_err(|_| {
-                let said =
-                    format!("{} could not be read: a column has a type that the reader does not know", shown(path));
-                Problem::new(said)
-                    .hint("`list_view` and `run_end_encoded` are not supported: write the column as another type")
-            })?;
-            let schema = schema
-                .map_err(|error| Problem::new(format!("{} could not be read as Arrow IPC: {error}", shown(path))))?;
-            let columns = FileColumns::of_arrow(&schema);
-            self.is_partial |= !columns.unreadable.is_empty();
-            match &first {
-                None => first = Some((path.to_owned(), columns)),
-                Some((other, wanted)) => same_columns(other, wanted, path, &columns)?,
-            }
-        }
-        self.columns = first.map(|(_, columns)| columns).unwrap_or_default();
-        self.schema = Arc::new(self.columns.readable.clone());
-        Ok(None)
-    }
-
-    /// The types of text files, joined over all of them.
-    fn open_text(
-        &self,
-        mut inspect: impl FnMut(&Path, File) -> Result<(Vec<(String, DataType)>, u64), Problem>,
-    ) -> Result<(SchemaRef, Option<Vec<u64>>), Problem> {
-        let mut all: Option<(PathBuf, Schema)> = None;
-        let mut rows = Vec::with_capacity(self.files.count());
-        for (at, path) in self.files.paths().enumerate() {
-            let (columns, found) = inspect(path, self.files.open(at)?)?;
-            rows.push(found);
-            let schema: Schema = columns.into_iter().map(|(name, dtype)| Field::new(name.into(), dtype)).collect();
-            match &mut all {
-                None => all = Some((path.to_owned(), schema)),
-                Some((other, joined)) => {
-                    let mut widened = schema.clone();
-                    for (name, dtype) in joined.iter_mut() {
-                        if let Some(found) = schema.get(name)
-                            && let Some(both) = wider(dtype, found)
-                        {
-                            dtype.clone_from(&both);
-                            widened.set_dtype(name, both);
-                        }
-                    }
-                    same_schema(other, joined, path, &widened)?;
-                    // Polars reads the columns of text files by their position.
-                    if self.files.format == Format::Csv && !joined.iter_names().eq(widened.iter_names()) {
-                        return Err(Problem::new(format!(
-                            "{} and {} have the same columns in another order",
-                            shown(other),
-                            shown(path)
-                        ))
-                        .hint("write the files anew with one order"));
-                    }
-                }
-            }
-        }
-        let mut schema = all.map(|(_, schema)| schema).unwrap_or_default();
-        // A column without any value has no type of its own: text reads it back as null.
-        for (_, dtype) in schema.iter_mut() {
-            if *dtype == DataType::Null {
-                *dtype = DataType::String;
-            }
-        }
-        Ok((Arc::new(schema), Some(rows)))
     }
 
     /// When the newest file was last changed, in microseconds since 1970.

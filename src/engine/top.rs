@@ -93,7 +93,7 @@ fn keys(column: &Series, keys: &mut Vec<u128>) -> PolarsResult<u64> {
 
 impl Top {
     pub fn new(column: &str, means: Means) -> Self {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = super::threads();
         let most = (means.memory / 64 / threads / means.columns.max(1)).clamp(1024, 65_536);
         Self::empty(column, most)
     }

@@ -105,7 +105,7 @@ mod tests {
 
     #[test]
     fn only_integers_and_text_of_large_enough_tables_may_be_ids() {
-        let column = |name: &str, kind| Column { name: name.to_owned(), kind, why_text: None, is_padded: false };
+        let column = |name: &str, kind| Column { name: name.to_owned(), kind, why_text: None, is_padded: false, is_blank: false };
         let kinds = [
             ("order", Kind::Integer),
             ("code", Kind::Text),

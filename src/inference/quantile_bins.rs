@@ -5,6 +5,7 @@
 //! their counts hold; they depend on ranks alone, so that no value weighs more than another.
 
 use super::distance::{Apart, Walked, chi_squared, each_value, kolmogorov_p, pooled};
+use super::homogeneity::jensen_shannon_beyond_chance;
 use crate::distribution::Values;
 
 /// Shares of all values below each edge between two bins; those outside of [`TAIL`] are of the tails.
@@ -96,6 +97,18 @@ impl Compared {
         if distance.is_finite() { distance } else { 0.0 }
     }
 
+    /// Returns the smallest and the largest Jensen-Shannon distance beyond chance where the shares of each sample may be
+    /// wrong by `error`.
+    pub fn divergences(&self, error: [f64; 2]) -> [f64; 2] {
+        let totals: [u64; 2] = [0, 1].map(|side| self.bins.iter().map(|bin| bin.counts[side]).sum());
+        let of = |moved: &dyn Fn([u64; 2]) -> [u64; 2]| {
+            let counts: Vec<[u64; 2]> = self.bins.iter().map(|bin| moved(bin.counts)).collect();
+            let [a, b] = [0, 1].map(|side| counts.iter().map(|counts| counts[side]).collect::<Vec<u64>>());
+            jensen_shannon_beyond_chance(&a, &b)
+        };
+        [of(&|counts| nearest(counts, totals, error)), of(&|counts| furthest(counts, totals, error))]
+    }
+
     /// The counts of the bins, of either sample.
     pub fn counts(&self) -> [Vec<u64>; 2] {
         [0, 1].map(|side| self.bins.iter().map(|bin| bin.counts[side]).collect())
@@ -138,6 +151,16 @@ fn nearest(counts: [u64; 2], totals: [u64; 2], error: [f64; 2]) -> [u64; 2] {
     let part = error[0] / (error[0] + error[1]);
     let shares = [shares[0] + moved * part, shares[1] - moved * (1.0 - part)];
     [0, 1].map(|side| (shares[side] * totals[side] as f64).round().max(0.0) as u64)
+}
+
+/// The counts whose shares are furthest from each other, where each may be wrong by twice the error of a rank.
+fn furthest(counts: [u64; 2], totals: [u64; 2], error: [f64; 2]) -> [u64; 2] {
+    let shares = [0, 1].map(|side| counts[side] as f64 / totals[side].max(1) as f64);
+    let way = if shares[1] >= shares[0] { [-1.0, 1.0] } else { [1.0, -1.0] };
+    [0, 1].map(|side| {
+        let share = (shares[side] + way[side] * 2.0 * error[side]).clamp(0.0, 1.0);
+        (share * totals[side] as f64).round() as u64
+    })
 }
 
 /// The bins as far as the values were walked.

@@ -296,7 +296,13 @@ mod tests {
     }
 
     fn table(names: &[&str]) -> TableInfo {
-        let column = |name: &&str| Column { name: (*name).into(), kind: Kind::Float, why_text: None, is_padded: false };
+        let column = |name: &&str| Column {
+            name: (*name).into(),
+            kind: Kind::Float,
+            why_text: None,
+            is_padded: false,
+            is_blank: false,
+        };
         TableInfo { columns: names.iter().map(column).collect(), rows: 2, files: vec![] }
     }
 

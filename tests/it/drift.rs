@@ -137,10 +137,17 @@ fn a_reference_that_cannot_be_compared_is_an_error_with_a_name() {
     let cases = [
         ("a,b\n", "1,2", "a\n", "1", "drift", "only the training table has `b`"),
         ("a\n", "1", "a,b\n", "1,2", "drift", "only the reference table has `b`"),
-        ("a\n", "1", "a\n", "x", "drift", "`a` holds integer in the training table and text in the reference"),
+        (
+            "a\n",
+            "1",
+            "a\n",
+            "x",
+            "drift: { columns: [a] }",
+            "`a` holds integer in the training table and text in the reference",
+        ),
         ("a\n", "1", "b\n", "1", "drift: { columns: [a] }", "the reference table has no column `a`"),
         ("a\n", "x", "a\n", "x", "drift: { method: ks }", "needs numbers, dates or times for `ks`"),
-        ("t\n", "2026-01-01", "t\n", "2026-01-01T00:00:00Z", "drift", "`t` holds date"),
+        ("t\n", "2026-01-01", "t\n", "2026-01-01T00:00:00Z", "drift: { columns: [t] }", "`t` holds date"),
     ];
     for (head, row, other_head, other_row, check, said) in cases {
         let world = World::new();
@@ -455,4 +462,49 @@ fn over_65536_categories_are_never_all_known() {
     let message = ran.verdicts()[0]["message"].as_str().unwrap();
     assert!(!message.contains("every category occurs"), "{message}");
     assert!(message.contains("`a` was not compared: it has more than 65,536 values"), "{message}");
+}
+
+/// Verdicts of `drift` over two CSV files.
+fn drifts(reference: &str, current: &str, entry: &str) -> crate::world::Ran {
+    let world = World::new();
+    world.write("reference.csv", reference);
+    world.write("current.csv", current);
+    world.write("mlgate.yml", format!("data: {{ path: current.csv, reference: reference.csv, checks: [{entry}] }}"));
+    world.check(&[])
+}
+
+#[test]
+fn a_column_that_lost_its_values_has_drifted() {
+    let csv = |line: &dyn Fn(u64) -> String| (0..200).fold("a,x\n".to_owned(), |csv, row| csv + &line(row) + "\n");
+    let (with, without) = (csv(&|row| format!("{row},{}", row % 7)), csv(&|row| format!(",{}", row % 7)));
+    for entry in ["drift: { columns: [a] }", "drift: { max_drifted_percent: 0 }"] {
+        for (reference, current) in [(&with, &without), (&without, &with)] {
+            let ran = drifts(reference, current, entry).exits(1);
+            let verdict = &ran.verdicts()[0];
+            assert_eq!(verdict["status"], "fail", "{entry}: {ran:#?}");
+            assert_eq!(verdict["values"]["a"]["drifted"], true, "{entry}: {ran:#?}");
+        }
+    }
+    // The other columns are judged, too, and so is a column that one cell made text.
+    let text = with.replacen("\n0,", "\noops,", 1);
+    let ran = drifts(&with, &text, "drift").exits(0);
+    let verdict = &ran.verdicts()[0];
+    assert_eq!(verdict["status"], "warn", "{ran:#?}");
+    assert_eq!(verdict["values"]["a"]["drifted"], true, "{ran:#?}");
+    assert_eq!(verdict["values"]["x"]["drifted"], false, "{ran:#?}");
+    drifts(&with, &text, "drift: { columns: [a] }").exits(3);
+}
+
+#[test]
+fn texts_of_very_many_categories_drift() {
+    let csv = |prefix: &str| {
+        (0..150_000).fold("u\n".to_owned(), |csv, row| csv + prefix + &(row % 75_000).to_string() + "\n")
+    };
+    let (one, other) = (csv("k"), csv("j"));
+    for method in ["auto", "psi", "chi_squared"] {
+        let entry = format!("drift: {{ columns: [u], method: {method} }}");
+        let ran = drifts(&one, &other, &entry).exits(1);
+        assert_ne!(ran.statuses(), "pass", "{method}: {ran:#?}");
+    }
+    assert_eq!(drifts(&one, &csv("k"), "drift: { columns: [u] }").statuses(), "pass");
 }

@@ -40,14 +40,14 @@ fn proposed(file: &str, checks: &str, inputs: &[(&str, &str)]) -> Ran {
 #[test]
 fn a_proposals_footer_is_not_believed() {
     for (file, check, said) in [
-        ("bounds", 3, "the footer of `table.parquet` says that the minimum of `age` is 18, the data hold -999"),
-        ("nulls", 2, "the footer of `table.parquet` says that the nulls of `age` are 0, the data hold 437"),
-        ("both", 3, "the data hold"),
-        ("both", 2, "the data hold"),
-        ("both", 1, "the data hold"),
-        ("both", 0, "the data hold"),
-        ("rows", 0, "the footer of `table.parquet` says it has 5,000 rows, the data hold 1,000"),
-        ("rows", 1, "the footer of `table.parquet` says it has 5,000 rows, the data hold 1,000"),
+        ("bounds", 3, "the footer of `table.parquet` states 18 as the minimum of `age`; the data contain -999"),
+        ("nulls", 2, "the footer of `table.parquet` states 0 nulls in `age`; the data contain 437"),
+        ("both", 3, "the data contain"),
+        ("both", 2, "the data contain"),
+        ("both", 1, "the data contain"),
+        ("both", 0, "the data contain"),
+        ("rows", 0, "the footer of `table.parquet` states 5,000 rows; the data contain 1,000"),
+        ("rows", 1, "the footer of `table.parquet` states 5,000 rows; the data contain 1,000"),
         ("pages", 1, "could not be read"),
         ("pages", 0, "could not be read"),
     ] {
@@ -92,9 +92,9 @@ fn the_input_says_when_footers_are_believed() {
     let range = "- range: { column: age, min: 0, max: 120 }";
     world("bounds", range).check(&[]).exits(0).saying("(from the footer)");
     world("bounds", range).check(&["--trust-footers=always"]).exits(0).saying("(from the footer)");
-    world("bounds", range).check(&["--trust-footers=never"]).exits(3).saying("the data hold -999");
+    world("bounds", range).check(&["--trust-footers=never"]).exits(3).saying("the data contain -999");
     proposed("bounds", range, &[("trust-footers", "always")]).exits(0).saying("(from the footer)");
-    proposed("bounds", range, &[("trust-footers", "never")]).exits(3).saying("the data hold -999");
+    proposed("bounds", range, &[("trust-footers", "never")]).exits(3).saying("the data contain -999");
     proposed("bounds", range, &[("trust-footers", "sometimes")]).exits(2);
 }
 
@@ -102,10 +102,23 @@ fn the_input_says_when_footers_are_believed() {
 fn what_is_decoded_anyway_is_compared() {
     // Nothing of `age` is asked but its duplicates: the footer's bounds answer another entry.
     let checks = "- range: { column: age, min: 0, max: 120 }\n- unique: { columns: [age] }";
-    let ran = world("bounds", checks).check(&["--trust-footers=always"]).exits(3).saying("the data hold -999");
+    let ran = world("bounds", checks).check(&["--trust-footers=always"]).exits(3).saying("the data contain -999");
     assert_eq!(ran.statuses(), "error error");
     let checks = "- range: { column: age, min: 0, max: 120 }\n- expression: { sql: 'income >= 0' }";
     world("bounds", checks).check(&[]).exits(0);
+}
+
+#[test]
+fn times_are_read_in_the_unit_that_they_are_stored_in() {
+    // pyarrow stores another unit than it names in the Arrow schema beside it. All values lie in 2024.
+    for file in ["ns_as_ms", "ns_as_us", "us_as_ms"] {
+        let judge = |range: &str| format!("- range: {{ column: when, {range} }}");
+        world(file, &judge("max: 2020-01-01")).check(&[]).exits(1);
+        world(file, &judge("min: 2024-01-01, max: 2024-12-31")).check(&[]).exits(0).saying("(from the footer)");
+        let decoded = world(file, &judge("min: 2024-01-01, max: 2024-12-31")).check(&["--trust-footers=never"]);
+        decoded.exits(0);
+        proposed(file, &judge("min: 2024-01-01, max: 2024-12-31"), &[]).exits(0);
+    }
 }
 
 #[test]

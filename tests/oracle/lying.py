@@ -82,6 +82,13 @@ def main():
     table = pa.table({"when": pa.array(when, pa.timestamp("us")), "age": pa.array(honest, pa.int64()), "y": pa.array([i % 2 for i in range(ROWS)], pa.int64())})
     pq.write_table(table, path, compression="none", sorting_columns=[pq.SortingColumn(0)])
 
+    # Honest: times are stored in another unit than the Arrow schema beside them names.
+    for name, unit, options in [("ns_as_ms", "ns", {"coerce_timestamps": "ms"}), ("ns_as_us", "ns", {"version": "2.4"}),
+                                ("us_as_ms", "us", {"coerce_timestamps": "ms"})]:
+        when = pa.array([datetime.datetime(2024, 1, 1) + datetime.timedelta(hours=i) for i in range(ROWS)], pa.timestamp(unit))
+        table = pa.table({"when": when, "y": pa.array([i % 2 for i in range(ROWS)], pa.int64())})
+        pq.write_table(table, FOLDER / f"{name}.parquet", **options)
+
     # Honest and hostile: 2,000 texts of a megabyte in 90 kB.
     table = pa.table({"text": pa.array(["x" * 1_000_000] * 2000), "y": pa.array([0] * 2000, pa.int64())})
     pq.write_table(table, FOLDER / "bomb.parquet", compression="zstd", use_dictionary=False, row_group_size=2000, data_page_size=1 << 30)

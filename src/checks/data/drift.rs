@@ -27,7 +27,7 @@ use crate::verdict::Finding;
 /// Without `columns` all but the target and `data.timestamp` are compared, and what drifted only warns unless
 /// `max_drifted_percent` is set. The report names the columns worst first, and for each the bins that
 /// moved most. A running number or a time is never distributed as before: name the `columns` that can be. A column
-/// that holds nulls alone, or another type than in the reference, has drifted; one of lists, bytes or durations in
+/// without any value, or of another type than in the reference, has drifted; one of lists, bytes or durations in
 /// both tables is not compared, and named.
 ///
 /// Under 30 rows on either side nothing can be said, and the verdict is inconclusive.
@@ -62,7 +62,11 @@ use crate::verdict::Finding;
 /// exact mean and variance of the statistic (Haldane 1940). For an effect by name, the most common 1,000 categories of
 /// both tables together count by themselves, the others as one; all are tested. Where a tenth or more of the
 /// reference is its smallest value, what lies below it has a bin of its own. Categories are counted up to 65,536;
-/// beyond, rare ones are known to a stated share of the rows, and the smallest difference that this allows counts.
+/// beyond, rows are counted by the hash of their category in 4,096 parts, which is keyed anew in every run. Categories of one
+/// part hide each other's changes: the distance is at least that of the parts, and `effect_range` states its upper end.
+///
+/// Where `effect_range` contains the threshold and the difference is significant, the verdict is inconclusive: raise `max-memory`,
+/// or compare with the table and not with its profile.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Drift {

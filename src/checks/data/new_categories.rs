@@ -108,7 +108,7 @@ impl Check for NewCategories {
                     Some((count, names)) => found.push((name, count, names)),
                     None if is_named => {
                         return Err(Problem::new(format!("{} has too many values to be categories", code(&name)))
-                            .hint("an id or free text belongs into `group_leakage` or nowhere"));
+                            .hint("remove it from `columns`; for ids use `group_leakage`"));
                     }
                     None => too_many.push(name),
                 },

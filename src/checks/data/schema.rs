@@ -237,7 +237,7 @@ mod tests {
 
     fn check(settings: &str) -> (Outcome, String) {
         let columns = [("age", Kind::Integer), ("name", Kind::Text), ("price", Kind::Number)]
-            .map(|(name, kind)| Column { name: name.into(), kind, why_text: None, is_padded: false });
+            .map(|(name, kind)| Column { name: name.into(), kind, why_text: None, is_padded: false, is_blank: false });
         let check: Schema = serde_yaml::from_str(settings).unwrap();
         let finding = check.judge((0, columns.to_vec())).unwrap();
         (finding.outcome, finding.message)

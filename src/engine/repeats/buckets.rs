@@ -156,7 +156,7 @@ pub fn kept_part(hash: u64) -> u64 {
 
 /// The hashes that occur more than once, and the blocks they stand in.
 pub fn repeated(buckets: &[Bucket]) -> (FxHashSet<u64>, Blocks) {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(8);
+    let threads = crate::engine::threads().min(8);
     let share = buckets.len().div_ceil(threads).max(1);
     let parts: Vec<(Vec<u64>, Blocks)> = std::thread::scope(|scope| {
         let work = |(part, buckets): (usize, _)| scope.spawn(move || repeated_in(part * share, buckets));
