@@ -4,6 +4,8 @@
 //! of categories and amounts cost a hundredth of their rows. Where the hashes outgrow their share of the memory, only
 //! those that end in zeros are kept (M. Wegman's adaptive sampling, in P. Flajolet, *On adaptive sampling*, 1990): all rows
 //! of such a value are seen, so its share of repeats is that of the column, to a few hundredths of a percent.
+//!
+//! A text with a space in it is a sentence and no id: a column in which most values have one counts as nothing but repeats.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -30,12 +32,14 @@ pub struct ValueRepeats {
     zeros: u32,
     /// Repeats that were seen while nothing was sampled, by all threads.
     repeats: Arc<AtomicU64>,
+    /// Values with a space that were seen by all threads.
+    spaced: Arc<AtomicU64>,
     scratch: Vec<u64>,
 }
 
 impl ValueRepeats {
     pub fn new(column: &str, means: Means) -> Self {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = super::threads();
         let most = (means.memory / 64 / threads / means.columns.max(1)).clamp(FEWEST, MOST);
         Self {
             column: column.to_owned(),
@@ -44,13 +48,18 @@ impl ValueRepeats {
             counts: FxHashMap::default(),
             zeros: 0,
             repeats: Arc::default(),
+            spaced: Arc::default(),
             scratch: Vec::new(),
         }
     }
 
     /// Whether so many rows repeat a value that the column is no id.
     fn is_decided(&self) -> bool {
-        self.repeats.load(Ordering::Relaxed) > self.rows / ROWS_PER_REPEAT
+        self.is_free_text() || self.repeats.load(Ordering::Relaxed) > self.rows / ROWS_PER_REPEAT
+    }
+
+    fn is_free_text(&self) -> bool {
+        2 * self.spaced.load(Ordering::Relaxed) > self.rows
     }
 
     fn is_sampled(&self, hash: u64) -> bool {
@@ -75,6 +84,7 @@ impl Accumulator for ValueRepeats {
             column: self.column.clone(),
             counts: FxHashMap::default(),
             repeats: Arc::clone(&self.repeats),
+            spaced: Arc::clone(&self.spaced),
             scratch: Vec::new(),
             ..*self
         })
@@ -86,7 +96,12 @@ impl Accumulator for ValueRepeats {
             return Ok(());
         }
         let mut hashes = std::mem::take(&mut self.scratch);
-        hash_rows(&[batch.physical(&self.column)?], &mut hashes)?;
+        let column = batch.physical(&self.column)?;
+        if let Ok(texts) = column.str() {
+            let is_spaced = |text: &&str| text.bytes().any(|byte| byte.is_ascii_whitespace());
+            self.spaced.fetch_add(texts.iter().flatten().filter(is_spaced).count() as u64, Ordering::Relaxed);
+        }
+        hash_rows(&[column], &mut hashes)?;
         // Within one thread and while every value is kept, a repeat is one for certain.
         let (before, is_whole) = (self.counts.len(), self.zeros == 0);
         hashes.iter().for_each(|hash| self.add(*hash, 1));
@@ -107,6 +122,9 @@ impl Accumulator for ValueRepeats {
     }
 
     fn finish(self: Box<Self>) -> Step {
+        if self.is_free_text() {
+            return Step::Done(Ok(Value::Count(self.rows)));
+        }
         if self.is_decided() {
             return Step::Done(Ok(Value::Count(self.repeats.load(Ordering::Relaxed))));
         }

@@ -21,7 +21,13 @@ const FEWEST_ROWS: u64 = 100;
 pub struct Without {
     columns: Vec<String>,
     pub keys: Vec<Key>,
-    judge: Result<Judge, Problem>,
+    /// Without all of them, or where that leaves nothing to compare, without each one; none where that does not either.
+    again: Result<Vec<Again>, Problem>,
+}
+
+struct Again {
+    columns: Vec<String>,
+    judge: Judge,
 }
 
 /// Returns what tells whether a column looks like an id, for an entry that compares all columns.
@@ -50,7 +56,7 @@ fn candidates(role: Role, tables: &Tables) -> Vec<(String, u64, Typed<u64>)> {
         .collect()
 }
 
-/// Plans the entry again without the columns that look like an id, if there are any and another column is left.
+/// Plans the entry again without the columns that look like an id, if there are any.
 pub fn without(check: &Rc<dyn AnyCheck>, tables: &Tables, measured: &Measured) -> Option<Without> {
     let mut columns = BTreeSet::new();
     for role in check.compares_all_columns(tables.here) {
@@ -58,44 +64,89 @@ pub fn without(check: &Rc<dyn AnyCheck>, tables: &Tables, measured: &Measured) -
             match typed.receive(measured) {
                 Ok(repeats) if repeats <= rows / ROWS_PER_REPEAT => drop(columns.insert(column)),
                 Ok(_) => {}
-                Err(problem) => return Some(Without { columns: Vec::new(), keys: Vec::new(), judge: Err(problem) }),
+                Err(problem) => return Some(Without { columns: Vec::new(), keys: Vec::new(), again: Err(problem) }),
             }
         }
     }
     if columns.is_empty() {
         return None;
     }
-    let ids: Vec<String> = tables.named.ids.iter().cloned().chain(columns.iter().cloned()).collect();
+    let columns: Vec<String> = columns.into_iter().collect();
+    let mut keys = Vec::new();
+    let mut again: Vec<Again> = Vec::new();
+    let each = columns.iter().map(std::slice::from_ref);
+    for dropped in std::iter::once(columns.as_slice()).chain(each) {
+        if let Some((wanted, judge)) = plan_without(check, tables, dropped) {
+            keys.extend(wanted);
+            again.push(Again { columns: dropped.to_vec(), judge });
+            if dropped.len() == columns.len() {
+                break;
+            }
+        }
+    }
+    Some(Without { columns, keys, again: Ok(again) })
+}
+
+/// Plans the entry without these columns; none where nothing but the target would be left to compare.
+fn plan_without(check: &Rc<dyn AnyCheck>, tables: &Tables, dropped: &[String]) -> Option<(Vec<Key>, Judge)> {
+    let ids: Vec<String> = tables.named.ids.iter().chain(dropped).cloned().collect();
+    let has_another = |role: Role| {
+        let is_another = |name: &str| tables.named.target != Some(name) && !ids.iter().any(|id| id == name);
+        tables.table(role).is_ok_and(|table| table.all().iter().any(|column| is_another(column.name())))
+    };
+    if !check.compares_all_columns(tables.here).into_iter().all(has_another) {
+        return None;
+    }
     let mut again = *tables;
     again.named.ids = &ids;
-    // It was planned once: that it cannot be now means that no column is left, and nothing to compare.
-    let (keys, judge) = Rc::clone(check).plan(&again).ok()?;
-    Some(Without { columns: columns.into_iter().collect(), keys, judge: Ok(judge) })
+    // It was planned once: that it cannot be now means that nothing is left to compare.
+    Rc::clone(check).plan(&again).ok()
 }
 
 impl Without {
     /// Returns the finding over all columns, turned into a warning where the one without these columns breaches the
-    /// limit, and what to do then.
+    /// limit or cannot be had, and what to do then.
     ///
     /// # Errors
     /// The second finding could not be had.
     pub fn laid_over(self, finding: Finding, measured: &Measured) -> Result<(Finding, Option<String>), Problem> {
-        let again = self.judge?(measured)?;
-        if finding.outcome != Outcome::Pass || again.outcome == Outcome::Pass {
+        let again = self.again?;
+        if finding.outcome != Outcome::Pass {
             return Ok((finding, None));
         }
-        let names: Vec<String> = self.columns.iter().map(|name| code(name)).collect();
-        let (names, each) = (names.join(", "), if names.len() == 1 { "it" } else { "them" });
-        let verb = if self.columns.len() == 1 { "looks like an id" } else { "look like ids" };
-        let message = format!("{names} {verb} that `data.id` does not name: without {each}, {}", again.message);
-        let hint = format!("name {each} in `data.id`, or name the `columns` to compare");
-        let observed = again.limits.first().map(|held| held.observed);
-        let rows = again.values.get("rows").cloned().unwrap_or_default();
-        let values = json!({ "columns": self.columns, "observed": observed, "rows": rows });
-        let mut finding = finding.value("without", values);
-        (finding.outcome, finding.message) = (Outcome::Warn, message);
-        Ok((finding, Some(hint)))
+        let is_nothing_left = again.is_empty();
+        for Again { columns, judge } in again {
+            let again = judge(measured)?;
+            if again.outcome == Outcome::Pass {
+                continue;
+            }
+            let (said, each) = look_like_ids(&columns);
+            let message = format!("{said} that `data.id` does not name: without {each}, {}", again.message);
+            let observed = again.limits.first().map(|held| held.observed);
+            let rows = again.values.get("rows").cloned().unwrap_or_default();
+            let values = json!({ "columns": columns, "observed": observed, "rows": rows });
+            return Ok(warning(finding, message, values, each));
+        }
+        if !is_nothing_left {
+            return Ok((finding, None));
+        }
+        let (said, each) = look_like_ids(&self.columns);
+        let message = format!("{said} that `data.id` does not name: without {each}, no column is left to compare");
+        Ok(warning(finding, message, json!({ "columns": self.columns }), each))
     }
+}
+
+/// `a`, `b` look like ids; and the pronoun for them.
+fn look_like_ids(columns: &[String]) -> (String, &'static str) {
+    let names: Vec<String> = columns.iter().map(|name| code(name)).collect();
+    let (verb, each) = if columns.len() == 1 { ("looks like an id", "it") } else { ("look like ids", "them") };
+    (format!("{} {verb}", names.join(", ")), each)
+}
+
+fn warning(finding: Finding, message: String, without: serde_json::Value, each: &str) -> (Finding, Option<String>) {
+    let mut finding = finding.value("without", without);
+    (finding.outcome, finding.message) = (Outcome::Warn, message);
+    (finding, Some(format!("name {each} in `data.id`, or name the `columns` to compare")))
 }
 
 #[cfg(test)]
@@ -105,7 +156,13 @@ mod tests {
 
     #[test]
     fn only_integers_and_text_of_large_enough_tables_may_be_ids() {
-        let column = |name: &str, kind| Column { name: name.to_owned(), kind, why_text: None, is_padded: false, is_blank: false };
+        let column = |name: &str, kind| Column {
+            name: name.to_owned(),
+            kind,
+            why_text: None,
+            is_padded: false,
+            is_blank: false,
+        };
         let kinds = [
             ("order", Kind::Integer),
             ("code", Kind::Text),

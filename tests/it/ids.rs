@@ -93,8 +93,8 @@ fn only_integers_and_text_of_a_hundred_rows_look_like_an_id() {
     // 99 % of 300 rows are 297 values; 296 are fewer.
     assert_eq!(check(rows(&|row| row.min(296).to_string(), 300)), "warn");
     assert_eq!(check(rows(&|row| row.min(295).to_string(), 300)), "fail");
-    // Alone there is nothing left to compare.
-    assert_eq!(check((0..300).fold("id\n".to_owned(), |csv, row| format!("{csv}{row}\n"))), "pass");
+    // Without it nothing is left to compare.
+    assert_eq!(check((0..300).fold("id\n".to_owned(), |csv, row| format!("{csv}{row}\n"))), "warn");
 }
 
 #[test]
@@ -108,4 +108,40 @@ fn an_id_that_is_no_column_is_an_error() {
     judge("id: 3,", "duplicates").exits(2).saying("the name of a column, or a list of names");
     let ran = judge("id: [id, key, x],", "conflicting_labels").exits(3);
     assert_ne!(ran.verdicts()[0]["message"], Value::Null);
+}
+
+/// Twelve words that no other row has.
+fn review(row: u64) -> String {
+    (0..12).map(|word| format!("w{} ", (row * 7919 + word * 104_729) % 10_007)).collect::<String>() + &format!("r{row}")
+}
+
+fn judge_texts(checks: &str, header: &str, line: impl Fn(u64, u64) -> String) -> Ran {
+    let world = World::new();
+    for (file, first) in [("train.csv", 0), ("test.csv", 9000)] {
+        let csv = (0..200).fold(format!("{header}\n"), |csv, row| csv + &line(first + row, row) + "\n");
+        world.write(file, csv);
+    }
+    world.write("mlgate.yml", format!("data: {{ path: train.csv, test: test.csv, checks: [{checks}] }}"));
+    world.check(&[])
+}
+
+#[test]
+fn free_text_is_no_id() {
+    // The same reviews under other ids.
+    let ran = judge_texts("train_test_overlap", "id,review", |id, row| format!("{id},{}", review(row)));
+    assert_eq!(ran.statuses(), "warn", "{ran:#?}");
+    assert_eq!(ran.verdicts()[0]["values"]["without"]["columns"], serde_json::json!(["id"]));
+    // Other reviews: there is nothing to warn of.
+    let ran = judge_texts("duplicates, train_test_overlap", "id,review", |id, _| format!("{id},{}", review(id)));
+    assert_eq!(ran.statuses(), "pass pass", "{ran:#?}");
+}
+
+#[test]
+fn where_only_columns_like_ids_are_left_each_is_left_out_alone() {
+    let ran = judge_texts("train_test_overlap", "id,link", |id, row| format!("{id},https://example.com/{row}"));
+    assert_eq!(ran.statuses(), "warn", "{ran:#?}");
+    assert_eq!(ran.verdicts()[0]["values"]["without"]["columns"], serde_json::json!(["id"]));
+    let ran = judge_texts("train_test_overlap", "id", |id, _| id.to_string());
+    assert_eq!(ran.statuses(), "warn", "{ran:#?}");
+    assert!(ran.verdicts()[0]["message"].as_str().unwrap().ends_with("no column is left to compare"), "{ran:#?}");
 }
