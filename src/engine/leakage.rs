@@ -1,23 +1,28 @@
-//! How well each feature alone foretells the target: out of fold, in two scans for all features.
+//! How well each feature alone foretells the target, out of fold.
 //!
-//! The first scan learns the bins of every column, the second counts targets by bin and fold. A value's guess
+//! The first scan learns the bins of every column, further scans count targets by bin and fold: of as many features at once
+//! as the memory holds, so that what is examined depends neither on it nor on the number of threads. A value's guess
 //! is the mean of the target over the rows of other folds in its bin, so no row's own target is in its guess.
 //! Folds are by the hash of the whole row, which is fixed: equal rows never stand on both sides, and every run on every
-//! machine has the same folds. What the score does not see, [`closer`] looks for in the same scan.
+//! machine has the same folds. What the score does not see, [`detail`] finds in the same scan.
 
 mod aspects;
 mod binned;
-mod closer;
+mod detail;
+mod ranks;
 mod score;
+mod text_numbers;
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use polars::prelude::*;
 
 use binned::Bins;
 pub use binned::numbers;
-use closer::{Design, Ranks, Tally, Truth};
-use score::Cells as Counted;
+use detail::{Design, Tally};
+use ranks::Ranks;
+use score::{Cells as Counted, Truth};
 
 use super::accumulate::{Accumulator, Batch, Step, same};
 use super::distribution::{Collecting, Room};
@@ -32,10 +37,8 @@ pub const FOLDS: usize = 5;
 /// A number with more values than this is no class.
 const MOST_WHOLE_CLASSES: usize = 20;
 const MOST_CLASSES: usize = 100;
-/// Counts kept of one feature.
-const MOST_COUNTS: usize = 1_000_000;
-/// Counts kept of one part of a feature's values.
-const PART_COUNTS: usize = 16_384;
+/// Bytes for the bins of one feature's categories.
+const MOST_BYTES: usize = 4_000_000;
 /// By so much the mean of a bin's own fold has to exceed what the other folds say, before it counts.
 const GAP: f64 = 0.05;
 
@@ -54,25 +57,35 @@ pub struct Learning {
     dtypes: Vec<DataType>,
 }
 
-/// The second scan: the target's classes or sums in every bin.
+/// A further scan: the target's classes or sums in every bin of some features.
 struct Scoring {
     names: Arc<Names>,
+    /// The features of this scan.
+    range: Range<usize>,
     counted: Vec<Counted>,
     tallies: Vec<Tally>,
+    /// What earlier scans found.
+    found: Leakage,
 }
 
 struct Names {
     target: String,
-    features: Vec<String>,
     row: Vec<String>,
     /// None of a target that is a number, and its mean.
     classes: Result<Bins, f64>,
-    bins: Vec<Bins>,
-    designs: Vec<Design>,
+    features: Vec<Feature>,
     /// Of a target of numbers.
     ranks: Option<Ranks>,
-    /// One row in so many is looked at closely.
+    /// One row in so many is examined in detail.
     stride: u64,
+    /// Bytes for the counts of one thread.
+    memory: usize,
+}
+
+struct Feature {
+    name: String,
+    bins: Bins,
+    design: Design,
 }
 
 impl Learning {
@@ -130,31 +143,31 @@ impl Accumulator for Learning {
             }
             _ => None,
         };
-        let kinds = classes.as_ref().map_or(1, Bins::len);
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let counts = (memory / 8 / threads / features.len().max(1)).min(MOST_COUNTS);
-        let most = (counts / (FOLDS * kinds)).max(100);
         let of_classes = classes.as_ref().ok().map(Bins::len);
-        let cells = (counts / 64).min(PART_COUNTS);
-        let (mut bins, mut designs) = (Vec::new(), Vec::new());
-        for (known, dtype) in learned.zip(dtypes.into_iter().chain(std::iter::repeat(DataType::Null))) {
+        let most = (MOST_BYTES / Counted::bytes_of_bin(of_classes)).max(100);
+        let (mut all, mut cut) = (Vec::new(), Vec::new());
+        for ((name, known), dtype) in features.into_iter().zip(learned).zip(dtypes) {
             // The bins take the names with them.
             let shape = known.clone();
-            let own = Bins::of_feature(known, most);
-            designs.push(Design::of(&shape, &dtype, &own, of_classes, cells));
-            bins.push(own);
+            let bins = Bins::of_feature(known, most);
+            if bins.is_blurred(&shape.shape) {
+                cut.push(name.clone());
+            }
+            let design = Design::of(&shape, &dtype, &bins, of_classes);
+            all.push(Feature { name, bins, design });
         }
-        let counted = bins.iter().map(|bins| Counted::new(bins.len(), of_classes)).collect();
-        let tallies = designs.iter().zip(&bins).map(|(design, bins)| design.tally(bins)).collect();
-        let stride = (known_target.rows() / closer::ROWS).max(1);
-        let names = Arc::new(Names { target, features, row, classes, bins, designs, ranks, stride });
-        Step::Again(Box::new(Scoring { names, counted, tallies }), None)
+        let stride = (known_target.rows() / detail::ROWS).max(1);
+        let memory = memory / super::threads();
+        let is_classes = classes.is_ok();
+        let names = Arc::new(Names { target, row, classes, features: all, ranks, stride, memory });
+        let found = Leakage { is_classes, scores: Vec::new(), giveaways: Vec::new(), cut, rows: 0, unfolded: 0 };
+        Step::Again(Box::new(Scoring::from(names, 0, found)), None)
     }
 }
 
 /// The classes of the target, or its mean where it is a number.
 fn classes(name: &str, target: &Distribution) -> Result<Result<Bins, f64>, Problem> {
-    let one = || Problem::new(format!("the target {} holds one value only: there is nothing to foretell", code(name)));
+    let one = || Problem::new(format!("the target {} contains only one value: it cannot be predicted", code(name)));
     match &target.shape {
         Shape::Categories(categories) => match categories.counts.len() {
             0 | 1 => Err(one()),
@@ -180,12 +193,39 @@ fn classes(name: &str, target: &Distribution) -> Result<Result<Bins, f64>, Probl
     }
 }
 
+impl Feature {
+    /// Bytes of its counts.
+    fn bytes(&self, classes: Option<usize>) -> usize {
+        self.bins.len() * Counted::bytes_of_bin(classes) + self.design.bytes(&self.bins)
+    }
+}
+
+impl Scoring {
+    /// Of the features from `first` on, as many as the memory holds and at least one.
+    fn from(names: Arc<Names>, first: usize, found: Leakage) -> Self {
+        let classes = names.classes.as_ref().ok().map(Bins::len);
+        let mut bytes = 0;
+        let fitting = names.features[first..].iter().take_while(|feature| {
+            bytes += feature.bytes(classes);
+            bytes <= names.memory
+        });
+        let end = first + fitting.count();
+        let range = first..end.max(first + 1).min(names.features.len());
+        Self::of(names, range, found)
+    }
+
+    fn of(names: Arc<Names>, range: Range<usize>, found: Leakage) -> Self {
+        let classes = names.classes.as_ref().ok().map(Bins::len);
+        let features = &names.features[range.clone()];
+        let counted = features.iter().map(|feature| Counted::new(feature.bins.len(), classes)).collect();
+        let tallies = features.iter().map(|feature| feature.design.tally(&feature.bins)).collect();
+        Self { names, range, counted, tallies, found }
+    }
+}
+
 impl Accumulator for Scoring {
     fn twin(&self) -> Box<dyn Accumulator> {
-        let counted = self.counted.iter().map(Counted::empty).collect();
-        let tallies =
-            self.names.designs.iter().zip(&self.names.bins).map(|(design, bins)| design.tally(bins)).collect();
-        Box::new(Self { names: Arc::clone(&self.names), counted, tallies })
+        Box::new(Self::of(Arc::clone(&self.names), self.range.clone(), self.found.clone()))
     }
 
     fn fold(&mut self, batch: &Batch) -> PolarsResult<()> {
@@ -216,32 +256,23 @@ impl Accumulator for Scoring {
         let rank =
             |ranks: &Ranks| near_values.iter().map(|value| value.map_or(0.0, |value| ranks.rank(value))).collect();
         let near_ranks: Vec<f64> = names.ranks.as_ref().map(rank).unwrap_or_default();
+        let mean = names.classes.as_ref().err().copied().unwrap_or_default();
+        let all = match &names.classes {
+            Ok(_) => Truth::Classes { labels: &labels, missing, values: &values },
+            Err(_) => Truth::Numbers { values: &values, ranks: &[], mean, usual: None },
+        };
         let truth = match &names.ranks {
-            Some(ranks) => {
-                let mean = names.classes.as_ref().err().copied().unwrap_or_default();
-                Truth::Numbers { values: &near_values, ranks: &near_ranks, mean, usual: ranks.usual }
-            }
+            Some(ranks) => Truth::Numbers { values: &near_values, ranks: &near_ranks, mean, usual: ranks.usual },
             None => Truth::Classes { labels: &near_labels, missing, values: &near_values },
         };
         let mut bins = Vec::new();
-        for (at, (counted, tally)) in self.counted.iter_mut().zip(&mut self.tallies).enumerate() {
-            let feature = column(&names.features[at])?;
-            names.bins[at].place(&feature, &mut bins)?;
-            let placed = bins.iter().zip(&folds);
-            match &names.classes {
-                Ok(_) => {
-                    placed.zip(&labels).filter(|(_, label)| **label != missing).for_each(|((bin, fold), label)| {
-                        counted.count(*bin, *fold, *label);
-                    });
-                }
-                Err(mean) => placed.zip(&values).for_each(|((bin, fold), value)| {
-                    if let Some(value) = value {
-                        counted.sum(*bin, *fold, value - mean);
-                    }
-                }),
-            }
-            let near = if sampled.len() == bins.len() { feature } else { feature.take_slice(&sampled)? };
-            tally.fold(&names.designs[at], &near, &near_folds, &sample(&bins, &sampled), &truth)?;
+        let features = &names.features[self.range.clone()];
+        for (feature, (counted, tally)) in features.iter().zip(self.counted.iter_mut().zip(&mut self.tallies)) {
+            let values = column(&feature.name)?;
+            feature.bins.place(&values, &mut bins)?;
+            counted.add(&bins, &folds, &all);
+            let near = if sampled.len() == bins.len() { values } else { values.take_slice(&sampled)? };
+            tally.fold(&feature.design, &near, &near_folds, &sample(&bins, &sampled), &truth)?;
         }
         Ok(())
     }
@@ -255,27 +286,26 @@ impl Accumulator for Scoring {
     }
 
     fn finish(self: Box<Self>) -> Step {
-        let rows = self.counted.first().map_or(0, Counted::rows);
-        let names = &self.names.features;
-        let scores: Vec<f64> = self.counted.iter().map(Counted::score).collect();
-        let mut giveaways = Vec::new();
-        for (at, (counted, tally)) in self.counted.iter().zip(&self.tallies).enumerate() {
-            let lowest = counted.lowest();
-            let mut all = tally.giveaways(&self.names.designs[at]);
-            if self.names.classes.is_ok() && lowest.is_none() {
+        let Self { names, range, counted, tallies, mut found } = *self;
+        found.rows = found.rows.max(counted.first().map_or(0, Counted::rows));
+        for (feature, (counted, tally)) in names.features[range.clone()].iter().zip(counted.iter().zip(&tallies)) {
+            let (score, lowest) = (counted.score(), counted.lowest());
+            let mut all = tally.giveaways(&feature.design);
+            if names.classes.is_ok() && lowest.is_none() {
                 all.retain(|(by, _)| *by != Giveaway::Copy);
             }
             all.extend(lowest.map(|lowest| (Giveaway::Inverse, 1.0 - lowest)));
-            let in_sample = counted.in_sample().filter(|in_sample| *in_sample > scores[at] + GAP);
+            let in_sample = counted.in_sample().filter(|in_sample| *in_sample > score + GAP);
             all.extend(in_sample.map(|in_sample| (Giveaway::Alike, in_sample)));
             let best = all.into_iter().reduce(|best, next| if next.1 > best.1 { next } else { best });
-            giveaways.extend(best.map(|(by, score)| (names[at].clone(), by, score)));
+            found.giveaways.extend(best.map(|(by, score)| (feature.name.clone(), by, score)));
+            found.scores.push((feature.name.clone(), score));
+            found.unfolded = found.unfolded.max(counted.unfolded());
         }
-        let unfolded = self.counted.iter().map(Counted::unfolded).max().unwrap_or(0);
-        let scores = names.iter().cloned().zip(scores).collect();
-        let cut = self.names.designs.iter().filter(|design| design.is_cut).count();
-        let leakage = Leakage { is_classes: self.names.classes.is_ok(), scores, giveaways, cut, rows, unfolded };
-        Step::Done(Ok(Value::Leakage(leakage)))
+        if range.end < names.features.len() {
+            return Step::Again(Box::new(Self::from(names, range.end, found)), None);
+        }
+        Step::Done(Ok(Value::Leakage(found)))
     }
 }
 

@@ -9,8 +9,8 @@ pub struct Leakage {
     pub scores: Vec<(String, f64)>,
     /// By feature, what else gives the target away most, and how much: comparable to a score.
     pub giveaways: Vec<(String, Giveaway, f64)>,
-    /// Features that were not looked at as closely, because there are too many for the memory.
-    pub cut: usize,
+    /// Features with so many categories that several were counted as one.
+    pub cut: Vec<String>,
     /// Rows that have a target.
     pub rows: u64,
     /// The most rows of any feature that stand in one fold with all that resemble them, 30 or more together: of them
@@ -57,7 +57,10 @@ pub enum Aspect {
     Prefix(u8),
     Suffix(u8),
     FirstWord,
+    SecondWord,
     LastWord,
+    /// Without digits, punctuation and spaces.
+    Letters,
 }
 
 impl Aspect {
@@ -87,7 +90,9 @@ impl Aspect {
             Self::Suffix(2) => "last two characters",
             Self::Suffix(_) => "last three characters",
             Self::FirstWord => "first word",
+            Self::SecondWord => "second word",
             Self::LastWord => "last word",
+            Self::Letters => "letters",
         }
     }
 }

@@ -35,6 +35,7 @@ impl Random {
 /// Draws a target, copies it, and writes a value that has the label in it.
 type Law = fn(&mut Random) -> f64;
 type Copied = fn(f64) -> String;
+type InText = fn(usize, f64) -> String;
 type Part = fn(&mut Random, usize) -> String;
 
 /// The verdict over a table of these columns, the target being `y`.
@@ -94,6 +95,56 @@ fn a_copy_of_a_number_is_found_whatever_its_law() {
 }
 
 #[test]
+fn a_copy_in_a_text_is_found_on_another_scale() {
+    let copies: [(&str, InText); 4] = [
+        ("percent", |_, y| format!("{:.1} %", 100.0 * y)),
+        ("decimal comma", |_, y| format!("{} EUR", y.to_string().replace('.', ","))),
+        ("last", |row, y| format!("k{} costs {:.3}", (row * 7919) % 400, 3.0 * y)),
+        ("after a year", |_, y| format!("2024: {y}")),
+    ];
+    for (name, copy) in copies {
+        let mut random = Random(7);
+        let rows = (0..400).map(|row| {
+            let y = (random.normal().exp() * 1000.0).round() / 1000.0;
+            format!("{},\"{}\",{y}", random.below(1000), copy(row, y))
+        });
+        finds(name, &verdict("noise,copy,y", rows), "copy", "");
+    }
+}
+
+#[test]
+fn a_category_is_found_among_hundreds_of_features() {
+    let mut random = Random(9);
+    let labels: Vec<u64> = (0..5000).map(|_| random.below(2)).collect();
+    let header = (0..150).fold("leak,y".to_owned(), |header, at| header + &format!(",f{at}"));
+    let mut csv = header + "\n";
+    for _ in 0..20_000 {
+        let merchant = random.below(5000) as usize;
+        let _ = write!(csv, "merchant-{merchant},{}", labels[merchant]);
+        (0..150).for_each(|_| csv.push_str([",0", ",1", ",2"][random.below(3) as usize]));
+        csv.push('\n');
+    }
+    let world = World::new();
+    world.write("data.csv", csv);
+    world.write("mlgate.yml", "data: { path: data.csv, target: y, checks: [target_leakage] }");
+    let ran = world.check(&["--max-memory", "64MB"]);
+    finds("merchant", &ran.verdicts()[0], "leak", "");
+}
+
+#[test]
+fn what_cannot_be_examined_is_no_pass() {
+    // Of 20 classes 5,000 categories have bins of their own; here are more, each in three rows.
+    let mut random = Random(4);
+    let rows = (0..24_000).map(|row| format!("k{},{}", row % 8000, random.below(20)));
+    let found = verdict("shop,y", rows);
+    assert_eq!(found["status"], "inconclusive", "{found:#}");
+    assert!(found["message"].as_str().unwrap().contains("`shop`"), "{found:#}");
+    // An id says nothing about other rows, however many there are.
+    let rows = (0..24_000).map(|row| format!("k{row},{}", random.below(20)));
+    assert_eq!(verdict("id,y", rows)["status"], "pass");
+}
+
+#[test]
 fn a_copy_in_a_small_table_is_found() {
     for rows in [12, 30, 60, 150] {
         let mut random = Random(rows);
@@ -107,7 +158,7 @@ fn a_copy_in_a_small_table_is_found() {
 
 #[test]
 fn parts_of_a_value_give_the_target_away() {
-    let parts: [(&str, &str, Part); 12] = [
+    let parts: [(&str, &str, Part); 15] = [
         ("parity", "by its", |random, y| (2 * random.below(1_000_000) + y as u64).to_string()),
         ("last digit", "by its", |random, y| {
             (10 * random.below(1_000_000) + 3 * y as u64 + 2 * random.below(2)).to_string()
@@ -124,6 +175,16 @@ fn parts_of_a_value_give_the_target_away() {
         }),
         ("text parity", "by its", |random, y| {
             format!("id {:05}{}", random.below(100_000), 2 * random.below(5) + y as u64)
+        }),
+        ("parity of a large float", "by its", |random, y| {
+            format!("{}.0", 10_000_000_000_000 + 2 * random.below(1_000_000) + y as u64)
+        }),
+        ("letter in the middle", "by its letters", |random, y| {
+            let first = ["P", "Q", "R", "S"][random.below(4) as usize];
+            format!("{first}{:05}{}{:06}", random.below(100_000), ["A", "B"][y], random.below(1_000_000))
+        }),
+        ("number in the middle", "by its second word", |random, y| {
+            format!("{:05}-{}-{:06}", random.below(100_000), [17, 23][y], random.below(1_000_000))
         }),
         ("second", "by its", |random, y| {
             let second = 2 * random.below(30) + y as u64;

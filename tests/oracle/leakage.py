@@ -6,7 +6,7 @@
 Paths start at tests/data. `target` holds, as scikit-learn has them, the scores that each feature reaches alone:
 target encoded out of five folds by the row's hash (fingerprint.py); numbers, dates and datetimes are cut at the
 deciles of all rows. Of `kind` classes it is the area under the curve, the largest of one-vs-rest; of numbers R².
-`also` holds what else gives the target away, by leakage_closer.py.
+`also` holds what else gives the target away, by leakage_detail.py.
 What is between training and test is counted by sets of Python's own values.
 """
 
@@ -27,7 +27,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from sklearn.metrics import r2_score, roc_auc_score
 
-import leakage_closer
+import leakage_detail
 from fingerprint import TIMES, row_hashes
 
 DATA = Path(__file__).resolve().parents[1] / "data"
@@ -101,7 +101,7 @@ def target_leakage(path: str, target: str) -> dict:
     also = {}
     for name in features:
         about = values(table[name]), table[name].type, rows, codes[name], folds, present, kind, scores[name], encoded
-        found = leakage_closer.closer(*about) if scores[name] <= LIMIT else None
+        found = leakage_detail.best(*about) if scores[name] <= LIMIT else None
         if found is not None and found > LIMIT:
             also[name] = found
     return {"path": path, "target": target, "kind": kind, "scores": scores, "also": also}
@@ -207,7 +207,7 @@ def targets(random: np.random.Generator) -> dict[str, pa.Table]:
         "missing_tells": missing_tells(random),
         "boolean": boolean(random),
         "repeated_rows": repeated_rows(random),
-        **leakage_closer.tables(random),
+        **leakage_detail.tables(random),
     }
 
 

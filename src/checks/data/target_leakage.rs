@@ -11,7 +11,7 @@ use crate::problem::Problem;
 use crate::statistic::{Given, Giveaway, Leakage, Typed};
 use crate::table::Kind;
 use crate::verdict::{Finding, Held, Limit, Outcome};
-use crate::words::{and_others, code, metric, percent};
+use crate::words::{and_others, code, list, metric, percent};
 
 /// No single feature foretells the target better than `max_score`.
 ///
@@ -30,29 +30,31 @@ use crate::words::{and_others, code, metric, percent};
 /// target of numbers it is R². Numbers of at most 20 whole values are classes. The folds depend on the rows alone: every
 /// run on every machine has the same.
 ///
-/// Ten bins do not see everything, so each feature is looked at more closely, in the same two scans, and held to the same
-/// `max_score`:
+/// Ten bins do not see everything, so each feature is also examined in detail, and held to the same `max_score`:
 ///
-/// - **A copy** of a target of numbers, in whatever type, of a text the first number in it: the share of rows with both in which they are equal,
+/// - **A copy** of a target of numbers, in whatever type, of a text the first or the last number in it: the share of rows with both in which they are equal,
 ///   leaving out a value that over 5 % of the rows have. Of classes that are numbers only a copy in every row counts.
 /// - **A copy on another scale**: where the target only rises, or only falls, from each of up to 100 bins of the feature to
-///   the next, the score is 1.
+///   the next, the score is 1. Of texts of which most contain a number, the first and the last number count.
 /// - **Finer bins**: up to 100 instead of ten, out of fold; for a target of numbers also R² of its ranks, adjusted for the
 ///   number of bins, so that a long tail hides nothing. The larger one counts.
 /// - **Parts of a value**: the parity of a number, its last and first digits and how many it has; hundredths and decimal
 ///   places; of a time the fraction of a second, second, minute, hour, weekday and day of the month; of a text its length, its first and last
-///   one to three characters, its first and last word, and its digits.
+///   one to three characters, its first, second and last word, its letters alone, and its digits.
 /// - **The opposite**: an area under the ROC curve near 0 tells as much as one near 1. It is held as 1 minus the area.
 /// - **Few distinct rows**: where the folds say less by 0.05 or more than the bins of 30 rows or more do that stand in more
 ///   than one fold, these count.
 ///
-/// All but copies need 20 rows of a class and 20 of the others. Of a table of more than 100,000 rows the closer look takes
-/// about 100,000, chosen by the hash of the row. Where there are so many features that `max-memory` does not hold it, the report says for
-/// how many it was left out. On 240 tables of 60 to 1,500 rows without a connection to the target (4,320 features: numbers,
+/// All but copies need 20 rows of a class and 20 of the others. Of a table of more than 100,000 rows about 100,000 are
+/// examined in detail, chosen by the hash of the row. Features that `max-memory` does not hold at once take further scans. On 240 tables of 60 to 1,500 rows without a connection to the target (4,320 features: numbers,
 /// texts, ids and times) it found nothing.
 ///
 /// Where 30 rows or more are so much alike that they share a fold with all that resemble them, nothing is known of them:
 /// if they are over 5 % of the rows, and nothing else gives the target away, the verdict is inconclusive.
+///
+/// A text of more categories than fit 4 MB of counts (26,000 for two classes) is examined by the hash of its values. Where so
+/// many of them occur repeatedly that they share bins, and no leakage is found, the verdict is inconclusive and names the column:
+/// group rare categories, or remove the column.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TargetLeakage {
@@ -100,7 +102,7 @@ impl Check for TargetLeakage {
             return Err(Problem::new("there is no feature"));
         };
         if scores.iter().any(|(_, score)| score.is_nan()) {
-            return Err(Problem::new(format!("{} has no score: nothing could be foretold", code(&target))));
+            return Err(Problem::new(format!("{} cannot be predicted: no feature has a score", code(&target))));
         }
         let is_over = |score: f64| score > limit + 1e-12;
         let over: Vec<&str> = scores.iter().filter(|(_, score)| is_over(*score)).map(|(name, _)| name.as_str()).collect();
@@ -120,11 +122,16 @@ impl Check for TargetLeakage {
         let (outcome, observed, message) = match (over.as_slice(), also.as_slice()) {
             ([], []) if is_open => {
                 let rows = crate::words::count(leakage.unfolded);
-                (Outcome::Inconclusive, score, format!("{rows} rows are too much alike to be foretold by others"))
+                (Outcome::Inconclusive, score, format!("{rows} rows are too much alike to be predicted from others"))
+            }
+            ([], []) if !leakage.cut.is_empty() => {
+                let names = list(leakage.cut.iter().map(String::as_str));
+                let said = format!("the categories of {names} are too many to be examined one by one; no other leakage was found");
+                (Outcome::Inconclusive, score, said)
             }
             ([], []) => {
                 let (target, best) = (code(&target), code(&best));
-                let said = format!("no feature gives {target} away; {best} says most of it ({what} {score_said})");
+                let said = format!("no single feature predicts {target} too well; the best is {best} ({what} {score_said})");
                 (Outcome::Pass, score, said)
             }
             ([_, ..], _) => {
@@ -156,9 +163,9 @@ impl Check for TargetLeakage {
         }
         // The target's own name stands where a column's does: nobody judges a report's subject twice.
         finding = scores.iter().fold(finding, |finding, (name, score)| finding.value(name, *score));
-        if leakage.cut > 0 {
-            let features = crate::words::count(leakage.cut as u64);
-            finding = finding.note(&format!("{features} features were not looked at closely: raise `max-memory`"));
+        if !leakage.cut.is_empty() && outcome != Outcome::Inconclusive {
+            let names = list(leakage.cut.iter().map(String::as_str));
+            finding = finding.note(&format!("the categories of {names} are too many to be examined one by one"));
         }
         Ok(finding)
     }

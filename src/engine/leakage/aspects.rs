@@ -35,7 +35,7 @@ const TIME: [Aspect; 8] = [
     Aspect::Weekday,
     Aspect::DayOfMonth,
 ];
-const TEXT: [Aspect; 11] = [
+const TEXT: [Aspect; 13] = [
     Aspect::Length,
     Aspect::Prefix(1),
     Aspect::Prefix(2),
@@ -44,7 +44,9 @@ const TEXT: [Aspect; 11] = [
     Aspect::Suffix(2),
     Aspect::Suffix(3),
     Aspect::FirstWord,
+    Aspect::SecondWord,
     Aspect::LastWord,
+    Aspect::Letters,
     Aspect::DigitCount,
     Aspect::Parity,
 ];
@@ -143,10 +145,11 @@ fn time(aspect: Aspect, micros: i128) -> u64 {
 }
 
 fn float(aspect: Aspect, value: f64) -> u64 {
-    let size = value.abs().min(1e12);
+    // Beyond this a float has no parity of its own.
+    let size = value.abs().min(9_007_199_254_740_992.0);
     match aspect {
         Aspect::DecimalPlaces => number(aspect, (size * 1e4).round() as u128, 4),
-        Aspect::Hundredths => ((size * 100.0).round() as u64) % 100,
+        Aspect::Hundredths => ((size * 100.0).round() as u128 % 100) as u64,
         Aspect::Parity | Aspect::LastDigit | Aspect::FirstTwoDigits => number(aspect, size as u128, 0),
         _ => 0,
     }
@@ -166,6 +169,11 @@ fn text(aspect: Aspect, text: &str) -> u64 {
             hashed(&text[start..])
         }
         Aspect::FirstWord => hashed(text.split(is_between).next().unwrap_or_default()),
+        Aspect::SecondWord => hashed(text.split(is_between).nth(1).unwrap_or_default()),
+        Aspect::Letters => {
+            let letters = text.chars().filter(|letter| letter.is_alphabetic());
+            hashed(&letters.collect::<String>())
+        }
         Aspect::LastWord => hashed(text.rsplit(is_between).next().unwrap_or_default()),
         Aspect::DigitCount => text.bytes().filter(u8::is_ascii_digit).take(SLOTS).count() as u64,
         // Of the last digit that there is.
@@ -196,6 +204,9 @@ mod tests {
         assert!(same(Aspect::Prefix(2), "äbc", "äbd") && !same(Aspect::Prefix(3), "äbc", "äbd"));
         assert!(same(Aspect::Suffix(2), "xyé", "zyé") && !same(Aspect::Suffix(3), "xyé", "zyé"));
         assert!(same(Aspect::FirstWord, "A-1", "A/2") && same(Aspect::LastWord, "x-b", "b"));
+        assert!(same(Aspect::SecondWord, "A-x-1", "B x") && !same(Aspect::SecondWord, "A-x", "A-y"));
+        assert!(same(Aspect::Letters, "P17-A04", "PA/9") && !same(Aspect::Letters, "P1A2", "P1B2"));
+        assert_eq!([1e13, 1e13 + 1.0].map(|id| float(Aspect::Parity, id)), [0, 1]);
         assert!(same(Aspect::Parity, "id 12 a", "14") && !same(Aspect::Parity, "id 13", "14"));
         assert_eq!((text(Aspect::Length, "äöü"), text(Aspect::DigitCount, "a1b22")), (3, 3));
         for aspect in TEXT {

@@ -2,9 +2,14 @@
 
 use polars::prelude::*;
 use rustc_hash::FxHashMap;
+use xxhash_rust::xxh3::xxh3_64;
 
 use crate::distribution::{Categories, Distribution, Shape};
 use crate::engine::cells::Cells;
+use crate::engine::distribution::category;
+
+/// One in so many bins of hashed categories may hold a category before two share one too often.
+const SPARSE: u64 = 8;
 
 /// Where each value of a column belongs; the last two bins are for unknown values and missing ones.
 pub struct Bins {
@@ -17,9 +22,12 @@ enum By {
     Edges(Vec<f64>),
     Values(Vec<f64>),
     Names(FxHashMap<String, u32>),
+    /// By the hash of the name, which is the same in every run, as scores are.
+    Hashes,
 }
 
 impl Bins {
+    /// Deciles of numbers; a bin for each category, or `most` for the hashes of more.
     pub fn of_feature(known: Distribution, most: usize) -> Self {
         match known.shape {
             Shape::Numbers(numbers) => {
@@ -28,8 +36,19 @@ impl Bins {
                 edges.dedup();
                 Self::of_edges(edges)
             }
-            Shape::Categories(categories) => Self::of_names(&categories, most),
+            Shape::Categories(categories) if categories.is_whole() && categories.counts.len() <= most => {
+                Self::of_names(&categories, most)
+            }
+            Shape::Categories(_) => Self { by: By::Hashes, len: most + 2 },
         }
+    }
+
+    /// Whether categories that many rows have share bins, so that what they say is blurred. Of those that hardly a row
+    /// has nothing can be foretold anyway.
+    pub fn is_blurred(&self, shape: &Shape) -> bool {
+        let (By::Hashes, Shape::Categories(categories)) = (&self.by, shape) else { return false };
+        let (distinct, rows_each) = categories.distinct();
+        rows_each >= 2.0 && distinct > self.len as u64 / SPARSE
     }
 
     /// Between edges that ascend.
@@ -64,23 +83,20 @@ impl Bins {
         let (unknown, missing) = (self.len as u32 - 2, self.missing());
         bins.clear();
         match &self.by {
-            By::Edges(_) | By::Values(_) => {
-                bins.extend(numbers(column)?.into_iter().map(|value| match (value, &self.by) {
-                    (None, _) => missing,
-                    (Some(value), By::Values(values)) => {
-                        values.iter().position(|known| *known == value).map_or(unknown, |at| at as u32)
-                    }
-                    (Some(value), By::Edges(edges)) => edges.partition_point(|edge| *edge < value) as u32,
-                    (Some(_), By::Names(_)) => unknown,
-                }));
+            By::Edges(_) | By::Values(_) => self.place_numbers(&numbers(column)?, bins),
+            By::Hashes => {
+                match Cells::of(column)? {
+                    Cells::Text(values) => bins.extend(values.iter().map(|value| {
+                        value.map_or(missing, |text| (xxh3_64(text.as_bytes()) % u64::from(unknown)) as u32)
+                    })),
+                    _ => bins.resize(column.len(), missing),
+                }
             }
             By::Names(names) => {
                 let of = |name: &str| names.get(name).copied().unwrap_or(unknown);
                 match Cells::of(column)? {
                     Cells::Text(values) => {
-                        bins.extend(values.iter().map(|value| {
-                            value.map_or(missing, |text| of(&crate::engine::distribution::category(text)))
-                        }));
+                        bins.extend(values.iter().map(|value| value.map_or(missing, |text| of(&category(text)))));
                     }
                     Cells::Boolean(values) => {
                         let (yes, no) = (of("true"), of("false"));
@@ -95,6 +111,20 @@ impl Bins {
             }
         }
         Ok(())
+    }
+
+    /// The bin of every number.
+    pub fn place_numbers(&self, numbers: &[Option<f64>], bins: &mut Vec<u32>) {
+        let (unknown, missing) = (self.len as u32 - 2, self.missing());
+        bins.clear();
+        bins.extend(numbers.iter().map(|value| match (value, &self.by) {
+            (None, _) => missing,
+            (Some(value), By::Values(values)) => {
+                values.iter().position(|known| known == value).map_or(unknown, |at| at as u32)
+            }
+            (Some(value), By::Edges(edges)) => edges.partition_point(|edge| edge < value) as u32,
+            (Some(_), By::Names(_) | By::Hashes) => unknown,
+        }));
     }
 }
 

@@ -1,18 +1,28 @@
 //! What the bins of one feature say of the target.
 
 use super::FOLDS;
+use super::ranks::{RankSum, explained_by_bins, is_staircase};
 
 /// Rows of a class, and of all others, from which on a score of it is no accident.
 pub const ENOUGH: u64 = 20;
 /// Rows of a bin from which on its own mean says what the other folds would.
 const FILLED: u64 = 30;
 
+/// The target of some rows.
+pub enum Truth<'a> {
+    /// The class of every row, what stands for a missing one, and the value where classes are numbers.
+    Classes { labels: &'a [u32], missing: u32, values: &'a [Option<f64>] },
+    /// The value of every row, its rank where ranks are counted, the mean of all, and the value that is too common to
+    /// tell anything.
+    Numbers { values: &'a [Option<f64>], ranks: &'a [f64], mean: f64, usual: Option<f64> },
+}
+
 /// Counts of classes, or sums of a number, by bin and fold.
 pub enum Cells {
     /// By bin, fold and class.
     Classes { counts: Vec<u64>, classes: usize },
-    /// By bin and fold: rows, sum and sum of squares.
-    Sums(Vec<(u64, f64, f64)>),
+    /// By bin and fold: rows, sum and sum of squares of distances from the mean; ranks by bin, if they are counted.
+    Sums { sums: Vec<(u64, f64, f64)>, ranks: Option<Vec<RankSum>> },
 }
 
 impl Cells {
@@ -20,29 +30,46 @@ impl Cells {
     pub fn new(bins: usize, classes: Option<usize>) -> Self {
         match classes {
             Some(classes) => Self::Classes { counts: vec![0; bins * FOLDS * classes], classes },
-            None => Self::Sums(vec![(0, 0.0, 0.0); bins * FOLDS]),
+            None => Self::Sums { sums: vec![(0, 0.0, 0.0); bins * FOLDS], ranks: None },
         }
     }
 
-    pub fn empty(&self) -> Self {
-        match self {
-            Self::Classes { counts, classes } => Self::Classes { counts: vec![0; counts.len()], classes: *classes },
-            Self::Sums(sums) => Self::Sums(vec![(0, 0.0, 0.0); sums.len()]),
+    /// As [`Cells::new`], with the ranks of a target that is a number.
+    pub fn with_ranks(bins: usize, classes: Option<usize>) -> Self {
+        match Self::new(bins, classes) {
+            Self::Sums { sums, .. } => Self::Sums { sums, ranks: Some(vec![RankSum::EMPTY; bins]) },
+            counts @ Self::Classes { .. } => counts,
         }
     }
 
-    #[inline]
-    pub fn count(&mut self, bin: u32, fold: u8, class: u32) {
-        if let Self::Classes { counts, classes } = self {
-            counts[(bin as usize * FOLDS + usize::from(fold)) * *classes + class as usize] += 1;
-        }
+    /// Bytes of one bin, ranks included.
+    pub fn bytes_of_bin(classes: Option<usize>) -> usize {
+        let of_cell = classes.map_or(size_of::<(u64, f64, f64)>(), |classes| classes * size_of::<u64>());
+        FOLDS * of_cell + if classes.is_none() { size_of::<RankSum>() } else { 0 }
     }
 
-    #[inline]
-    pub fn sum(&mut self, bin: u32, fold: u8, value: f64) {
-        if let Self::Sums(sums) = self {
-            let cell = &mut sums[bin as usize * FOLDS + usize::from(fold)];
-            *cell = (cell.0 + 1, cell.1 + value, cell.2 + value * value);
+    /// Adds the target of rows in these bins and folds.
+    pub fn add(&mut self, placed: &[u32], folds: &[u8], truth: &Truth) {
+        match (self, truth) {
+            (Self::Classes { counts, classes }, Truth::Classes { labels, missing, .. }) => {
+                let known = placed.iter().zip(folds).zip(*labels).filter(|(_, label)| *label != missing);
+                for ((bin, fold), label) in known {
+                    counts[(*bin as usize * FOLDS + usize::from(*fold)) * *classes + *label as usize] += 1;
+                }
+            }
+            (Self::Sums { sums, ranks }, Truth::Numbers { values, ranks: own, mean, .. }) => {
+                for ((bin, fold), value) in placed.iter().zip(folds).zip(*values) {
+                    let Some(value) = value else { continue };
+                    let cell = &mut sums[*bin as usize * FOLDS + usize::from(*fold)];
+                    let distance = value - mean;
+                    *cell = (cell.0 + 1, cell.1 + distance, cell.2 + distance * distance);
+                }
+                if let Some(ranks) = ranks {
+                    let known = placed.iter().zip(*own).zip(*values).filter(|(_, value)| value.is_some());
+                    known.for_each(|((bin, rank), _)| ranks[*bin as usize].add(*rank));
+                }
+            }
+            _ => {}
         }
     }
 
@@ -51,17 +78,24 @@ impl Cells {
             (Self::Classes { counts, .. }, Self::Classes { counts: more, .. }) => {
                 counts.iter_mut().zip(more).for_each(|(count, more)| *count += more);
             }
-            (Self::Sums(sums), Self::Sums(more)) => {
+            (Self::Sums { sums, ranks }, Self::Sums { sums: more, ranks: more_ranks }) => {
                 sums.iter_mut().zip(more).for_each(|(a, b)| *a = (a.0 + b.0, a.1 + b.1, a.2 + b.2));
+                let ranks = ranks.iter_mut().flatten().zip(more_ranks.iter().flatten());
+                ranks.for_each(|(a, b)| a.merge(b));
             }
             _ => {}
         }
     }
 
+    /// Whether the target only rises, or only falls, along the first `bins` of all.
+    pub fn is_staircase(&self, bins: usize) -> bool {
+        matches!(self, Self::Sums { ranks: Some(ranks), .. } if is_staircase(&ranks[..bins], ranks))
+    }
+
     pub fn rows(&self) -> u64 {
         match self {
             Self::Classes { counts, .. } => counts.iter().sum(),
-            Self::Sums(sums) => sums.iter().map(|(rows, ..)| rows).sum(),
+            Self::Sums { sums, .. } => sums.iter().map(|(rows, ..)| rows).sum(),
         }
     }
 
@@ -70,7 +104,7 @@ impl Cells {
         const MANY: u64 = 30;
         let rows: Vec<u64> = match self {
             Self::Classes { counts, classes } => counts.chunks(*classes).map(|cell| cell.iter().sum()).collect(),
-            Self::Sums(sums) => sums.iter().map(|(rows, ..)| *rows).collect(),
+            Self::Sums { sums, .. } => sums.iter().map(|(rows, ..)| *rows).collect(),
         };
         let whole = rows.chunks(FOLDS).filter(|folds| folds.iter().filter(|rows| **rows > 0).count() == 1);
         whole.map(|folds| folds.iter().sum::<u64>()).filter(|rows| *rows >= MANY).sum()
@@ -86,22 +120,40 @@ impl Cells {
                 };
                 (0..*classes).filter_map(score).fold(0.0, f64::max)
             }
-            Self::Sums(sums) => explained(sums),
+            Self::Sums { sums, .. } => explained(sums),
         }
     }
-}
 
-impl Cells {
+    /// As [`Cells::score`], of classes and tables that have enough rows, and with the ranks of a target of numbers: the
+    /// larger R² counts.
+    pub fn score_of_enough(&self) -> Option<f64> {
+        match self {
+            Self::Classes { .. } => self.areas().reduce(f64::max),
+            Self::Sums { sums, ranks } => {
+                let rows: u64 = sums.iter().map(|(rows, ..)| rows).sum();
+                let values = (rows >= ENOUGH).then(|| explained(sums)).filter(|score| score.is_finite());
+                [values, ranks.as_deref().and_then(explained_by_bins)].into_iter().flatten().reduce(f64::max)
+            }
+        }
+    }
+
+    /// The area under the ROC curve of each class that has enough rows, out of fold; none of a target of numbers.
+    fn areas(&self) -> impl Iterator<Item = f64> {
+        let (counts, classes) = match self {
+            Self::Classes { counts, classes } => (counts.as_slice(), *classes),
+            Self::Sums { .. } => (&[][..], 0),
+        };
+        (0..classes).filter_map(move |class| {
+            let cells: Vec<(u64, u64)> = counts.chunks(classes).map(|cell| (cell[class], cell.iter().sum())).collect();
+            let (hits, rows) = cells.iter().fold((0, 0), |all, cell| (all.0 + cell.0, all.1 + cell.1));
+            (hits.min(rows - hits) >= ENOUGH).then(|| area(&cells)).flatten()
+        })
+    }
+
     /// The smallest area under the ROC curve of a class that has enough rows: near 0 its guesses say the opposite. None of
     /// a target of numbers.
     pub fn lowest(&self) -> Option<f64> {
-        let Self::Classes { counts, classes } = self else { return None };
-        let of = |class: usize| {
-            let cells: Vec<(u64, u64)> = counts.chunks(*classes).map(|cell| (cell[class], cell.iter().sum())).collect();
-            let (hits, rows) = cells.iter().fold((0, 0), |all, cell| (all.0 + cell.0, all.1 + cell.1));
-            (hits.min(rows - hits) >= ENOUGH).then(|| area(&cells)).flatten()
-        };
-        (0..*classes).filter_map(of).reduce(f64::min)
+        self.areas().reduce(f64::min)
     }
 
     /// The score where a row's own fold counts too, of bins that are well filled and stand in more than one fold; the others
@@ -136,7 +188,7 @@ impl Cells {
                 };
                 (0..*classes).filter_map(of).reduce(f64::max)
             }
-            Self::Sums(sums) => {
+            Self::Sums { sums, .. } => {
                 let add =
                     |all: (u64, f64, f64), cell: &(u64, f64, f64)| (all.0 + cell.0, all.1 + cell.1, all.2 + cell.2);
                 let is_spread = |bin: &[(u64, f64, f64)]| bin.iter().filter(|fold| fold.0 > 0).count() > 1;

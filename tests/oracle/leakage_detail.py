@@ -1,4 +1,4 @@
-"""What `target_leakage` looks at beside the score of a feature, by its page's definitions; for leakage.py.
+"""What `target_leakage` examines beside the score of a feature, by its page's definitions; for leakage.py.
 
 Everything is computed by NumPy, scikit-learn's roc_auc_score and Python's own strings and integers.
 """
@@ -123,13 +123,15 @@ def parts(value, kind: pa.DataType) -> list[int]:
     if pa.types.is_integer(kind):
         return digits_of(value, 0)[:5]
     if pa.types.is_floating(kind):
-        size = min(abs(value), 1e12)
+        size = min(abs(value), 2.0**53)
         places = digits_of(half_up(size * 1e4), 4)[5]
         parity, last, _, _, first, _ = digits_of(int(size), 0)
         return [places, half_up(size * 100) % 100, parity, last, first]
     found = re.findall(r"[0-9]", value)
     words = ["".join(run) for run in split(value)]
-    texts = [value[:1], value[:2], value[:3], value[-1:], value[-2:], value[-3:], words[0], words[-1]]
+    letters = "".join(letter for letter in value if letter.isalpha())
+    second = words[1] if len(words) > 1 else ""
+    texts = [value[:1], value[:2], value[:3], value[-1:], value[-2:], value[-3:], words[0], second, words[-1], letters]
     hashed = [xxhash.xxh3_64_intdigest(text.encode()) for text in texts]
     parity = 2 if not found else int(int(found[-1]) % 2 == 0)
     return [min(len(value), SLOTS), *hashed, min(len(found), SLOTS), parity]
@@ -146,7 +148,7 @@ def split(text: str) -> list[list[str]]:
     return runs
 
 
-def closer(cells: list, kind: pa.DataType, rows: list[int], base: np.ndarray, folds, target: list, of: str, score: float, encoded):
+def best(cells: list, kind: pa.DataType, rows: list[int], base: np.ndarray, folds, target: list, of: str, score: float, encoded):
     """The largest of everything else that a feature says; `cells` are all of its values, `rows` those with a target."""
     found = []
     is_numeric = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
@@ -161,6 +163,13 @@ def closer(cells: list, kind: pa.DataType, rows: list[int], base: np.ndarray, fo
         codings.append(fine)
     elif of == "numbers":
         codings.append(base)
+    one_way = [fine] if is_ordered else []
+    in_texts = numbers_in(cells) if of == "numbers" and not is_ordered and not pa.types.is_boolean(kind) else None
+    for end in (0, 1) if in_texts else ():
+        at = edges([both[end] for both in in_texts if both is not None])
+        missing = len(at) + 2
+        one_way.append(np.array([missing if both is None else int(np.searchsorted(at, both[end], "left")) for both in in_texts])[rows])
+        codings.append(one_way[-1])
     is_text = not is_ordered and not pa.types.is_boolean(kind)
     if distinct > FEW and (is_ordered or is_text):
         present = {row: parts(cells[row], kind) for row in rows if cells[row] is not None}
@@ -171,12 +180,12 @@ def closer(cells: list, kind: pa.DataType, rows: list[int], base: np.ndarray, fo
         rank = ranks(values, values)
         usual, counts = np.unique(values, return_counts=True)
         common = {float(usual[counts.argmax()])} if counts.max() > USUAL * len(values) else set()
-        own = [None if cells[row] is None else cells[row] for row in rows]
-        own = [parsed(value) for value in own]
+        comma = has_decimal_comma(cells)
+        own = [parsed(cells[row], comma) for row in rows]
         both = [(a, b) for a, b in zip(values.tolist(), own, strict=True) if a not in common and b is not None]
         if len(both) >= STEPS:
-            found.append(sum(a == b for a, b in both) / len(both))
-        if is_ordered and goes_one_way(fine, rank, missing):
+            found.append(sum(a in b for a, b in both) / len(both))
+        if any(goes_one_way(codes, rank, int(codes.max()) if is_any_missing(codes, in_texts, cells, rows) else -1) for codes in one_way):
             found.append(1.0)
         found += [explained(codes, rank) for codes in codings]
         found += [float(r2_score(values, encoded(codes, folds, values))) for codes in codings if len(rows) >= ENOUGH]
@@ -186,8 +195,8 @@ def closer(cells: list, kind: pa.DataType, rows: list[int], base: np.ndarray, fo
         areas = [a for a in (area(base, folds, one, encoded) for one in ones) if a is not None]
         found += [1 - min(areas)] if areas else []
         is_number = all(isinstance(value, (int, float, Decimal)) and not isinstance(value, bool) for value in target)
-        own = [(float(value), parsed(cells[row])) for row, value in zip(rows, target, strict=True)] if is_number else []
-        same = [a == b for a, b in own]
+        own = [(float(value), parsed(cells[row], False)) for row, value in zip(rows, target, strict=True)] if is_number else []
+        same = [b is not None and a in b for a, b in own]
         found += [1.0] if areas and len(same) >= 2 * ENOUGH and all(same) else []
     alike = in_sample(base, folds, target, of)
     if alike is not None and alike > score + GAP:
@@ -195,12 +204,44 @@ def closer(cells: list, kind: pa.DataType, rows: list[int], base: np.ndarray, fo
     return max((value for value in found if value is not None), default=None)
 
 
-def parsed(value) -> float | None:
-    """A number, or the first one in a text."""
+NUMBER = re.compile(r"-?[0-9][0-9,]*(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+
+
+def is_any_missing(codes: np.ndarray, in_texts, cells: list, rows: list[int]) -> bool:
+    """Whether the largest code is that of missing values."""
+    return any((cells if in_texts is None else in_texts)[row] is None for row in rows)
+
+
+def has_decimal_comma(cells: list) -> bool:
+    """Whether a lone comma of any text cannot stand between thousands."""
+    for token in (token for value in cells if isinstance(value, str) for token in NUMBER.findall(value)):
+        whole, comma, rest = token.partition(",")
+        places = len(re.match("[0-9]*", rest).group())
+        if comma and "," not in rest and "." not in rest and places:
+            whole = whole.lstrip("-")
+            if places != 3 or whole.startswith("0") or len(whole) > 3:
+                return True
+    return False
+
+
+def parsed(value, decimal_comma: bool) -> tuple[float, float] | None:
+    """A number twice, or the first and the last one in a text."""
     if isinstance(value, (int, float, Decimal)) and not isinstance(value, bool):
-        return float(value)
-    found = re.search(r"-?[0-9][0-9,]*(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?", value) if isinstance(value, str) else None
-    return float(found.group().replace(",", "")) if found else None
+        return float(value), float(value)
+    found = NUMBER.findall(value) if isinstance(value, str) else []
+    if not found:
+        return None
+    as_point = lambda token: decimal_comma and token.count(",") == 1 and "." not in token
+    numbers = [float(token.replace(",", "." if as_point(token) else "")) for token in found]
+    return numbers[0], numbers[-1]
+
+
+def numbers_in(cells: list) -> list | None:
+    """The first and the last number of each text, where most texts have one."""
+    comma = has_decimal_comma(cells)
+    found = [parsed(value, comma) for value in cells]
+    present = sum(value is not None for value in cells)
+    return found if 2 * sum(both is not None for both in found) > present else None
 
 
 # Tables for it.
