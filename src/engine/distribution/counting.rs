@@ -9,6 +9,7 @@ use sha2::{Digest, Sha256};
 use crate::distribution::slots::Slots;
 use crate::distribution::{Categories, MOST_CATEGORIES};
 use crate::engine::rowhash::{INLINE, inline_bytes, inline_text, inline_view};
+use crate::sha256;
 
 /// However little memory there is, so many are counted.
 const FEWEST_CATEGORIES: usize = 1024;
@@ -24,15 +25,11 @@ pub fn category(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let digest = Sha256::digest(text.as_bytes());
-    let hash = digest.iter().take(HASH / 2).fold(String::with_capacity(HASH), |hash, byte| {
-        let [high, low] = [byte >> 4, byte & 15].map(|digit| char::from(HEX[usize::from(digit)]));
-        hash + high.encode_utf8(&mut [0; 4]) + low.encode_utf8(&mut [0; 4])
-    });
+    let hash = sha256::hex(&digest[..HASH / 2]);
     let start = &text[..text.floor_char_boundary(text.len().min(STARTS))];
     Cow::Owned(format!("{start}{DOTS}{hash}"))
 }
 
-const HEX: &[u8; 16] = b"0123456789abcdef";
 const DOTS: &str = "…";
 /// Hexadecimal digits of a hash.
 const HASH: usize = 32;
@@ -41,7 +38,7 @@ const STARTS: usize = 24;
 
 fn looks_hashed(text: &str) -> bool {
     let Some((_, hash)) = text.rsplit_once(DOTS) else { return false };
-    hash.len() == HASH && hash.bytes().all(|digit| HEX.contains(&digit))
+    hash.len() == HASH && hash.bytes().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 /// Counts of texts, bounded: where there are too many, all counts are lowered by their median, as in `top.rs`.
