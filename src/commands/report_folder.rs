@@ -1,4 +1,4 @@
-//! The folder of `check`'s reports: one run at a time.
+//! The folder of a run's reports: one run at a time.
 #![expect(clippy::disallowed_methods, reason = "edge: looks for an earlier report")]
 
 use std::ffi::OsString;
@@ -10,7 +10,7 @@ use crate::problem::{Failure, Problem};
 use crate::words::code;
 use crate::workspace::{OutputFolder, Workspace};
 
-const USUAL: &str = "mlgate-report";
+pub const USUAL: &str = "mlgate-report";
 
 /// Opens the folder of the reports, which no other run has open.
 ///

@@ -86,7 +86,7 @@ pub fn run(args: &RolloutArgs, context: &Context) -> Result<Exit, Failure> {
         }
         return dry_run(plan, &world, name, &vouched);
     }
-    tell::begin(context)?;
+    let _reports = tell::begin(&args.common, context, &workspace)?;
     let until = if args.once == Some(true) { Until::OneLook } else { Until::TheEnd };
     let begun = block_on(begin::begin(verifier, &world, given.as_ref(), known)).map_err(Failure::unmeasured)??;
     let entry = match begun {

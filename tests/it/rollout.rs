@@ -412,12 +412,16 @@ fn two_do_not_carry_on_the_same_rollout_and_none_with_another_config() {
     let config = world.read("mlgate.yml").replace("step_seconds: 0.3", "step_seconds: 60");
     // On a busy machine, too, three intervals are longer than an evaluation.
     world.write("mlgate.yml", config.replace("interval_seconds: 0.1", "interval_seconds: 1"));
+    world.write("mlgate-report/rollout.json", "an earlier run's");
     let mut child = begun(&toy, &world);
     while toy.candidate() == 0 {
         thread::sleep(Duration::from_millis(10));
     }
-    rollout(&world, &[]).exits(2).saying("is not over").saying("wait for it");
+    rollout(&world, &[]).exits(2).saying("another run writes its report to `mlgate-report`");
+    rollout(&world, &["--report-dir", "other"]).exits(2).saying("is not over").saying("wait for it");
     assert_eq!(toy.candidate(), 10);
+    // What stands there is not an earlier run's.
+    assert!(!world.path("mlgate-report/rollout.json").exists());
     child.kill().unwrap();
     child.wait().unwrap();
     world.write("mlgate.yml", world.read("mlgate.yml").replace("[10, 50]", "[10, 20, 50]"));

@@ -1,7 +1,7 @@
 //! What came of a rollout, to where people and later jobs look.
 
 use crate::cli::rollout::Common;
-use crate::commands::{Context, say, warn};
+use crate::commands::{Context, report_folder, say, warn};
 use crate::github::annotations;
 use crate::github::outputs::one_line;
 use crate::log;
@@ -9,22 +9,36 @@ use crate::problem::{Exit, Failure, Problem};
 use crate::rollout::driver::Journey;
 use crate::rollout::{Outcome, timeline};
 use crate::words::code;
-use crate::workspace::Workspace;
+use crate::workspace::{OutputFolder, Workspace};
 
-/// A run that is killed must not look like a promotion.
-pub fn begin(context: &Context) -> Result<(), Failure> {
+const MARKDOWN: &str = "rollout.md";
+const JSON: &str = "rollout.json";
+
+/// A run that is killed must not look like a promotion: neither by its outputs nor by an earlier run's report. The folder is
+/// this run's as long as it is open.
+///
+/// # Errors
+/// Usage: another run writes there. Unmeasured: the folder or the outputs cannot be written.
+pub fn begin(common: &Common, context: &Context, workspace: &Workspace) -> Result<OutputFolder, Failure> {
+    let folder = report_folder::open(common.report_dir.as_deref(), workspace)?;
+    for name in [MARKDOWN, JSON] {
+        folder.remove(name).map_err(|error| {
+            Failure::unmeasured(Problem::new(format!("the earlier {name} could not be removed: {error}")))
+        })?;
+    }
     let reason = "it has not ended".to_owned();
-    context.write_outputs(&[("rollout-result", "aborted".to_owned()), ("rollout-reason", reason)])
+    context.write_outputs(&[("rollout-result", "aborted".to_owned()), ("rollout-reason", reason)])?;
+    Ok(folder)
 }
 
 /// Files, summary, outputs, annotation; the exit code.
 pub fn end(common: &Common, context: &Context, workspace: &Workspace, journey: &Journey) -> Result<Exit, Failure> {
-    let shown = common.report_dir.as_deref().unwrap_or("mlgate-report");
+    let shown = common.report_dir.as_deref().unwrap_or(report_folder::USUAL);
     let markdown = timeline::markdown(journey);
     let json = format!("{:#}\n", timeline::json(journey));
     let written = workspace.output_folder(shown)?.and_then(|folder| {
-        folder.write("rollout.md", markdown.as_bytes())?;
-        folder.write("rollout.json", json.as_bytes())
+        folder.write(MARKDOWN, markdown.as_bytes())?;
+        folder.write(JSON, json.as_bytes())
     });
     if let Err(error) = written {
         warn(&format!("the rollout's report could not be written to {}: {error}", code(shown)));
