@@ -49,7 +49,7 @@ pub struct RolloutArgs {
     /// that of the registered version and on the default branch.
     #[arg(long, value_name = "SHA256")]
     pub report_sha256: Option<String>,
-    /// Print the plan and what is seen now, and move nothing.
+    /// Print the plan and the preflight, and move nothing.
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true,
           value_parser = super::parse_bool)]
     pub dry_run: Option<bool>,

@@ -5,6 +5,7 @@ mod attest;
 mod begin;
 mod lost;
 mod open;
+mod preflight;
 mod rollback;
 mod tell;
 mod watch;
@@ -31,6 +32,7 @@ use crate::problem::{Exit, Failure, Problem};
 use crate::rollout::driver::{Journey, Until, World};
 use crate::rollout::gated::Vouched;
 use crate::rollout::journal::{Entry, Stored};
+use crate::rollout::preflight::Writes;
 use crate::rollout::{Ended, Outcome, Strategy, Traffic, timeline};
 use crate::words::{self, code};
 use crate::workspace::Workspace;
@@ -84,7 +86,11 @@ pub fn run(args: &RolloutArgs, context: &Context) -> Result<Exit, Failure> {
         if given.is_some() {
             block_on(verifier.confirm(&world, &vouched)).map_err(Failure::unmeasured)??;
         }
-        return dry_run(plan, &world, name, &vouched);
+        let writes = match &known {
+            Some((entry, _)) if entry.is_open() => Writes::LeftAlone,
+            _ => Writes::Tried(&vouched.version),
+        };
+        return dry_run(plan, &world, name, &vouched, writes);
     }
     let _reports = tell::begin(&args.common, context, &workspace)?;
     let until = if args.once == Some(true) { Until::OneLook } else { Until::TheEnd };
@@ -94,6 +100,10 @@ pub fn run(args: &RolloutArgs, context: &Context) -> Result<Exit, Failure> {
         // What is not what was judged is no champion.
         Begun::Refused(why) => return lost::end(controls, &lost::About { version: None, ..about }, why),
     };
+    // What is under way holds where it cannot see; what is new does not begin.
+    if entry.state.looks == 0 && !entry.is_settled {
+        block_on(preflight::preflight(&world, plan, Writes::Tried(&entry.version))).map_err(Failure::unmeasured)??;
+    }
     // One look of many is no deployment of its own.
     let deployment = match until {
         Until::TheEnd if !entry.is_settled => {
@@ -196,8 +206,14 @@ fn by(context: &Context) -> String {
     url.unwrap_or_else(|| format!("process {}", std::process::id()))
 }
 
-/// The plan, and what is seen before anything is moved.
-fn dry_run(plan: &RolloutPlan, world: &World, name: &str, vouched: &Vouched) -> Result<Exit, Failure> {
+/// The plan, and the preflight.
+fn dry_run(
+    plan: &RolloutPlan,
+    world: &World,
+    name: &str,
+    vouched: &Vouched,
+    writes: Writes<'_>,
+) -> Result<Exit, Failure> {
     let policy = &plan.policy;
     let mut out = format!(
         "{} {} by {}, {:.0} s from one look to the next\n",
@@ -217,20 +233,9 @@ fn dry_run(plan: &RolloutPlan, world: &World, name: &str, vouched: &Vouched) -> 
         policy.min_requests
     ));
     say(&out);
-    let seen = block_on(world.look(plan)).map_err(Failure::unmeasured)?;
-    let mut problems = Vec::new();
-    match &seen.traffic {
-        Ok(traffic) => say(&format!("now: the candidate has {} %\n", traffic.weight)),
-        Err(why) => problems.push(Problem::new(why.clone())),
-    }
-    for (arm, seen) in [("stable", &seen.stable), ("candidate", &seen.candidate)] {
-        let gauges = seen.gauges.iter().map(|(name, reading)| (name.as_str(), reading));
-        for (name, reading) in [("requests", &seen.requests), ("errors", &seen.errors)].into_iter().chain(gauges) {
-            say(&format!("  {arm} {name}: {}\n", open::shown(reading)));
-        }
-    }
+    let found = block_on(preflight::preflight(world, plan, writes)).map_err(Failure::unmeasured)?;
     say("nothing was moved: this is a dry run\n");
-    if problems.is_empty() { Ok(Exit::Passed) } else { Err(Failure { exit: Exit::Unmeasured, problems }) }
+    found.map(|()| Exit::Passed)
 }
 
 /// How a journey ends the process.

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 use super::notify::DispatchSection;
 use crate::limit::Finite;
 use crate::rollout::router::kubernetes::Kind;
-use crate::rollout::{NoData, Strategy};
+use crate::rollout::{AbsentErrors, NoData, Strategy};
 
 /// How a gated model comes into production, and what takes it back.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -179,6 +179,9 @@ pub struct SignalsSection {
     pub errors: String,
     /// How old a sample may be.
     pub stale_seconds: Option<Finite>,
+    /// What no series of `errors` means: `hold`, or `zero` of a service that exports the counter from its first error on.
+    #[serde(default)]
+    pub absent_errors: AbsentErrors,
     /// Gauges: `latency_p99_ms`, `accuracy`, `prediction_null_percent`, or any other name.
     #[schemars(flatten)]
     pub gauges: BTreeMap<String, String>,
@@ -350,6 +353,7 @@ impl<'de> Deserialize<'de> for SignalsSection {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SignalsSection, A::Error> {
                 let (mut prometheus, mut requests, mut errors, mut stale_seconds) = (None, None, None, None);
+                let mut absent_errors = AbsentErrors::default();
                 let mut gauges = BTreeMap::new();
                 while let Some(key) = map.next_key::<String>()? {
                     match key.as_str() {
@@ -357,6 +361,7 @@ impl<'de> Deserialize<'de> for SignalsSection {
                         "requests" => requests = Some(map.next_value()?),
                         "errors" => errors = Some(map.next_value()?),
                         "stale_seconds" => stale_seconds = Some(map.next_value()?),
+                        "absent_errors" => absent_errors = map.next_value()?,
                         _ => drop(gauges.insert(key, map.next_value()?)),
                     }
                 }
@@ -366,6 +371,7 @@ impl<'de> Deserialize<'de> for SignalsSection {
                     requests: requests.ok_or_else(|| missing("requests"))?,
                     errors: errors.ok_or_else(|| missing("errors"))?,
                     stale_seconds,
+                    absent_errors,
                     gauges,
                 })
             }

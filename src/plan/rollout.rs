@@ -10,6 +10,7 @@ use crate::limit::range::{self, LimitSetting, ValueRange};
 use crate::problem::Problem;
 use crate::rollout::Strategy;
 use crate::rollout::policy::{AbTest, GaugeLimit, Limits, Measure, Policy};
+use crate::rollout::query::Query;
 use crate::rollout::strategy::{Asked, ab_test, stages};
 use crate::signature::{VARIABLE, may_be_named};
 use crate::words::code;
@@ -22,12 +23,12 @@ pub enum Asker {
 }
 
 /// Queries of one arm.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Queries {
-    pub requests: String,
-    pub errors: String,
-    pub gauges: BTreeMap<String, String>,
-    pub trial: BTreeMap<String, String>,
+    pub requests: Query,
+    pub errors: Query,
+    pub gauges: BTreeMap<String, Query>,
+    pub trial: BTreeMap<String, Query>,
 }
 
 /// A rollout that can be begun.
@@ -98,7 +99,7 @@ impl RolloutPlan {
         let arms = section.arms.clone().unwrap_or_else(|| section.router.arms());
         let signals = &section.signals;
         let queries = |arm: &str| {
-            let of = |query: &String| query.replace("{{arm}}", arm);
+            let of = |query: &String| Query::new(query, arm);
             Queries {
                 requests: of(&signals.requests),
                 errors: of(&signals.errors),

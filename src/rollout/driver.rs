@@ -2,7 +2,8 @@
 #![expect(clippy::disallowed_methods, reason = "edge: the clock")]
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
@@ -67,7 +68,15 @@ pub enum Until {
     OneLook,
 }
 
-/// Seconds since 1970.
+/// Seconds since 1970, by a clock that only runs forward: that of the first call, and the time that passed since. Intervals,
+/// steps and holds are measured by it, so that a wall clock that is set neither ends nor blinds them.
+pub fn steady() -> f64 {
+    static START: OnceLock<(Instant, f64)> = OnceLock::new();
+    let (start, at) = START.get_or_init(|| (Instant::now(), now()));
+    at + start.elapsed().as_secs_f64()
+}
+
+/// Seconds since 1970, as other processes read it in the journal.
 pub fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64())
 }
@@ -75,7 +84,7 @@ pub fn now() -> f64 {
 impl World {
     /// One look at everything.
     pub async fn look(&self, plan: &RolloutPlan) -> Seen {
-        let at = now();
+        let at = steady();
         let log = async {
             match self.log.clone() {
                 // Beside this thread: a signal is not to wait for a large table.
@@ -88,12 +97,16 @@ impl World {
                 None => BTreeMap::new(),
             }
         };
-        let (traffic, ready, log, stable, candidate) = tokio::join!(
+        let signals = async {
+            // Both variants at one moment.
+            let time = self.prometheus.time().await;
+            tokio::join!(self.prometheus.arm(&plan.stable, &time), self.prometheus.arm(&plan.candidate, &time))
+        };
+        let (traffic, ready, log, (stable, candidate)) = tokio::join!(
             Box::pin(self.controls.levers.router.observe()),
             Box::pin(self.controls.levers.router.ready()),
             log,
-            Box::pin(self.prometheus.arm(&plan.stable, at)),
-            Box::pin(self.prometheus.arm(&plan.candidate, at)),
+            Box::pin(signals),
         );
         let uptime = traffic.as_ref().ok().and_then(|(_, uptime)| *uptime);
         Seen {
@@ -157,13 +170,14 @@ impl World {
                 return Box::pin(controls.restore(Ending { entry, ended, timeline, problems, retry_until })).await;
             }
             let does_move = effects.iter().any(|effect| *effect != Effect::Confirm);
-            let is_news = does_move || entry.heartbeat_at - written_at >= patience;
+            let at = steady();
+            let is_news = does_move || at - written_at >= patience;
             let written = if is_news { Box::pin(self.write_or_stop(&entry)).await } else { Some(Ok(())) };
             match written {
                 None => continue,
                 Some(Ok(())) => {
                     unwritten = 0;
-                    written_at = if is_news { entry.heartbeat_at } else { written_at };
+                    written_at = if is_news { at } else { written_at };
                 }
                 Some(Err(Unwritten::Taken)) => {
                     return Box::pin(self.taken(entry, timeline, problems, retry_until)).await;
@@ -343,8 +357,8 @@ fn stopped_seen() -> Seen {
         trial: BTreeMap::new(),
     };
     Seen {
-        at: now(),
-        of: now(),
+        at: steady(),
+        of: steady(),
         traffic: Err("nobody asked".into()),
         uptime: None,
         confirmation: Confirmation::default(),

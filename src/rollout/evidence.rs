@@ -146,7 +146,7 @@ pub fn gauges(policy: &Policy, state: &mut State, seen: &ArmSeen) -> Judged {
         let name = &limit.name;
         let value = match seen.gauges.get(name) {
             Some(Reading::Value(value)) => *value,
-            Some(Reading::Unusable(why)) => {
+            Some(Reading::Unusable(why) | Reading::Unexplained(why)) => {
                 state.beyond.remove(name);
                 all = all.and(Judged::Open(format!("{name}: {why}")));
                 continue;

@@ -315,6 +315,14 @@ impl Journal {
         self.mark.lock().unwrap_or_else(PoisonError::into_inner).text = Some(text.to_owned());
     }
 
+    /// Proves that it may be written, and leaves what stands there as it is.
+    ///
+    /// # Errors
+    /// It may not.
+    pub async fn prove_writable(&self) -> Result<String, Problem> {
+        self.place.prove_writable().await
+    }
+
     /// How long a look that moves nothing need not be written: each is a commit there.
     pub fn patience(&self, heartbeat_seconds: f64) -> f64 {
         if self.place.is_branch() { heartbeat_seconds / 3.0 } else { 0.0 }

@@ -59,6 +59,17 @@ pub enum NoData {
     Rollback,
 }
 
+/// What an errors query means that matches nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum AbsentErrors {
+    /// Nothing, unless such a series was there before and the variant is scraped: a rollout does not begin, or holds.
+    #[default]
+    Hold,
+    /// No error, while `requests` of the variant has fresh samples.
+    Zero,
+}
+
 /// A limit on a number that a query gives as it is.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GaugeLimit {

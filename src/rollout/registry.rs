@@ -13,6 +13,8 @@ use crate::words::code;
 const PREVIOUS_TAG: &str = "mlgate.previous_version";
 /// Its value where the alias meant nothing before.
 const NONE: &str = "none";
+/// Set to prove that the registry may be written.
+const PREFLIGHT_TAG: &str = "mlgate.preflight";
 
 /// The registry's aliases.
 pub struct Registry {
@@ -147,6 +149,28 @@ impl Registry {
                 "{alias} is version {now}, and which it was before is not known: name it by `to-version`"
             )))),
             (None, Some(now)) => Ok(format!("{alias} is version {now}, which was not rolled out here")),
+        }
+    }
+
+    /// Proves that the alias of production may be moved, by setting it to the version that it is; where it means none, by a
+    /// tag of the version that is to be promoted.
+    ///
+    /// # Errors
+    /// It may not, or no answer.
+    pub async fn prove_writable(&self, version: &str) -> Result<String, Problem> {
+        let alias = code(&self.promote);
+        let mlflow = Mlflow::connect(&self.server).await?;
+        match self.current().await? {
+            Some(now) => {
+                let set = mlflow.set_alias(&self.name, &self.promote, &now).await;
+                set.map_err(|wrong| wrong.problem(&format!("{alias} could not be set to version {now}, which it is")))?;
+                Ok(format!("{alias} is version {now}, and may be moved"))
+            }
+            None => {
+                let tagged = mlflow.tag_version(&self.name, version, PREFLIGHT_TAG, "ok").await;
+                tagged.map_err(|wrong| wrong.problem(&format!("version {} could not be tagged", code(version))))?;
+                Ok(format!("{alias} means no version, and version {} may be tagged", code(version)))
+            }
         }
     }
 

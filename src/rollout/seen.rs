@@ -10,8 +10,10 @@ use super::policy::Traffic;
 pub enum Reading {
     /// A finite number.
     Value(f64),
-    /// No series of that name, which for a counter that never was means 0.
+    /// No sample, and that is in order: a counter that has not counted yet.
     Absent,
+    /// No sample, and nothing says that this means 0: a name that is misspelt, a target that is not scraped.
+    Unexplained(String),
     /// Not finite, too old, more than one, or no answer: in words.
     Unusable(String),
 }

@@ -1,14 +1,21 @@
 //! Signals from Prometheus, by [instant queries](https://prometheus.io/docs/prometheus/latest/querying/api/): each is one
 //! number that is new enough, or none, and then it says why.
 
+mod absence;
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::time::Duration;
 
 use reqwest::{Client, Url};
+use serde_json::Value;
 
+use super::query::{Query, Source};
 use super::{ArmSeen, Reading};
 use crate::http::{self, AllowedHost, Patience, body, in_words};
 use crate::plan::rollout::Queries;
 use crate::problem::Problem;
+use crate::rollout::policy::AbsentErrors;
 use crate::words::{code, cut, one_line};
 
 const PATIENCE: Patience = Patience { timeout: Duration::from_secs(3), tries: 1 };
@@ -22,6 +29,70 @@ pub struct Prometheus {
     client: Client,
     token: Option<String>,
     stale_seconds: f64,
+    absent_errors: AbsentErrors,
+    /// By selector that has matched a series, the jobs of its series.
+    known: Mutex<BTreeMap<String, Vec<String>>>,
+}
+
+/// Why a query gives no number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trouble {
+    /// The query itself is wrong, and would be so tomorrow.
+    Query(String),
+    /// It reads what there has never been, or what is not scraped: nothing says that this means 0.
+    Unexplained(String),
+    /// Not a number, as a quantile of nothing is.
+    NotFinite(String),
+    /// What it asks for cannot be measured now.
+    Unmeasured(String),
+    NoAnswer(String),
+}
+
+impl Trouble {
+    pub fn text(self) -> String {
+        match self {
+            Self::Query(why)
+            | Self::Unexplained(why)
+            | Self::NotFinite(why)
+            | Self::Unmeasured(why)
+            | Self::NoAnswer(why) => why,
+        }
+    }
+}
+
+/// What preflight finds of a query.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Proof {
+    Number(f64),
+    /// No number yet, and why that is in order.
+    Explained(String),
+}
+
+/// What a query gave, and which of its selectors have no sample.
+struct Evaluation<'a> {
+    value: Option<f64>,
+    missing: Vec<&'a Source>,
+    /// Whether none has one.
+    is_all: bool,
+}
+
+/// Which reading it is: they differ in what absence means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    Requests,
+    Errors,
+    Gauge,
+    Trial,
+}
+
+/// One variant at one moment.
+struct Round<'a> {
+    prometheus: &'a Prometheus,
+    queries: &'a Queries,
+    at: f64,
+    requests: Reading,
+    /// One answer that does not come is waited for, and no other.
+    down: Option<String>,
 }
 
 impl Prometheus {
@@ -31,86 +102,156 @@ impl Prometheus {
         host: AllowedHost,
         token: Option<String>,
         stale_seconds: f64,
+        absent_errors: AbsentErrors,
         is_proxied: bool,
     ) -> Result<Self, Problem> {
         let host = host.as_folder();
         let client = http::client(&host, token.is_some(), PATIENCE, is_proxied).await?;
-        Ok(Self { base: host.url().clone(), client, token, stale_seconds })
+        let (base, known) = (host.url().clone(), Mutex::default());
+        Ok(Self { base, client, token, stale_seconds, absent_errors, known })
     }
 
-    /// What is seen of an arm; one answer that does not come is waited for, and no other.
+    /// Its address, as it is shown.
+    pub fn shown(&self) -> String {
+        code(&http::shown(&self.base))
+    }
+
+    /// Prometheus' own time: what is new is measured by the clock of what scrapes.
+    ///
+    /// # Errors
+    /// No answer.
+    pub async fn time(&self) -> Result<f64, Trouble> {
+        let time = self.query("time()", None).await?;
+        time.ok_or_else(|| Trouble::Unmeasured(format!("Prometheus at {} does not tell the time", self.shown())))
+    }
+
+    /// What is seen of a variant.
     ///
     /// All queries are of one moment, a little ago: requests of before a scrape and errors of after it would be a rate that
     /// never was.
-    pub async fn arm(&self, queries: &Queries, at: f64) -> ArmSeen {
-        let at = at - SETTLED;
-        let requests = self.read(&queries.requests, at).await;
-        let mut down = match &requests {
-            Reading::Unusable(why) if why.starts_with(NO_ANSWER) => Some(why.clone()),
-            _ => None,
+    pub async fn arm(&self, queries: &Queries, time: &Result<f64, Trouble>) -> ArmSeen {
+        let (at, down) = match time {
+            Ok(time) => (time - SETTLED, None),
+            Err(trouble) => (0.0, Some(trouble.clone().text())),
         };
-        let mut next = async |query: &str| match &down {
-            Some(why) => Reading::Unusable(why.clone()),
-            None => {
-                let reading = self.read(query, at).await;
-                if let Reading::Unusable(why) = &reading
-                    && why.starts_with(NO_ANSWER)
-                {
-                    down = Some(why.clone());
-                }
-                reading
-            }
-        };
-        let errors = next(&queries.errors).await;
-        let mut seen = ArmSeen {
-            requests,
-            errors,
-            gauges: std::collections::BTreeMap::new(),
-            trial: std::collections::BTreeMap::new(),
-        };
+        let mut round = Round { prometheus: self, queries, at, requests: Reading::Absent, down };
+        let requests = round.read(&queries.requests, Role::Requests).await;
+        round.requests = requests.clone();
+        let errors = round.read(&queries.errors, Role::Errors).await;
+        let (mut gauges, mut trial) = (BTreeMap::new(), BTreeMap::new());
         for (name, query) in &queries.gauges {
-            seen.gauges.insert(name.clone(), next(query).await);
+            gauges.insert(name.clone(), round.read(query, Role::Gauge).await);
         }
         for (name, query) in &queries.trial {
-            seen.trial.insert(name.clone(), next(query).await);
+            trial.insert(name.clone(), round.read(query, Role::Trial).await);
         }
-        seen
+        ArmSeen { requests, errors, gauges, trial }
     }
 
-    async fn read(&self, query: &str, at: f64) -> Reading {
-        let value = match self.query(query, at).await {
-            Ok(Some(value)) => value,
-            Ok(None) => return Reading::Absent,
-            Err(why) => return Reading::Unusable(why),
+    /// Proves before any traffic moves that a query can be answered: by a number, or by series of its name and labels.
+    ///
+    /// # Errors
+    /// It cannot.
+    pub async fn prove(&self, query: &Query, role: Role, time: f64) -> Result<Proof, Trouble> {
+        let (evaluation, why) = match self.evaluate(query, time - SETTLED).await {
+            Ok(Evaluation { value: Some(value), missing, .. }) if missing.is_empty() => {
+                return Ok(Proof::Number(value));
+            }
+            Ok(evaluation) => (evaluation, "no sample yet".to_owned()),
+            Err(Trouble::NotFinite(why)) => {
+                let missing = query.sources.iter().flatten().collect();
+                (Evaluation { value: None, missing, is_all: true }, why)
+            }
+            Err(trouble) => return Err(trouble),
         };
-        if !value.is_finite() {
-            return Reading::Unusable(format!("{} is {value}", code(query)));
+        if role == Role::Errors && self.absent_errors == AbsentErrors::Zero {
+            return Ok(Proof::Explained(format!("{why}: 0 while there are requests, by `absent_errors: zero`")));
         }
+        for source in evaluation.missing {
+            self.prove_family(&source.family, time - SETTLED).await?;
+        }
+        Ok(Proof::Explained(format!("{why}; its name and labels are known")))
+    }
+
+    /// How many requests a second a counter has counted in the last minute; none where it cannot be said.
+    pub async fn per_second(&self, requests: &Query, time: f64) -> Option<f64> {
+        const SECONDS: f64 = 60.0;
+        let then = self.query(&requests.text, Some(time - SECONDS)).await.ok()??;
+        let now = self.query(&requests.text, Some(time)).await.ok()??;
+        Some((now - then) / SECONDS).filter(|rate| *rate >= 0.0)
+    }
+
+    async fn evaluate<'a>(&self, query: &'a Query, at: f64) -> Result<Evaluation<'a>, Trouble> {
+        let answer = self.query(&query.text, Some(at)).await;
+        let sources = match &query.sources {
+            Ok(sources) => sources,
+            // Prometheus says where it is wrong.
+            Err(why) => {
+                answer?;
+                return Err(Trouble::Query(format!(
+                    "{} cannot be parsed: {}",
+                    code(&query.text),
+                    cut(&one_line(why), 200)
+                )));
+            }
+        };
+        let value = answer?;
+        let mut missing = Vec::new();
         // A rate goes on for its whole window after its target is gone, and an expression always has the time of now.
-        for selector in selectors(query) {
-            match self.query(&format!("max(timestamp({selector}))"), at).await {
-                Ok(Some(newest)) if at - newest <= self.stale_seconds => {}
-                Ok(Some(newest)) => {
-                    return Reading::Unusable(format!(
+        for source in sources {
+            let selector = source.selector.text();
+            match self.query(&format!("max(timestamp({selector}))"), Some(at)).await? {
+                Some(newest) if at - newest <= self.stale_seconds => {}
+                Some(newest) => {
+                    return Err(Trouble::Unmeasured(format!(
                         "the newest sample of {} is {:.0} s old",
                         code(&selector),
                         at - newest
-                    ));
+                    )));
                 }
-                // Nothing at all: of a counter that never was, as errors are, and of a target that is gone.
-                Ok(None) if value == 0.0 => {}
-                Ok(None) => return Reading::Unusable(format!("{} has no sample any more", code(&selector))),
-                Err(why) => return Reading::Unusable(why),
+                None => missing.push(source),
             }
         }
-        Reading::Value(value)
+        if let Some(value) = value.filter(|value| !value.is_finite()) {
+            return Err(Trouble::NotFinite(format!("{} is {value}", code(&query.text))));
+        }
+        let is_all = missing.len() == sources.len();
+        Ok(Evaluation { value, missing, is_all })
     }
 
-    async fn query(&self, query: &str, at: f64) -> Result<Option<f64>, String> {
-        let shown = code(&http::shown(&self.base));
-        let no_answer = |why: String| format!("{NO_ANSWER} {shown}: {why}");
-        let mut url = self.base.join("api/v1/query").map_err(|error| error.to_string())?;
-        url.query_pairs_mut().append_pair("query", query).append_pair("time", &format!("{at:.3}"));
+    /// The one number of an instant query; of Prometheus' own time where none is given.
+    async fn query(&self, query: &str, at: Option<f64>) -> Result<Option<f64>, Trouble> {
+        let time = at.map(|at| format!("{at:.3}"));
+        let pairs: Vec<(&str, &str)> =
+            [("query", query)].into_iter().chain(time.as_deref().map(|time| ("time", time))).collect();
+        let data = self.get("api/v1/query", &pairs, &code(query)).await?;
+        let wrong = |why: String| Err(Trouble::Query(format!("{} {why}", code(query))));
+        let sample = match (data["resultType"].as_str(), data["result"].as_array()) {
+            (Some("scalar"), _) => &data["result"][1],
+            (Some("vector"), Some(series)) => match series.as_slice() {
+                [] => return Ok(None),
+                [one] => &one["value"][1],
+                several => return wrong(format!("gives {} series, and one is needed", several.len())),
+            },
+            _ => return wrong("gives no instant vector".to_owned()),
+        };
+        let text = sample.as_str().unwrap_or_default();
+        match text {
+            "+Inf" => Ok(Some(f64::INFINITY)),
+            "-Inf" => Ok(Some(f64::NEG_INFINITY)),
+            text => match text.parse() {
+                Ok(value) => Ok(Some(value)),
+                Err(_) => wrong(format!("gives {}, which is no number", code(text))),
+            },
+        }
+    }
+
+    /// What an endpoint of the API answers.
+    async fn get(&self, path: &str, pairs: &[(&str, &str)], what: &str) -> Result<Value, Trouble> {
+        let no_answer =
+            |why: String| Trouble::NoAnswer(format!("no answer from Prometheus at {}: {why}", self.shown()));
+        let mut url = self.base.join(path).map_err(|error| no_answer(error.to_string()))?;
+        url.query_pairs_mut().extend_pairs(pairs);
         let request = self.client.get(url);
         let request = match &self.token {
             Some(token) => request.bearer_auth(token),
@@ -119,81 +260,58 @@ impl Prometheus {
         let response = request.send().await.map_err(|error| no_answer(in_words(error)))?;
         let status = response.status();
         let text = body::read(response, LARGEST).await.map_err(|error| match error {
-            body::BodyError::TooLarge(most) => format!("{} is answered by more than {most} bytes", code(query)),
+            body::BodyError::TooLarge(most) => Trouble::Query(format!("{what} is answered by more than {most} bytes")),
             body::BodyError::Broken(error) => no_answer(in_words(error)),
         })?;
-        let answer = body::json(&text).unwrap_or_default();
-        if answer["status"] != "success" {
-            let said = answer["error"].as_str().map(one_line).unwrap_or_default();
-            return Err(format!("Prometheus answers {} to {}: {}", status.as_u16(), code(query), cut(&said, 200)));
+        let mut answer = body::json(&text).unwrap_or_default();
+        if answer["status"] == "success" {
+            return Ok(answer["data"].take());
         }
-        let data = &answer["data"];
-        let sample = match (data["resultType"].as_str(), data["result"].as_array()) {
-            (Some("scalar"), _) => &data["result"][1],
-            (Some("vector"), Some(series)) => match series.as_slice() {
-                [] => return Ok(None),
-                [one] => &one["value"][1],
-                several => return Err(format!("{} gives {} series, and one is needed", code(query), several.len())),
-            },
-            _ => return Err(format!("{} gives no instant vector", code(query))),
+        let said = answer["error"].as_str().map(one_line).unwrap_or_default();
+        let said = format!("Prometheus answers {} to {what}: {}", status.as_u16(), cut(&said, 200));
+        // Its own words for a query that is wrong; all else is of the server.
+        Err(if matches!(status.as_u16(), 400 | 422) { Trouble::Query(said) } else { Trouble::Unmeasured(said) })
+    }
+}
+
+impl Round<'_> {
+    async fn read(&mut self, query: &Query, role: Role) -> Reading {
+        if let Some(why) = &self.down {
+            return Reading::Unusable(why.clone());
+        }
+        let evaluation = match self.prometheus.evaluate(query, self.at).await {
+            Ok(evaluation) => evaluation,
+            Err(trouble) => return self.unusable(trouble),
         };
-        let text = sample.as_str().unwrap_or_default();
-        match text {
-            "+Inf" => Ok(Some(f64::INFINITY)),
-            "-Inf" => Ok(Some(f64::NEG_INFINITY)),
-            text => {
-                text.parse().map(Some).map_err(|_| format!("{} gives {}, which is no number", code(query), code(text)))
-            }
+        let Evaluation { value, missing, is_all } = evaluation;
+        if let (Some(value), true) = (value, missing.is_empty()) {
+            return Reading::Value(value);
+        }
+        match role {
+            Role::Requests | Role::Trial => match (value, missing.first()) {
+                (None, _) => Reading::Absent,
+                (Some(0.0), _) if role == Role::Trial => Reading::Value(0.0),
+                (Some(0.0), _) if is_all => Reading::Absent,
+                (_, Some(source)) => {
+                    Reading::Unusable(format!("{} has no sample any more", code(&source.selector.text())))
+                }
+                (Some(value), None) => Reading::Value(value),
+            },
+            Role::Errors | Role::Gauge => match self.explain(&missing, role).await {
+                Ok(()) => match value {
+                    Some(value) if role == Role::Gauge || !is_all => Reading::Value(value),
+                    _ => Reading::Absent,
+                },
+                Err(Trouble::Unexplained(why)) => Reading::Unexplained(why),
+                Err(trouble) => self.unusable(trouble),
+            },
         }
     }
-}
 
-const NO_ANSWER: &str = "no answer from Prometheus at";
-
-/// The series that a query reads: `name{…}`, without ranges.
-fn selectors(query: &str) -> Vec<String> {
-    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == ':';
-    let mut all: Vec<String> = Vec::new();
-    for (open, _) in query.char_indices().filter(|(_, c)| *c == '{') {
-        let start = query[..open].rfind(|c| !is_name(c)).map_or(0, |at| at + 1);
-        let Some(end) = closing(&query[open..]) else { continue };
-        let selector = query[start..open + end].to_owned();
-        if !all.contains(&selector) && start < open {
-            all.push(selector);
+    fn unusable(&mut self, trouble: Trouble) -> Reading {
+        if let Trouble::NoAnswer(why) = &trouble {
+            self.down = Some(why.clone());
         }
-    }
-    all
-}
-
-/// Past the brace that closes the first one; braces in texts do not count.
-fn closing(text: &str) -> Option<usize> {
-    let mut quote = None;
-    let mut escaped = false;
-    for (at, c) in text.char_indices() {
-        match (quote, c) {
-            _ if escaped => escaped = false,
-            (Some('"' | '\''), '\\') => escaped = true,
-            (Some(open), c) if open == c => quote = None,
-            (Some(_), _) => {}
-            (None, '"' | '\'' | '`') => quote = Some(c),
-            (None, '}') => return Some(at + 1),
-            _ => {}
-        }
-    }
-    None
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_a_query_reads_is_found_in_it() {
-        let check = |query: &str, wanted: &[&str]| assert_eq!(selectors(query), wanted, "{query}");
-        check(r#"sum(a_total{server="x"})"#, &[r#"a_total{server="x"}"#]);
-        check(r#"1000 * histogram_quantile(0.99, sum by (le) (rate(b:c{arm="}"}[1m])))"#, &[r#"b:c{arm="}"}"#]);
-        check(r#"x{a="1"} / x{a="1"} + y{b=~'\'}'}"#, &[r#"x{a="1"}"#, r"y{b=~'\'}'}"]);
-        check("vector(1)", &[]);
-        check("a{b=\"", &[]);
+        Reading::Unusable(trouble.text())
     }
 }

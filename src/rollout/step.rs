@@ -39,6 +39,13 @@ pub fn step(policy: &Policy, mut state: State, seen: &Seen) -> (State, Vec<Effec
         Ok(traffic) => *traffic,
         Err(why) => return hold(policy, state, seen.at, format!("the router does not say its weights: {why}")),
     };
+    let is_first = traffic == Traffic::STABLE && state.stage == 0 && !state.is_set;
+    if let (true, Reading::Unusable(why)) = (is_first, &seen.stable.requests) {
+        return hold(policy, state, seen.at, format!("no traffic moves before stable is seen: {why}"));
+    }
+    if is_first {
+        state.hold_since = None;
+    }
     if traffic != stage.traffic {
         return redirect(policy, state, &RouterState { traffic, at: seen.at, uptime: seen.uptime });
     }
@@ -49,13 +56,21 @@ pub fn step(policy: &Policy, mut state: State, seen: &Seen) -> (State, Vec<Effec
         state.stage_at.get_or_insert(seen.at);
         state.base = None;
     }
+    // The process before this one may have had another clock.
+    state.stage_at = state.stage_at.map(|since| since.min(seen.at));
+    state.hold_since = state.hold_since.map(|since| since.min(seen.at));
     if state.stage_at.is_some_and(|since| seen.of < since) {
         // These are still of the weights before.
         state.said.clear();
         return (state, Vec::new());
     }
     let weight = stage.traffic.weight;
-    if let Err(why) = count(&mut state, seen, weight) {
+    if let Err(uncounted) = count(&mut state, seen, weight) {
+        let why = match uncounted {
+            // What is not known to be an error is not known to be missing either.
+            Uncounted::Unexplained(why) => return hold(policy, state, seen.at, why),
+            Uncounted::NoData(why) => why,
+        };
         state.blind += 1;
         if policy.no_data == NoData::Rollback && state.blind >= BLIND {
             return end(state, Outcome::RolledBack, format!("no data in {BLIND} looks in a row: {why}"));
@@ -202,12 +217,34 @@ fn close(mut state: State, reason: String) -> (State, Vec<Effect>) {
     (state, vec![Effect::Close])
 }
 
+/// Why nothing was counted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Uncounted {
+    NoData(String),
+    /// Nothing says what no sample of a counter means.
+    Unexplained(String),
+}
+
+impl Uncounted {
+    fn of(self, variant: &str) -> Self {
+        match self {
+            Self::NoData(why) => Self::NoData(format!("{variant}: {why}")),
+            Self::Unexplained(why) => Self::Unexplained(format!("{variant}: {why}")),
+        }
+    }
+}
+
+impl From<String> for Uncounted {
+    fn from(why: String) -> Self {
+        Self::NoData(why)
+    }
+}
+
 /// Adds what came since the last look; the first look of a stage only begins to count.
-pub fn count(state: &mut State, seen: &Seen, weight: u8) -> Result<(), String> {
+pub fn count(state: &mut State, seen: &Seen, weight: u8) -> Result<(), Uncounted> {
     let before = state.base.clone();
-    let own =
-        raw(&seen.candidate, before.as_ref().map(|base| &base.candidate)).map_err(|why| format!("candidate: {why}"));
-    let stable = raw(&seen.stable, before.as_ref().map(|base| &base.stable)).map_err(|why| format!("stable: {why}"));
+    let own = raw(&seen.candidate, before.as_ref().map(|base| &base.candidate)).map_err(|why| why.of("candidate"));
+    let stable = raw(&seen.stable, before.as_ref().map(|base| &base.stable)).map_err(|why| why.of("stable"));
     let stable = match stable {
         // Stable has no traffic there, and a series that nobody adds to may go.
         Err(_) if weight == 100 => before.as_ref().map(|base| base.stable.clone()).unwrap_or_default(),
@@ -228,13 +265,14 @@ pub fn count(state: &mut State, seen: &Seen, weight: u8) -> Result<(), String> {
 }
 
 /// Counters as numbers; one that never was is 0, one that was and is gone is no data.
-fn raw(seen: &ArmSeen, before: Option<&Raw>) -> Result<Raw, String> {
+fn raw(seen: &ArmSeen, before: Option<&Raw>) -> Result<Raw, Uncounted> {
     let counter = |name: &str, reading: &Reading, before: f64| match reading {
         Reading::Value(value) if *value >= 0.0 => Ok(*value),
-        Reading::Value(value) => Err(format!("{name} is {value}, and counts nothing")),
-        Reading::Absent if before > 0.0 => Err(format!("{name} is gone")),
+        Reading::Value(value) => Err(Uncounted::NoData(format!("{name} is {value}, and counts nothing"))),
+        Reading::Absent if before > 0.0 => Err(Uncounted::NoData(format!("{name} is gone"))),
         Reading::Absent => Ok(0.0),
-        Reading::Unusable(why) => Err(format!("{name}: {why}")),
+        Reading::Unexplained(why) => Err(Uncounted::Unexplained(format!("{name}: {why}"))),
+        Reading::Unusable(why) => Err(Uncounted::NoData(format!("{name}: {why}"))),
     };
     let was = |pick: fn(&Raw) -> f64| before.map_or(0.0, pick);
     // Of counters that belong together, all are there or none is.
@@ -244,7 +282,9 @@ fn raw(seen: &ArmSeen, before: Option<&Raw>) -> Result<Raw, String> {
         let value = match reading {
             // A sum may be anything.
             Reading::Value(value) => *value,
-            Reading::Absent if has_begun => return Err(format!("{name} is not there, and others of the test are")),
+            Reading::Absent if has_begun => {
+                return Err(format!("{name} is not there, and others of the test are").into());
+            }
             reading => counter(name, reading, before.and_then(|raw| raw.trial.get(name)).copied().unwrap_or_default())?,
         };
         trial.insert(name.clone(), value);

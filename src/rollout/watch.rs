@@ -4,7 +4,7 @@ use super::evidence::{self, Judged};
 use super::journal::Entry;
 use super::operator::{self, RouterState};
 use super::state::{Counts, Ended, Outcome, State, Stratum};
-use super::step::{BLIND, count};
+use super::step::{BLIND, Uncounted, count};
 use super::{NoData, Seen, Stop, Traffic};
 use crate::plan::rollout::RolloutPlan;
 use crate::words::count as counted;
@@ -60,7 +60,14 @@ pub fn next(plan: &RolloutPlan, entry: &mut Entry, seen: &Seen) -> Found {
         };
     }
     state.looks += 1;
-    if let Err(why) = count(state, seen, 100) {
+    if let Err(uncounted) = count(state, seen, 100) {
+        let why = match uncounted {
+            Uncounted::Unexplained(why) => {
+                state.said = why;
+                return Found::Blind(state.said.clone());
+            }
+            Uncounted::NoData(why) => why,
+        };
         state.blind += 1;
         state.said = format!("no data: {why}");
         if plan.policy.no_data == NoData::Rollback && state.blind >= BLIND {

@@ -27,7 +27,7 @@ pub struct Inner {
     gauge: String,
     /// Requests that were answered.
     answered: u64,
-    /// Weights of the candidate, each that was set.
+    /// Weights of the candidate, each that it was moved to.
     history: Vec<u64>,
     /// After so many answers the process is killed.
     kill_at: Option<u64>,
@@ -169,8 +169,8 @@ fn haproxy(inner: &mut Inner, stream: &mut TcpStream) {
         let arm = |server: &str| ARMS.iter().position(|arm| server == format!("models/{arm}")).unwrap();
         match words.as_slice() {
             ["set", "server", server, "weight", weight] => {
-                inner.weights[arm(server)] = weight.parse().unwrap();
-                if arm(server) == 1 {
+                let before = std::mem::replace(&mut inner.weights[arm(server)], weight.parse().unwrap());
+                if arm(server) == 1 && before != inner.weights[1] {
                     let weight = inner.weights[1];
                     inner.history.push(weight);
                 }
@@ -202,7 +202,11 @@ fn prometheus(inner: &mut Inner, stream: &mut TcpStream) {
     }
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
     let arm = usize::from(head.contains("candidate"));
-    let value = if head.contains("timestamp") {
+    if head.contains("/api/v1/label/") {
+        // Every name and label is known.
+        return answered(stream, &json!(["known"]));
+    }
+    let value = if head.contains("timestamp") || head.contains("time%28%29") {
         now.to_string()
     } else if head.contains("requests") {
         let requests = inner.rate * inner.weights[arm] as f64 / inner.weights.iter().sum::<u64>() as f64;
@@ -216,8 +220,14 @@ fn prometheus(inner: &mut Inner, stream: &mut TcpStream) {
     } else {
         "40".into()
     };
-    let result = if inner.nobody && arm == 0 { json!([]) } else { json!([{ "metric": {}, "value": [now, value] }]) };
-    let body = json!({ "status": "success", "data": { "resultType": "vector", "result": result } }).to_string();
+    let is_time = head.contains("time%28%29");
+    let result =
+        if inner.nobody && arm == 0 && !is_time { json!([]) } else { json!([{ "metric": {}, "value": [now, value] }]) };
+    answered(stream, &json!({ "resultType": "vector", "result": result }));
+}
+
+fn answered(stream: &mut TcpStream, data: &Value) {
+    let body = json!({ "status": "success", "data": data }).to_string();
     let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
     let _ = stream.write_all((head + &body).as_bytes());
 }
@@ -257,12 +267,16 @@ fn blue_green_and_direct_switch_once() {
 
 #[test]
 fn what_prometheus_says_that_is_no_number_is_no_data() {
-    for (gauge, said) in [("NaN", "is NaN"), ("+Inf", "is inf"), ("wat", "which is no number")] {
+    for (gauge, said) in [("NaN", "is NaN"), ("+Inf", "is inf")] {
         let toy = Toy::start([0.0, 0.0]);
         toy.set(|inner| inner.gauge = gauge.into());
         rollout(&toy.world("direct"), &[]).exits(1).saying(said).saying("aborted");
         assert_eq!(toy.candidate(), 0);
     }
+    let toy = Toy::start([0.0, 0.0]);
+    toy.set(|inner| inner.gauge = "wat".into());
+    rollout(&toy.world("direct"), &[]).exits(2).saying("candidate p99: ").saying("which is no number");
+    assert_eq!(toy.history(), [0_u64; 0]);
     let toy = Toy::start([0.0, 0.0]);
     toy.set(|inner| inner.gauge = "250".into());
     rollout(&toy.world("direct"), &[]).exits(1).saying("p99 is 250, at most 100 may be, in 3 looks in a row");
@@ -469,7 +483,7 @@ fn limits_that_are_not_named_stay_and_nothing_is_compared_with_nobody() {
     rollout(&world, &[]).exits(2).saying("rollout.min_requests: at least 1");
     world.write("mlgate.yml", toy.config("direct").replace("max: 0.02, ", ""));
     rollout(&world, &[]).exits(2).saying("stable has no traffic to compare with");
-    // Stable's series do not exist: there is nothing to compare with, and so no promotion.
+    // Stable has no series: nothing says that it does not fail, and so there is no promotion.
     let toy = Toy::start([0.0, 0.005]);
     let config = toy
         .config("canary\n  steps: [50]\n  arms: { stable: nobody, candidate: candidate }")
@@ -477,7 +491,7 @@ fn limits_that_are_not_named_stay_and_nothing_is_compared_with_nobody() {
     world.write("mlgate.yml", config);
     std::fs::remove_file(world.path("journal.json")).unwrap();
     toy.set(|inner| inner.nobody = true);
-    rollout(&world, &[]).exits(1).saying("too few to compare with");
+    rollout(&world, &[]).exits(1).saying("stable: errors: `errors{arm=\"nobody\"}` has no sample");
     assert_eq!(toy.candidate(), 0);
 }
 
@@ -696,7 +710,7 @@ pub fn post(world: &World, state: &str) -> Ran {
 fn the_step_after_the_job_undoes_what_it_left() {
     let toy = Toy::start([0.005, 0.005]);
     let world = action(&toy, "push", &[]);
-    toy.set(|inner| inner.kill_at = Some(30));
+    toy.set(|inner| inner.kill_at = Some(55));
     let mut child = world.command(&[]).current_dir(world.path("workspace")).stdout(Stdio::null()).spawn().unwrap();
     toy.set(|inner| inner.victim = Some(child.id()));
     assert_eq!(child.wait().unwrap().code(), None);

@@ -144,7 +144,7 @@ def one_that_crashes_is_not_promoted(stage):
 def metrics_that_vanish_are_no_promotion(stage):
     # First all that is known of the candidate, with `no_data: rollback`; then only its latency.
     own = {"requests": 'sum(model_requests_total{arm="{{arm}}"})', "errors": 'sum(model_errors_total{arm="{{arm}}"})'}
-    stage.config(source=own, no_data="rollback")
+    stage.config(source=own | {"absent_errors": "zero"}, no_data="rollback")
     stage.users()
     ran = stage.start_rollout()
     stage.at_weight(10, ran)
@@ -188,6 +188,94 @@ def without_prometheus_stable_comes_back(stage):
     stage.is_served_by("stable")
     expect(0 < saw["share"] < 0.12, f"the candidate had {saw['share']:.1%} of the traffic")
     return f"{ran.seconds:.0f} s ({ran.reason})"
+
+
+RATE = [{"error_rate": {"max": 0.02}}]
+APP = {
+    "requests": 'sum(model_requests_total{arm="{{arm}}"})',
+    "errors": 'sum(model_errors_total{arm="{{arm}}"})',
+}
+
+
+@story(long=14)
+def an_errors_query_that_matches_nothing_moves_nothing(stage):
+    stage.fault("candidate", errors=0.3)
+    stage.users()
+    right = stage.world.said["signals"]["errors"]
+    seen = []
+    for wrong, said in {
+        right.replace("5xx", "500"): "`500` never",
+        right.replace("code=", "status="): "no label `status`",
+        right.replace("responses_total", "response_total"): "`haproxy_server_http_response_total`",
+        right + " or vector(0)": None,
+        right.replace("5xx", "500") + " or vector(0)": "`500` never",
+        right[:-1]: "parse error",
+    }.items():
+        stage.config(source={"errors": wrong}, limits=RATE, gauges=())
+        for more in ([], ["--dry-run"]):
+            if said is None and not more:
+                continue
+            ran = stage.rollout(*more)
+            wanted = 2 if said else 0
+            expect(ran.exit == wanted and (said or "preflight") in ran.said, f"exit {ran.exit}, `{said}`: {ran.said}")
+            if said and "parsed" not in said:
+                expect("absent_errors: zero" in ran.said, f"no line to add: {ran.said}")
+        seen.append(said)
+    expect(stage.saw()["candidate"]["requests"] == 0, "users met the candidate")
+    stage.is_served_by("stable")
+    return f"{len(seen)} queries, exit 2 before any traffic"
+
+
+@story(long=16)
+def a_candidate_without_its_own_metrics_is_not_promoted(stage):
+    # Stable fails now and then, so that the counter is known; the candidate's is not, for nothing scrapes it.
+    stage.fault("stable", errors=0.05)
+    stage.fault("candidate", errors=0.3, metrics=False)
+    users = stage.world.said["signals"]["requests"]
+    stage.config(source={"requests": users, "errors": APP["errors"]}, limits=RATE, gauges=(), max_hold_seconds=4, no_data="rollback")
+    stage.users(warm=2)
+    ran = stage.rollout().came_to("aborted", 1, "errors")
+    stage.is_served_by("stable")
+    expect(stage.saw()["share"] < 0.12, "it went on")
+
+    # Its target dies in the middle, and the query says 0.
+    stage.fault("candidate", errors=0.0, metrics=True)
+    dying = {"requests": users, "errors": APP["errors"] + " or vector(0)"}
+    stage.config(source=dying, limits=RATE, gauges=(), max_hold_seconds=4)
+    time.sleep(1.5)
+    second = stage.start_rollout()
+    stage.at_weight(10, second)
+    time.sleep(1)
+    stage.fault("candidate", errors=0.3, metrics=False)
+    second.end().came_to("aborted", 1, "errors")
+    stage.is_served_by("stable")
+    return f"{ran.reason}; {second.reason}"
+
+
+@story(long=14)
+def a_service_that_never_failed_says_so_in_one_line(stage):
+    stage.config(source=APP, limits=RATE, gauges=())
+    stage.users()
+    ran = stage.rollout()
+    expect(ran.exit == 2 and "absent_errors: zero" in ran.said, f"exit {ran.exit}: {ran.said}")
+    expect(stage.saw()["candidate"]["requests"] == 0, "users met the candidate")
+    stage.config(source=APP | {"absent_errors": "zero"}, limits=RATE, gauges=())
+    good = stage.rollout().came_to("promoted", 0)
+    stage.is_served_by("candidate")
+    return f"exit 2 without the line, promoted with it in {good.seconds:.0f} s"
+
+
+@story(long=4)
+def nothing_moves_before_prometheus_has_answered(stage):
+    stage.config()
+    stage.users()
+    stage.world.tell(stop="prometheus")
+    for more in ([], ["--dry-run"]):
+        ran = stage.rollout(*more)
+        expect(ran.exit == 3 and "no answer from Prometheus" in ran.said, f"exit {ran.exit}: {ran.said}")
+    expect(stage.saw()["candidate"]["requests"] == 0, "users met the candidate")
+    stage.is_served_by("stable")
+    return "exit 3 before any traffic"
 
 
 # --- others move things

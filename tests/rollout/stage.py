@@ -146,13 +146,12 @@ class Stage:
         (self.folder / "report.json").write_bytes(text)
         self.sha256 = hashlib.sha256(text).hexdigest()
 
-    def config(self, strategy="canary", limits=None, gauges=(), source=None, **more):
+    def config(self, strategy="canary", limits=None, gauges=("latency_p99_ms",), source=None, **more):
         """Short times, and limits that both models keep while they are well."""
         signals = self.world.said["signals"]
         limits = limits or [{"error_rate": {"max": 0.02, "max_ratio": 2.0}}, {"latency_p99_ms": {"max": 100}}]
-        gauges = {"latency_p99_ms", *gauges, *(limit["signal"]["name"] for limit in limits if "signal" in limit)}
-        if any("accuracy" in limit for limit in limits):
-            gauges.add("accuracy")
+        gauges = {*gauges, *(limit["signal"]["name"] for limit in limits if "signal" in limit)}
+        gauges |= {name for name in ("latency_p99_ms", "accuracy") if any(name in limit for limit in limits)}
         wanted = {"requests": signals["requests"], "errors": signals["errors"]} | (source or {})
         rollout = {
             "strategy": strategy,

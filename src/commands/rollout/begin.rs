@@ -6,7 +6,7 @@ use super::attest::{Attestation, Verifier};
 use super::{by, is_stopped};
 use crate::plan::rollout::RolloutPlan;
 use crate::problem::{Failure, Problem};
-use crate::rollout::driver::{World, now};
+use crate::rollout::driver::{World, now, steady};
 use crate::rollout::journal::{Entry, FlagRecord, Proof, Stored};
 use crate::rollout::{Outcome, Traffic};
 use crate::words::code;
@@ -153,8 +153,8 @@ async fn is_carried_on(plan: &RolloutPlan, world: &World, entry: &Entry) -> Resu
         return Ok(false);
     }
     super::super::note("a rollout of this version is under way: waiting whether somebody carries it on");
-    let until = now() + left.min(120.0);
-    while now() < until {
+    let until = steady() + left.min(120.0);
+    while steady() < until {
         if is_stopped(&world.controls.stop) {
             return Ok(true);
         }

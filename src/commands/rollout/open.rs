@@ -22,7 +22,6 @@ use crate::mlflow::Server;
 use crate::plan::rollout::{Asker, RolloutPlan};
 use crate::plan::{self};
 use crate::problem::{Exit, Failure, Problem};
-use crate::rollout::Reading;
 use crate::rollout::controls::Controls;
 use crate::rollout::driver::World;
 use crate::rollout::flag::{Flag, Flagd, Unleash};
@@ -37,7 +36,7 @@ use crate::rollout::router::kubernetes::Kubernetes;
 use crate::rollout::router::webhook::Webhook;
 use crate::rollout::signal::Prometheus;
 use crate::signature::SigningKeys;
-use crate::words::{code, number};
+use crate::words::code;
 use crate::workspace::Workspace;
 
 /// What the job leaves for the step after it.
@@ -203,7 +202,13 @@ impl Opener<'_> {
         let token = self.token(prometheus.token_env.as_ref())?;
         let is_proxied = self.context.is_proxied();
         let host = self.host(&prometheus.url, "the address of Prometheus", "rollout.signals.prometheus.url")?;
-        let connected = block_on(Prometheus::connect(host, token, self.plan.stale_seconds, is_proxied));
+        let connected = block_on(Prometheus::connect(
+            host,
+            token,
+            self.plan.stale_seconds,
+            self.plan.section.signals.absent_errors,
+            is_proxied,
+        ));
         let prometheus = connected.map_err(Failure::unmeasured)?.map_err(Failure::unmeasured)?;
         let levers = Levers { router: self.router()?, registry, flag: self.flag()?, unopened: Vec::new() };
         Ok(World { controls: Controls { levers, journal: self.journal()?, stop }, prometheus, log })
@@ -369,15 +374,6 @@ fn on_branch(common: &Common, branch: &str, name: &str, context: &Context) -> Re
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let file: String = name.chars().map(|c| if is_plain(c) { c } else { '_' }).collect();
     Ok(Place { repository, branch: branch.to_owned(), path: format!("mlgate/{file}.rollout.json"), from })
-}
-
-/// A reading in words.
-pub fn shown(reading: &Reading) -> String {
-    match reading {
-        Reading::Value(value) => number(*value, &[]),
-        Reading::Absent => "nothing".to_owned(),
-        Reading::Unusable(why) => why.clone(),
-    }
 }
 
 /// Tells the post step whether there is something to undo: later lines win.

@@ -10,7 +10,7 @@ use crate::http::block_on;
 use crate::plan::rollout::Asker;
 use crate::problem::{Exit, Failure, Problem};
 use crate::rollout::controls::Ending;
-use crate::rollout::driver::{Journey, Moment, World, moment, now};
+use crate::rollout::driver::{Journey, Moment, World, moment, now, steady};
 use crate::rollout::journal::{Entry, Proof, Stored, Unwritten};
 use crate::rollout::watch::{Found, next};
 use crate::rollout::{Ended, Outcome, Traffic, timeline};
@@ -32,7 +32,7 @@ pub fn watch(args: &WatchArgs, context: &Context) -> Result<Exit, Failure> {
     }
     let world = planned.world(&args.common, context, &workspace, stop)?;
     let verifier = Verifier { common: &args.common, context, workspace: &workspace, plan, name: &planned.name };
-    let until = now() + seconds;
+    let until = steady() + seconds;
     let mut watching = Watching { world: &world, verifier, until, timeline: Vec::new(), last: None, away_since: None };
     let watched = block_on(watching.run()).map_err(Failure::unmeasured)??;
     let journey = match watched {
@@ -94,7 +94,7 @@ impl Watching<'_> {
     }
 
     fn is_over(&self) -> bool {
-        now() + self.verifier.plan.policy.interval_seconds > self.until || self.world.controls.is_stopped()
+        steady() + self.verifier.plan.policy.interval_seconds > self.until || self.world.controls.is_stopped()
     }
 
     /// What an evaluation comes to; none where the watch goes on.

@@ -13,6 +13,8 @@ use crate::words::code;
 
 /// The key of the tag, where the journal is a registered model's.
 const TAG: &str = "mlgate.rollout";
+/// A tag beside it, set to prove that one may be.
+const PREFLIGHT_TAG: &str = "mlgate.preflight";
 /// How often a branch that another run writes is read, until its file and its history agree.
 const MOST_READS: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(500);
@@ -131,6 +133,40 @@ impl Kept {
                 Ok(None)
             }
             Self::Unavailable(why) => Err(why.clone()),
+        }
+    }
+
+    /// Proves that it may be written, and leaves what stands there as it is.
+    ///
+    /// # Errors
+    /// It may not.
+    pub async fn prove_writable(&self) -> Result<String, Problem> {
+        match self {
+            Self::Unavailable(problem) => Err(problem.clone()),
+            Self::File { path, .. } => {
+                let there = path.ancestors().skip(1).find(|folder| folder.is_dir());
+                let folder = there.map_or_else(|| PathBuf::from("."), ToOwned::to_owned);
+                if path.is_dir() {
+                    return Err(self.problem("is a folder"));
+                }
+                let tried = tempfile::Builder::new().prefix(".mlgate-").tempfile_in(&folder);
+                tried.map_err(|error| self.problem(&format!("could not be written: {error}")))?;
+                Ok("may be written".to_owned())
+            }
+            Self::Mlflow { server, name } => {
+                let mlflow = Mlflow::connect(server).await?;
+                let tagged = mlflow.tag_model(name, PREFLIGHT_TAG, "ok").await;
+                tagged.map_err(|wrong| wrong.problem("the journal could not be written"))?;
+                Ok("may be written".to_owned())
+            }
+            // A try would be a commit, and the first entry is one before anything moves.
+            Self::Branch { place, .. } => {
+                branch::head(place).await?;
+                Ok(format!(
+                    "the branch {} answers; its first entry is written before anything moves",
+                    code(&place.branch)
+                ))
+            }
         }
     }
 

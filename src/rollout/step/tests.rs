@@ -254,6 +254,57 @@ fn what_is_not_seen_holds_and_does_not_pass() {
 }
 
 #[test]
+fn an_absence_that_nothing_explains_holds_and_is_neither_no_data_nor_no_error() {
+    let mut strict = policy(Strategy::Canary);
+    strict.no_data = NoData::Rollback;
+    let mut toy = Toy::new([0.0, 0.3]);
+    let blind = |_: u64, _: &mut Toy, seen: &mut Seen| {
+        seen.candidate.errors = Reading::Unexplained("no series".into());
+    };
+    let state = run(&strict, &mut toy, 7, blind);
+    let ended = state.ended.unwrap();
+    assert_eq!(
+        (ended.outcome, ended.reason.as_str()),
+        (Outcome::Aborted, "candidate: errors: no series, for over 300 s")
+    );
+    assert_eq!((state.blind, toy.traffic), (0, Traffic::STABLE));
+}
+
+#[test]
+fn no_traffic_moves_before_stable_is_seen() {
+    let mut toy = Toy::new([0.0, 0.0]);
+    let down = |look: u64, _: &mut Toy, seen: &mut Seen| {
+        if look < 5 {
+            seen.stable.requests = Reading::Unusable("no answer".into());
+        }
+    };
+    let state = run(&policy(Strategy::Canary), &mut toy, 7, down);
+    assert_eq!(state.ended.unwrap().outcome, Outcome::Promoted);
+    // Four steps of 60 s, after five intervals in which nothing moved.
+    assert_eq!(toy.at, 1_000.0 + 5.0 * 15.0 + 4.0 * 60.0);
+    let never = |_: u64, _: &mut Toy, seen: &mut Seen| seen.stable.requests = Reading::Unusable("no answer".into());
+    let mut toy = Toy::new([0.0, 0.0]);
+    let state = run(&policy(Strategy::Canary), &mut toy, 7, never);
+    assert_eq!((state.ended.unwrap().outcome, toy.effects.as_slice()), (Outcome::Aborted, &[Effect::Restore][..]));
+}
+
+#[test]
+fn a_clock_that_was_ahead_in_the_process_before_blinds_nothing() {
+    let policy = policy(Strategy::Canary);
+    let mut toy = Toy::new([0.0, 0.9]);
+    let (mut state, effects) = step(&policy, State::default(), &toy.seen());
+    toy.act(&effects);
+    state = step(&policy, state, &toy.seen()).0;
+    toy.at -= 40.0;
+    let mut draw = Draw::new(7);
+    for _ in 0..2 {
+        toy.pass(1.0, &mut draw);
+        state = step(&policy, state, &toy.seen()).0;
+    }
+    assert_eq!(state.ended.map(|ended| ended.outcome), Some(Outcome::RolledBack));
+}
+
+#[test]
 fn a_router_that_forgets_is_told_again_and_one_that_is_moved_is_left() {
     let restart = |look: u64, toy: &mut Toy, seen: &mut Seen| {
         if look == 4 {

@@ -1,0 +1,177 @@
+//! What is tried before any traffic moves: whether everything can be read, and everything moved.
+//!
+//! Nothing is moved by it: the router is given the weights that it has, the alias the version that it is.
+
+use super::driver::World;
+use super::policy::Policy;
+use super::query::Query;
+use super::signal::{Proof, Role, Trouble};
+use super::{Traffic, query};
+use crate::plan::rollout::{Queries, RolloutPlan};
+use crate::problem::Problem;
+use crate::words::number;
+
+/// What was tried, and what came of it.
+#[derive(Debug)]
+pub struct Finding {
+    pub subject: String,
+    pub result: Result<String, Fault>,
+}
+
+/// Why a rollout does not begin.
+#[derive(Debug)]
+pub enum Fault {
+    /// The config is wrong, and would be so tomorrow.
+    Config(Problem),
+    /// It cannot be measured, or moved, now.
+    Unmeasured(Problem),
+}
+
+/// What may be written to prove that it may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writes<'a> {
+    /// Of this version of the model.
+    Tried(&'a str),
+    /// Another process carries a rollout on: what it moves must not be written over.
+    LeftAlone,
+}
+
+/// Tries everything.
+pub async fn check(world: &World, plan: &RolloutPlan, writes: Writes<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let subject = format!("Prometheus at {}", world.prometheus.shown());
+    let mut rate = None;
+    match world.prometheus.time().await {
+        Ok(time) => {
+            found.push(Finding { subject, result: Ok("answers".to_owned()) });
+            for (variant, queries) in [("stable", &plan.stable), ("candidate", &plan.candidate)] {
+                for (name, query, role) in named(queries) {
+                    let result = world.prometheus.prove(query, role, time).await;
+                    let result = result.map(shown).map_err(|trouble| fault(trouble, name, role));
+                    found.push(Finding { subject: format!("{variant} {name}"), result });
+                }
+            }
+            rate = world.prometheus.per_second(&plan.stable.requests, time).await;
+        }
+        Err(trouble) => {
+            let problem = Problem::new(trouble.text()).hint("is `rollout.signals.prometheus.url` reachable from here?");
+            found.push(Finding { subject, result: Err(Fault::Unmeasured(problem)) });
+        }
+    }
+    found.push(Finding { subject: "router".to_owned(), result: router(world, writes).await });
+    if let (Some(registry), Writes::Tried(version)) = (&world.controls.levers.registry, writes) {
+        let result = registry.prove_writable(version).await.map_err(Fault::Unmeasured);
+        found.push(Finding { subject: "registry".to_owned(), result });
+    }
+    if let Writes::Tried(_) = writes {
+        let result = world.controls.journal.prove_writable().await.map_err(Fault::Unmeasured);
+        found.push(Finding { subject: "journal".to_owned(), result });
+    }
+    found.push(Finding { subject: "time".to_owned(), result: Ok(time(&plan.policy, rate)) });
+    found
+}
+
+fn named(queries: &Queries) -> Vec<(&str, &Query, Role)> {
+    let counters = [("requests", &queries.requests, Role::Requests), ("errors", &queries.errors, Role::Errors)];
+    let gauges = queries.gauges.iter().map(|(name, query)| (name.as_str(), query, Role::Gauge));
+    let trial = queries.trial.iter().map(|(name, query)| (name.as_str(), query, Role::Trial));
+    counters.into_iter().chain(gauges).chain(trial).collect()
+}
+
+fn shown(proof: Proof) -> String {
+    match proof {
+        Proof::Number(value) => number(value, &[]),
+        Proof::Explained(why) => why,
+    }
+}
+
+fn fault(trouble: Trouble, name: &str, role: Role) -> Fault {
+    let place = match role {
+        Role::Trial => format!("rollout.ab_test.{name}"),
+        _ => format!("rollout.signals.{name}"),
+    };
+    let hint = if role == Role::Errors && matches!(trouble, Trouble::Unexplained(_)) {
+        format!(
+            "correct `{place}`; where the service exports this counter only from its first error on, add `absent_errors: zero` \
+             to `rollout.signals`"
+        )
+    } else {
+        format!("correct `{place}`; `{}` becomes the variant's name", query::VARIANT)
+    };
+    match trouble {
+        Trouble::Query(why) | Trouble::Unexplained(why) => Fault::Config(Problem::new(why).hint(hint)),
+        trouble => Fault::Unmeasured(Problem::new(trouble.text())),
+    }
+}
+
+/// Reads the weights, and writes those that it read.
+async fn router(world: &World, writes: Writes<'_>) -> Result<String, Fault> {
+    let found = world.controls.levers.router.read().await.map_err(Fault::Unmeasured)?;
+    let said = format!("the candidate has {} %", found.weight.max(found.mirror));
+    if writes == Writes::LeftAlone || found != Traffic::STABLE {
+        return Ok(said);
+    }
+    world.controls.levers.router.write(found).await.map_err(Fault::Unmeasured)?;
+    Ok(format!("{said}, and its weights may be set"))
+}
+
+/// How long promotion takes at least, and which steps wait for requests.
+fn time(policy: &Policy, rate: Option<f64>) -> String {
+    let steps = policy.stages.len();
+    let least: f64 = policy.stages.iter().map(|stage| stage.seconds).sum();
+    let mut waited = 0.0;
+    let mut slowest: Option<(usize, f64)> = None;
+    for (at, stage) in policy.stages.iter().enumerate() {
+        let share = f64::from(stage.traffic.weight.max(stage.traffic.mirror)) / 100.0;
+        let needed = rate.filter(|rate| *rate > 0.0).map_or(0.0, |rate| policy.min_requests as f64 / (rate * share));
+        waited += needed.max(stage.seconds);
+        if needed > stage.seconds && slowest.is_none_or(|(_, most)| needed > most) {
+            slowest = Some((at, needed));
+        }
+    }
+    let said = format!("promotion needs {least:.0} s at least, in {steps} steps");
+    match (rate, slowest) {
+        (None, _) => said,
+        (Some(rate), None) => format!("{said}; {} requests a second are enough for it", number(rate, &[])),
+        (Some(rate), Some((at, needed))) => {
+            let weight = policy.stages[at].traffic.weight;
+            let end = if needed > policy.stages[at].seconds + policy.max_hold_seconds {
+                format!(", longer than `max_hold_seconds` ({:.0}) allows", policy.max_hold_seconds)
+            } else {
+                String::new()
+            };
+            format!(
+                "{said}; at {} requests a second about {waited:.0} s: {weight} % needs {needed:.0} s for its {} requests{end}",
+                number(rate, &[]),
+                policy.min_requests
+            )
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rollout::NoData;
+    use crate::rollout::policy::{Limits, Stage, Strategy};
+
+    #[test]
+    fn the_time_that_promotion_needs_follows_the_traffic() {
+        let stage = |weight| Stage { traffic: Traffic::weight(weight), seconds: 300.0, needs_ready: false };
+        let policy = Policy {
+            strategy: Strategy::Canary,
+            stages: vec![stage(5), stage(100)],
+            interval_seconds: 15.0,
+            min_requests: 100,
+            limits: Limits::default(),
+            no_data: NoData::Hold,
+            max_hold_seconds: 1_800.0,
+            ab_test: None,
+        };
+        let check = |rate, wanted: &str| assert!(time(&policy, rate).contains(wanted), "{}", time(&policy, rate));
+        check(None, "600 s at least, in 2 steps");
+        check(Some(20.0), "enough for it");
+        check(Some(2.0), "about 1300 s: 5 % needs 1000 s for its 100 requests");
+        check(Some(0.5), "longer than `max_hold_seconds` (1800) allows");
+    }
+}

@@ -1,0 +1,82 @@
+//! A query of one variant, and what it reads: with the variant, and of all of them.
+
+use super::promql::{self, HistogramQuantile, Matcher, Parsed, Selector};
+use std::time::Duration;
+
+/// What becomes the variant's name.
+pub const VARIANT: &str = "{{arm}}";
+/// Stands for it where the template is parsed: a name of metrics and labels, and no variant's.
+const ANY: &str = "mlgate_any_variant_";
+
+/// A query of one variant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Query {
+    pub text: String,
+    /// What it reads; why it cannot be parsed.
+    pub sources: Result<Vec<Source>, String>,
+    /// Where it is a quantile of a histogram.
+    pub quantile: Option<HistogramQuantile>,
+    /// The longest range that it looks back over.
+    pub window: Duration,
+}
+
+/// One selector of a query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    pub selector: Selector,
+    /// Without what names the variant.
+    pub family: Selector,
+    /// What names the variant.
+    pub variant: Vec<Matcher>,
+}
+
+impl Query {
+    pub fn new(template: &str, variant: &str) -> Self {
+        let text = template.replace(VARIANT, variant);
+        let parsed = promql::parse(&text).and_then(|own| Ok((own, promql::parse(&template.replace(VARIANT, ANY))?)));
+        let (own, any) = match parsed {
+            Ok(parsed) => parsed,
+            Err(why) => return Self { text, sources: Err(why), quantile: None, window: Duration::ZERO },
+        };
+        let Parsed { selectors, quantile, window } = own;
+        let pairs = selectors.into_iter().zip(any.selectors);
+        let sources = pairs.map(|(selector, any)| source(selector, any)).collect();
+        Self { text, sources: Ok(sources), quantile, window }
+    }
+}
+
+fn source(selector: Selector, any: Selector) -> Source {
+    let names_variant = |matcher: &Matcher| matcher.value.contains(ANY) || matcher.label.contains(ANY);
+    let is_own: Vec<bool> = any.matchers.iter().map(names_variant).collect();
+    let variant = selector.matchers.iter().zip(&is_own).filter(|(_, own)| **own).map(|(matcher, _)| matcher.clone());
+    let variant = variant.collect();
+    let mut family = any;
+    family.matchers.retain(|matcher| !names_variant(matcher));
+    if let Some(name) = family.name.take_if(|name| name.contains(ANY)) {
+        let value = regex::escape(&name).replace(ANY, ".+");
+        family.matchers.push(Matcher { label: "__name__".into(), operator: "=~", value });
+    }
+    Source { selector, family, variant }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_family_is_the_selector_without_its_variant() {
+        let check = |template: &str, wanted: &[(&str, &str)]| {
+            let query = Query::new(template, "new");
+            let found: Vec<(String, String)> =
+                query.sources.unwrap().iter().map(|source| (source.selector.text(), source.family.series())).collect();
+            let found: Vec<(&str, &str)> = found.iter().map(|(one, other)| (one.as_str(), other.as_str())).collect();
+            assert_eq!(found, wanted, "{template}");
+        };
+        check(r#"sum(a{server="{{arm}}",code="5xx"})"#, &[(r#"a{server="new",code="5xx"}"#, r#"a{code="5xx"}"#)]);
+        check(r#"a{server=~"{{arm}}-.*"} + b"#, &[(r#"a{server=~"new-.*"}"#, "a"), ("b", "b")]);
+        check("{{arm}}_errors_total", &[("new_errors_total", r#"{__name__=~".+_errors_total"}"#)]);
+        assert!(Query::new("sum(", "new").sources.is_err());
+        let query = Query::new(r#"a{server="{{arm}}",code="5xx"}"#, "new");
+        assert_eq!(query.sources.unwrap()[0].variant[0].text(), r#"server="new""#);
+    }
+}
