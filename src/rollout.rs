@@ -12,6 +12,7 @@ pub mod operator;
 pub mod evidence;
 pub mod promql;
 pub mod query;
+pub mod slow;
 mod step;
 pub mod gated;
 pub mod signal;
@@ -26,6 +27,8 @@ pub mod driver;
 pub mod preflight;
 pub mod watch;
 pub mod timeline;
+#[cfg(test)]
+mod rates;
 
 pub use policy::{AbsentErrors, Limits, NoData, Policy, Stage, Strategy, Traffic};
 pub use seen::{ArmSeen, Reading, Seen, Stop};

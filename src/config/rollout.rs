@@ -1,16 +1,15 @@
 //! `rollout:` as written: how a gated model comes into production, and what takes it back.
 
-use std::collections::BTreeMap;
-use std::fmt;
+mod signals;
 
 use schemars::JsonSchema;
-use serde::de::{Error as _, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::Deserialize;
 
+pub use self::signals::{GaugeSection, PrometheusSection, SignalsSection};
 use super::notify::DispatchSection;
 use crate::limit::Finite;
 use crate::rollout::router::kubernetes::Kind;
-use crate::rollout::{AbsentErrors, NoData, Strategy};
+use crate::rollout::{NoData, Strategy};
 
 /// How a gated model comes into production, and what takes it back.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -167,26 +166,6 @@ pub enum JournalSection {
 #[serde(deny_unknown_fields)]
 pub struct Nothing {}
 
-/// What is watched: queries, in which `{{arm}}` becomes the arm's name.
-///
-/// Every other name is a gauge, so it is read by hand.
-#[derive(Debug, Clone, PartialEq, JsonSchema)]
-pub struct SignalsSection {
-    pub prometheus: PrometheusSection,
-    /// A counter of the arm's requests.
-    pub requests: String,
-    /// A counter of those that failed.
-    pub errors: String,
-    /// How old a sample may be.
-    pub stale_seconds: Option<Finite>,
-    /// What no series of `errors` means: `hold`, or `zero` of a service that exports the counter from its first error on.
-    #[serde(default)]
-    pub absent_errors: AbsentErrors,
-    /// Gauges: `latency_p99_ms`, `accuracy`, `prediction_null_percent`, or any other name.
-    #[schemars(flatten)]
-    pub gauges: BTreeMap<String, String>,
-}
-
 /// A table that what the candidate predicts is written to.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -195,15 +174,6 @@ pub struct LogSection {
     pub path: String,
     /// What it is compared with: stable's log, or the training table.
     pub reference: Option<String>,
-}
-
-/// Where Prometheus is.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PrometheusSection {
-    pub url: String,
-    /// The environment variable that holds its token; its name starts with `MLGATE_`.
-    pub token_env: Option<String>,
 }
 
 /// One limit.
@@ -233,15 +203,19 @@ pub struct ErrorRate {
 pub struct Bounds {
     pub min: Option<Finite>,
     pub max: Option<Finite>,
+    /// Over stable's: of a histogram the share of answers beyond `max`, of a gauge its value.
+    pub max_ratio: Option<Finite>,
 }
 
 /// A smallest and a largest value of a gauge.
-#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SignalBounds {
     pub name: String,
     pub min: Option<Finite>,
     pub max: Option<Finite>,
+    /// Over stable's: of a histogram the share of answers beyond `max`, of a gauge its value.
+    pub max_ratio: Option<Finite>,
 }
 
 /// The model registry, as a lever.
@@ -338,46 +312,6 @@ pub struct OnRollback {
     #[serde(deserialize_with = "super::notify::one_dispatch")]
     #[schemars(with = "super::model::Either<DispatchSection>")]
     pub dispatch: DispatchSection,
-}
-
-impl<'de> Deserialize<'de> for SignalsSection {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Signals;
-
-        impl<'de> Visitor<'de> for Signals {
-            type Value = SignalsSection;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a map of `prometheus`, `requests`, `errors`, and queries by their names")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SignalsSection, A::Error> {
-                let (mut prometheus, mut requests, mut errors, mut stale_seconds) = (None, None, None, None);
-                let mut absent_errors = AbsentErrors::default();
-                let mut gauges = BTreeMap::new();
-                while let Some(key) = map.next_key::<String>()? {
-                    match key.as_str() {
-                        "prometheus" => prometheus = Some(map.next_value()?),
-                        "requests" => requests = Some(map.next_value()?),
-                        "errors" => errors = Some(map.next_value()?),
-                        "stale_seconds" => stale_seconds = Some(map.next_value()?),
-                        "absent_errors" => absent_errors = map.next_value()?,
-                        _ => drop(gauges.insert(key, map.next_value()?)),
-                    }
-                }
-                let missing = |field| A::Error::missing_field(field);
-                Ok(SignalsSection {
-                    prometheus: prometheus.ok_or_else(|| missing("prometheus"))?,
-                    requests: requests.ok_or_else(|| missing("requests"))?,
-                    errors: errors.ok_or_else(|| missing("errors"))?,
-                    stale_seconds,
-                    absent_errors,
-                    gauges,
-                })
-            }
-        }
-        deserializer.deserialize_map(Signals)
-    }
 }
 
 impl RouterSection {

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::rollout::{
-    AbTestSection, ArmsSection, Better, FlagSection, LimitSection, RolloutSection, RouterSection,
+    AbTestSection, ArmsSection, Better, FlagSection, LimitSection, RolloutSection, RouterSection, SignalBounds,
 };
 use crate::limit::Finite;
 use crate::limit::range::{self, LimitSetting, ValueRange};
 use crate::problem::Problem;
 use crate::rollout::Strategy;
-use crate::rollout::policy::{AbTest, GaugeLimit, Limits, Measure, Policy};
+use crate::rollout::policy::{AbTest, GaugeLimit, HistogramLimit, Limits, Measure, Policy};
 use crate::rollout::query::Query;
 use crate::rollout::strategy::{Asked, ab_test, stages};
 use crate::signature::{VARIABLE, may_be_named};
@@ -28,6 +28,8 @@ pub struct Queries {
     pub requests: Query,
     pub errors: Query,
     pub gauges: BTreeMap<String, Query>,
+    /// Counters of what gauges are of.
+    pub samples: BTreeMap<String, Query>,
     pub trial: BTreeMap<String, Query>,
 }
 
@@ -45,6 +47,7 @@ pub struct RolloutPlan {
     pub max_report_age_hours: f64,
 }
 
+const MIN_REQUESTS: u64 = 100;
 const STEPS: [u8; 5] = [5, 10, 25, 50, 100];
 
 fn or(value: Option<Finite>, default: f64) -> f64 {
@@ -103,7 +106,12 @@ impl RolloutPlan {
             Queries {
                 requests: of(&signals.requests),
                 errors: of(&signals.errors),
-                gauges: signals.gauges.iter().map(|(name, query)| (name.clone(), of(query))).collect(),
+                gauges: signals.gauges.iter().map(|(name, gauge)| (name.clone(), of(&gauge.query))).collect(),
+                samples: signals
+                    .gauges
+                    .iter()
+                    .filter_map(|(name, gauge)| Some((name.clone(), of(gauge.count.as_ref()?))))
+                    .collect(),
                 trial: trial.iter().map(|(name, query)| (name.clone(), of(query))).collect(),
             }
         };
@@ -117,7 +125,7 @@ impl RolloutPlan {
             strategy: section.strategy,
             stages: stages(section.strategy, &asked),
             interval_seconds: wrong.number("interval_seconds", section.interval_seconds, 15.0, 0.1),
-            min_requests: section.min_requests.unwrap_or(100),
+            min_requests: section.min_requests.unwrap_or(MIN_REQUESTS),
             limits: limits(&section, asker, &mut wrong),
             no_data: section.no_data,
             max_hold_seconds: wrong.number("max_hold_seconds", section.max_hold_seconds, 1800.0, 0.0),
@@ -224,12 +232,15 @@ fn limits(section: &RolloutSection, asker: Asker, wrong: &mut Wrong) -> Limits {
     }
     let has_p99 = section.limits.iter().any(|limit| matches!(limit, LimitSection::LatencyP99Ms(_)));
     if !has_p99 && section.signals.gauges.contains_key(P99) {
-        limits.gauges.push(GaugeLimit { name: P99.into(), min: None, max: Some(100.0) });
+        let bounds = SignalBounds { name: P99.into(), max: Some(Finite(100.0)), ..SignalBounds::default() };
+        if let Err(why) = add(&mut limits, section, bounds) {
+            wrong.at("limits", why);
+        }
     }
     let mut seen = BTreeSet::new();
     for (at, limit) in section.limits.iter().enumerate() {
         let path = format!("limits[{at}]");
-        let (name, min, max) = match limit {
+        let (name, min, max, max_ratio) = match limit {
             LimitSection::ErrorRate(rate) => {
                 (limits.max_error_rate, limits.max_ratio) = (number(rate.max), number(rate.max_ratio));
                 if let Some(max) = limits.max_error_rate.filter(|max| !(0.0..1.0).contains(max)) {
@@ -238,20 +249,24 @@ fn limits(section: &RolloutSection, asker: Asker, wrong: &mut Wrong) -> Limits {
                 if limits.max_ratio.is_some_and(|ratio| ratio < 1.0) {
                     wrong.at(&path, "`max_ratio` is at least 1: a candidate as good as stable has a ratio of 1");
                 }
-                ("error_rate".to_owned(), limits.max_error_rate, limits.max_ratio)
+                ("error_rate".to_owned(), None, limits.max_error_rate, limits.max_ratio)
             }
-            LimitSection::LatencyP99Ms(bounds) => (P99.to_owned(), number(bounds.min), number(bounds.max)),
+            LimitSection::LatencyP99Ms(bounds) => {
+                (P99.to_owned(), number(bounds.min), number(bounds.max), number(bounds.max_ratio))
+            }
             LimitSection::Accuracy(bounds) => {
                 let limits = LimitSetting::band(bounds.min, bounds.max, ValueRange::SHARE, "`accuracy`");
                 if let Err(why) = range::validate(&limits) {
                     wrong.at(&path, &why);
                 }
-                ("accuracy".to_owned(), number(bounds.min), number(bounds.max))
+                ("accuracy".to_owned(), number(bounds.min), number(bounds.max), number(bounds.max_ratio))
             }
-            LimitSection::Signal(signal) => (signal.name.clone(), number(signal.min), number(signal.max)),
+            LimitSection::Signal(signal) => {
+                (signal.name.clone(), number(signal.min), number(signal.max), number(signal.max_ratio))
+            }
         };
         let is_gauge = !matches!(limit, LimitSection::ErrorRate(_));
-        if min.is_none() && max.is_none() {
+        if min.is_none() && max.is_none() && max_ratio.is_none() {
             wrong.at(&path, "it has no limit");
         } else if is_gauge && min.zip(max).is_some_and(|(min, max)| min > max) {
             wrong.at(&path, "`min` is above `max`");
@@ -262,11 +277,49 @@ fn limits(section: &RolloutSection, asker: Asker, wrong: &mut Wrong) -> Limits {
         if !seen.insert(name.clone()) {
             wrong.at(&path, &format!("{} has a limit already", code(&name)));
         }
+        if is_gauge && max_ratio.is_some_and(|ratio| ratio < 1.0) {
+            wrong.at(&path, "`max_ratio` is at least 1: a candidate as good as stable has a ratio of 1");
+        }
+        if is_gauge && max_ratio.is_some() && min.is_some() {
+            wrong.at(&path, "`max_ratio` is of what should be small, and `min` of what should be large");
+        }
         if is_gauge {
-            limits.gauges.push(GaugeLimit { name, min, max });
+            let finite = |value: Option<f64>| value.map(Finite);
+            let (min, max, max_ratio) = (finite(min), finite(max), finite(max_ratio));
+            if let Err(why) = add(&mut limits, section, SignalBounds { name, min, max, max_ratio }) {
+                wrong.at(&path, why);
+            }
         }
     }
     limits
+}
+
+/// Adds a limit: on the counters of a histogram where the query is a quantile of one, on the gauge's value otherwise.
+fn add(limits: &mut Limits, section: &RolloutSection, bounds: SignalBounds) -> Result<(), &'static str> {
+    let number = |value: Option<Finite>| value.map(|Finite(value)| value);
+    let SignalBounds { name, min, max, max_ratio } = bounds;
+    let (min, max, max_ratio) = (number(min), number(max), number(max_ratio));
+    let gauge = section.signals.gauges.get(&name).cloned().unwrap_or_default();
+    let query = Query::new(&gauge.query, "any");
+    if let (Some(quantile), None) = (&query.quantile, min) {
+        let max_share = 1.0 - quantile.quantile;
+        let Some(max) = max else {
+            return Err(
+                "`max_ratio` of a histogram compares the shares of slow answers: set `max`, which says what is slow",
+            );
+        };
+        limits.histograms.push(HistogramLimit { name, max, max_share, max_ratio });
+        return Ok(());
+    }
+    limits.gauges.push(GaugeLimit {
+        name,
+        min,
+        max,
+        max_ratio,
+        min_samples: gauge.min_samples.or(section.min_requests).unwrap_or(MIN_REQUESTS),
+        window_seconds: query.window.as_secs_f64(),
+    });
+    Ok(())
 }
 
 fn ab_test_of(section: &AbTestSection, wrong: &mut Wrong) -> (Option<AbTest>, BTreeMap<String, String>) {

@@ -100,7 +100,9 @@ impl World {
         let signals = async {
             // Both variants at one moment.
             let time = self.prometheus.time().await;
-            tokio::join!(self.prometheus.arm(&plan.stable, &time), self.prometheus.arm(&plan.candidate, &time))
+            let limits = &plan.policy.limits.histograms;
+            let arm = |queries| self.prometheus.arm(queries, limits, &time);
+            tokio::join!(arm(&plan.stable), arm(&plan.candidate))
         };
         let (traffic, ready, log, (stable, candidate)) = tokio::join!(
             Box::pin(self.controls.levers.router.observe()),
@@ -350,12 +352,6 @@ fn undone(entry: &Entry, seen: &Seen) -> (State, Vec<Effect>) {
 
 /// What is seen where nobody looks any more.
 fn stopped_seen() -> Seen {
-    let nothing = || ArmSeen {
-        requests: Reading::Absent,
-        errors: Reading::Absent,
-        gauges: BTreeMap::new(),
-        trial: BTreeMap::new(),
-    };
     Seen {
         at: steady(),
         of: steady(),
@@ -363,8 +359,8 @@ fn stopped_seen() -> Seen {
         uptime: None,
         confirmation: Confirmation::default(),
         ready: Ok(()),
-        stable: nothing(),
-        candidate: nothing(),
+        stable: ArmSeen::default(),
+        candidate: ArmSeen::default(),
         log: BTreeMap::new(),
         stop: Some(Stop::Signal),
     }

@@ -76,6 +76,24 @@ pub struct GaugeLimit {
     pub name: String,
     pub min: Option<f64>,
     pub max: Option<f64>,
+    /// Of the number over stable's.
+    pub max_ratio: Option<f64>,
+    /// New samples from one evaluation that counts to the next.
+    pub min_samples: u64,
+    /// Seconds that the query looks back over: evaluations that count do not overlap.
+    pub window_seconds: f64,
+}
+
+/// A limit on a quantile of a histogram: on the share of answers beyond it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HistogramLimit {
+    pub name: String,
+    /// In the query's unit.
+    pub max: f64,
+    /// The share of answers that may be beyond it: 0.01 of a 99th percentile.
+    pub max_share: f64,
+    /// Of that share over stable's.
+    pub max_ratio: Option<f64>,
 }
 
 /// What the candidate is held to.
@@ -86,6 +104,16 @@ pub struct Limits {
     /// Of the error rate over stable's.
     pub max_ratio: Option<f64>,
     pub gauges: Vec<GaugeLimit>,
+    pub histograms: Vec<HistogramLimit>,
+}
+
+impl Limits {
+    /// Tests that an evaluation makes.
+    fn tests(&self) -> usize {
+        let errors = usize::from(self.max_error_rate.is_some()) + usize::from(self.max_ratio.is_some());
+        let slow = self.histograms.iter().map(|limit| 1 + usize::from(limit.max_ratio.is_some()));
+        (errors + slow.sum::<usize>()).max(1)
+    }
 }
 
 /// What is compared in an A/B test.
@@ -124,10 +152,10 @@ pub struct Policy {
 const ALPHA: f64 = 0.05;
 
 impl Policy {
-    /// The error that one look may make: looks are those that are planned, holds included.
+    /// The error that one test of one look may make: looks are those that are planned, holds included.
     pub fn alpha(&self) -> f64 {
         let looks = |seconds: f64| (seconds / self.interval_seconds).ceil().max(1.0);
         let planned: f64 = self.stages.iter().map(|stage| looks(stage.seconds)).sum();
-        ALPHA / (planned + looks(self.max_hold_seconds))
+        ALPHA / (planned + looks(self.max_hold_seconds)) / self.limits.tests() as f64
     }
 }

@@ -3,9 +3,10 @@
 //! Nothing is moved by it: the router is given the weights that it has, the alias the version that it is.
 
 use super::driver::World;
-use super::policy::Policy;
+use super::policy::{HistogramLimit, Policy};
 use super::query::Query;
-use super::signal::{Proof, Role, Trouble};
+use super::signal::{Proof, Role, SETTLED, Trouble};
+use super::slow::Boundaries;
 use super::{Traffic, query};
 use crate::plan::rollout::{Queries, RolloutPlan};
 use crate::problem::Problem;
@@ -48,8 +49,12 @@ pub async fn check(world: &World, plan: &RolloutPlan, writes: Writes<'_>) -> Vec
                 for (name, query, role) in named(queries) {
                     let result = world.prometheus.prove(query, role, time).await;
                     let result = result.map(shown).map_err(|trouble| fault(trouble, name, role));
-                    found.push(Finding { subject: format!("{variant} {name}"), result });
+                    let count = if role == Role::Samples { "count of " } else { "" };
+                    found.push(Finding { subject: format!("{variant} {count}{name}"), result });
                 }
+            }
+            for limit in &plan.policy.limits.histograms {
+                found.extend(boundaries(world, plan, limit, time).await);
             }
             rate = world.prometheus.per_second(&plan.stable.requests, time).await;
         }
@@ -71,11 +76,43 @@ pub async fn check(world: &World, plan: &RolloutPlan, writes: Writes<'_>) -> Vec
     found
 }
 
+/// Whether the limit on a histogram is a boundary of its buckets; nothing where stable has none yet.
+async fn boundaries(world: &World, plan: &RolloutPlan, limit: &HistogramLimit, time: f64) -> Option<Finding> {
+    let query = plan.stable.gauges.get(&limit.name)?;
+    let (_, Boundaries { below, above }) = world.prometheus.slow(query, limit, time - SETTLED).await.ok()?;
+    let (name, max) = (&limit.name, number(limit.max, &[]));
+    let share = number(100.0 * limit.max_share, &[]);
+    let result = match (below, above) {
+        (Some(below), Some(above)) if (above - below).abs() <= 1e-9 * above.abs() => {
+            Ok(format!("at most {share} % of answers may be beyond {max}, which is a boundary of its buckets"))
+        }
+        (Some(below), Some(above)) => {
+            let (below, above) = (number(below, &[]), number(above, &[]));
+            Ok(format!(
+                "at most {share} % of answers may be beyond {max}, which is no boundary of its buckets: beyond {above} they \
+                 surely are, beyond {below} possibly, and what lies between is held"
+            ))
+        }
+        (Some(below), None) => Ok(format!(
+            "{max} lies above the last boundary of its buckets, {}: no answer is surely beyond it",
+            number(below, &[])
+        )),
+        (None, above) => {
+            let first = number(above.unwrap_or_default(), &[]);
+            let problem =
+                Problem::new(format!("{max} lies below the first boundary of its buckets, {first}: nothing passes"));
+            Err(Fault::Config(problem.hint(format!("raise the limit on `{name}`, or export smaller buckets"))))
+        }
+    };
+    Some(Finding { subject: format!("limit on {name}"), result })
+}
+
 fn named(queries: &Queries) -> Vec<(&str, &Query, Role)> {
     let counters = [("requests", &queries.requests, Role::Requests), ("errors", &queries.errors, Role::Errors)];
     let gauges = queries.gauges.iter().map(|(name, query)| (name.as_str(), query, Role::Gauge));
+    let samples = queries.samples.iter().map(|(name, query)| (name.as_str(), query, Role::Samples));
     let trial = queries.trial.iter().map(|(name, query)| (name.as_str(), query, Role::Trial));
-    counters.into_iter().chain(gauges).chain(trial).collect()
+    counters.into_iter().chain(gauges).chain(samples).chain(trial).collect()
 }
 
 fn shown(proof: Proof) -> String {
@@ -88,6 +125,7 @@ fn shown(proof: Proof) -> String {
 fn fault(trouble: Trouble, name: &str, role: Role) -> Fault {
     let place = match role {
         Role::Trial => format!("rollout.ab_test.{name}"),
+        Role::Samples => format!("rollout.signals.{name}.count"),
         _ => format!("rollout.signals.{name}"),
     };
     let hint = if role == Role::Errors && matches!(trouble, Trouble::Unexplained(_)) {

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use super::confirmation::Confirmation;
 use super::policy::Traffic;
+use super::slow::Slow;
 
 /// What a query gave.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Reading {
+#[derive(Debug, Clone, PartialEq, Default)]
+pub enum Reading<T = f64> {
     /// A finite number.
-    Value(f64),
+    Value(T),
     /// No sample, and that is in order: a counter that has not counted yet.
+    #[default]
     Absent,
     /// No sample, and nothing says that this means 0: a name that is misspelt, a target that is not scraped.
     Unexplained(String),
@@ -19,12 +21,16 @@ pub enum Reading {
 }
 
 /// What was seen of one arm.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct ArmSeen {
     /// Counters, as they stand.
     pub requests: Reading,
     pub errors: Reading,
     pub gauges: BTreeMap<String, Reading>,
+    /// Answers beyond the limit on a histogram, by its name.
+    pub slow: BTreeMap<String, Reading<Slow>>,
+    /// Counters of the samples that a gauge is of, by its name.
+    pub samples: BTreeMap<String, Reading>,
     /// Counters of an A/B test, by name.
     pub trial: BTreeMap<String, Reading>,
 }

@@ -15,7 +15,8 @@ use super::{ArmSeen, Reading};
 use crate::http::{self, AllowedHost, Patience, body, in_words};
 use crate::plan::rollout::Queries;
 use crate::problem::Problem;
-use crate::rollout::policy::AbsentErrors;
+use crate::rollout::policy::{AbsentErrors, HistogramLimit};
+use crate::rollout::slow::{Boundaries, Buckets, Slow};
 use crate::words::{code, cut, one_line};
 
 const PATIENCE: Patience = Patience { timeout: Duration::from_secs(3), tries: 1 };
@@ -82,6 +83,8 @@ pub enum Role {
     Requests,
     Errors,
     Gauge,
+    /// A counter of what a gauge is of.
+    Samples,
     Trial,
 }
 
@@ -129,7 +132,7 @@ impl Prometheus {
     ///
     /// All queries are of one moment, a little ago: requests of before a scrape and errors of after it would be a rate that
     /// never was.
-    pub async fn arm(&self, queries: &Queries, time: &Result<f64, Trouble>) -> ArmSeen {
+    pub async fn arm(&self, queries: &Queries, limits: &[HistogramLimit], time: &Result<f64, Trouble>) -> ArmSeen {
         let (at, down) = match time {
             Ok(time) => (time - SETTLED, None),
             Err(trouble) => (0.0, Some(trouble.clone().text())),
@@ -138,14 +141,20 @@ impl Prometheus {
         let requests = round.read(&queries.requests, Role::Requests).await;
         round.requests = requests.clone();
         let errors = round.read(&queries.errors, Role::Errors).await;
-        let (mut gauges, mut trial) = (BTreeMap::new(), BTreeMap::new());
+        let mut seen = ArmSeen { requests, errors, ..ArmSeen::default() };
         for (name, query) in &queries.gauges {
-            gauges.insert(name.clone(), round.read(query, Role::Gauge).await);
+            let limit = limits.iter().find(|limit| limit.name == *name);
+            let (gauge, slow) = round.read_gauge(query, limit).await;
+            seen.gauges.insert(name.clone(), gauge);
+            seen.slow.extend(slow.map(|slow| (name.clone(), slow)));
+        }
+        for (name, query) in &queries.samples {
+            seen.samples.insert(name.clone(), round.read(query, Role::Samples).await);
         }
         for (name, query) in &queries.trial {
-            trial.insert(name.clone(), round.read(query, Role::Trial).await);
+            seen.trial.insert(name.clone(), round.read(query, Role::Trial).await);
         }
-        ArmSeen { requests, errors, gauges, trial }
+        seen
     }
 
     /// Proves before any traffic moves that a query can be answered: by a number, or by series of its name and labels.
@@ -168,6 +177,10 @@ impl Prometheus {
             return Ok(Proof::Explained(format!("{why}: 0 while there are requests, by `absent_errors: zero`")));
         }
         for source in evaluation.missing {
+            // What compares the variants with each other begins when both have traffic.
+            if role == Role::Gauge && source.variant.is_empty() {
+                return Ok(Proof::Explained(format!("{why}; it does not name a variant, and may begin with the traffic")));
+            }
             self.prove_family(&source.family, time - SETTLED).await?;
         }
         Ok(Proof::Explained(format!("{why}; its name and labels are known")))
@@ -246,6 +259,35 @@ impl Prometheus {
         }
     }
 
+    /// Answers beyond a limit, by the buckets of the histogram that a query is a quantile of, and the boundaries beside it.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub async fn slow(&self, query: &Query, limit: &HistogramLimit, at: f64) -> Result<(Slow, Boundaries), Trouble> {
+        let parts = query.quantile.as_ref().zip(query.sources.as_ref().ok());
+        let source = parts.and_then(|(quantile, sources)| Some((quantile.factor, sources.get(quantile.buckets)?)));
+        let Some((factor, source)) = source else {
+            return Err(Trouble::Query(format!("{} is not a quantile of a histogram", code(&query.text))));
+        };
+        let series = source.selector.text();
+        let (text, time) = (format!("sum by (le) ({series})"), format!("{at:.3}"));
+        let data = self.get("api/v1/query", &[("query", &text), ("time", &time)], &code(&text)).await?;
+        let mut counters = BTreeMap::new();
+        for one in data["result"].as_array().into_iter().flatten() {
+            let (le, count) = (one["metric"]["le"].as_str(), one["value"][1].as_str());
+            let count = count.and_then(|count| count.parse::<f64>().ok()).filter(|count| count.is_finite());
+            let Some((le, count)) = le.zip(count) else {
+                return Err(Trouble::Query(format!("{} gives what is no bucket", code(&text))));
+            };
+            counters.insert(le.to_owned(), count);
+        }
+        let buckets = Buckets::new(&counters).map_err(|why| Trouble::Query(format!("{}: {why}", code(&series))))?;
+        let max = limit.max / factor;
+        let Boundaries { below, above } = buckets.boundaries(max);
+        let scaled = |boundary: Option<f64>| boundary.map(|boundary| boundary * factor);
+        Ok((buckets.slow(max), Boundaries { below: scaled(below), above: scaled(above) }))
+    }
+
     /// What an endpoint of the API answers.
     async fn get(&self, path: &str, pairs: &[(&str, &str)], what: &str) -> Result<Value, Trouble> {
         let no_answer =
@@ -279,7 +321,37 @@ impl Round<'_> {
         if let Some(why) = &self.down {
             return Reading::Unusable(why.clone());
         }
-        let evaluation = match self.prometheus.evaluate(query, self.at).await {
+        let evaluation = self.prometheus.evaluate(query, self.at).await;
+        self.reading(evaluation, role).await
+    }
+
+    /// A gauge, and of a histogram with a limit its counters beside it.
+    async fn read_gauge(&mut self, query: &Query, limit: Option<&HistogramLimit>) -> (Reading, Option<Reading<Slow>>) {
+        if let Some(why) = &self.down {
+            return (Reading::Unusable(why.clone()), limit.map(|_| Reading::Unusable(why.clone())));
+        }
+        let evaluation = self.prometheus.evaluate(query, self.at).await;
+        // Of no answers in its window a quantile is not a number, and its counters count all the same.
+        let is_fresh = match &evaluation {
+            Ok(evaluation) => evaluation.missing.is_empty(),
+            Err(trouble) => matches!(trouble, Trouble::NotFinite(_)),
+        };
+        let gauge = self.reading(evaluation, Role::Gauge).await;
+        let Some(limit) = limit else { return (gauge, None) };
+        let slow = match &gauge {
+            _ if is_fresh => match self.prometheus.slow(query, limit, self.at).await {
+                Ok((slow, _)) => Reading::Value(slow),
+                Err(trouble) => Reading::Unusable(trouble.text()),
+            },
+            Reading::Value(_) | Reading::Absent => Reading::Absent,
+            Reading::Unexplained(why) => Reading::Unexplained(why.clone()),
+            Reading::Unusable(why) => Reading::Unusable(why.clone()),
+        };
+        (gauge, Some(slow))
+    }
+
+    async fn reading(&mut self, evaluation: Result<Evaluation<'_>, Trouble>, role: Role) -> Reading {
+        let evaluation = match evaluation {
             Ok(evaluation) => evaluation,
             Err(trouble) => return self.unusable(trouble),
         };
@@ -297,7 +369,7 @@ impl Round<'_> {
                 }
                 (Some(value), None) => Reading::Value(value),
             },
-            Role::Errors | Role::Gauge => match self.explain(&missing, role).await {
+            Role::Errors | Role::Gauge | Role::Samples => match self.explain(&missing, role).await {
                 Ok(()) => match value {
                     Some(value) if role == Role::Gauge || !is_all => Reading::Value(value),
                     _ => Reading::Absent,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::slow::SlowState;
 use crate::inference::arms::Hits;
 
 /// Requests of one arm, and those among them that failed.
@@ -61,6 +62,17 @@ pub struct Trial {
     pub observed: f64,
 }
 
+/// The last evaluation of a gauge that counted, or the begin of the step.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub struct GaugeWindow {
+    /// Seconds since 1970.
+    pub at: f64,
+    /// Samples that had been counted by then.
+    pub samples: f64,
+    /// Whether it was within its limit; none before the first one.
+    pub is_within: Option<bool>,
+}
+
 /// How a rollout ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -107,7 +119,13 @@ pub struct State {
     pub earlier: Vec<Stratum>,
     #[serde(default)]
     pub trial: Trial,
-    /// By gauge, how many looks in a row it was beyond its limit.
+    /// Answers beyond limits on histograms, by name.
+    #[serde(default)]
+    pub slow: BTreeMap<String, SlowState>,
+    /// By gauge, the last evaluation that counted.
+    #[serde(default)]
+    pub windows: BTreeMap<String, GaugeWindow>,
+    /// By gauge, how many evaluations that counted were beyond its limit, in a row.
     pub beyond: BTreeMap<String, u32>,
     /// How many looks in a row saw nothing that could be used.
     pub blind: u32,

@@ -5,6 +5,7 @@ use super::evidence::{self, Judged};
 use super::operator::{self, RouterState};
 use super::policy::{NoData, Policy, Traffic};
 use super::seen::{ArmSeen, Reading, Seen, Stop};
+use super::slow::SlowState;
 use super::state::{Base, Counts, Ended, Outcome, Raw, State, Stratum};
 use super::strategy::ab_test;
 use super::{Effect, Strategy};
@@ -55,6 +56,7 @@ pub fn step(policy: &Policy, mut state: State, seen: &Seen) -> (State, Vec<Effec
         state.sent = 0;
         state.stage_at.get_or_insert(seen.at);
         state.base = None;
+        state.slow.values_mut().for_each(SlowState::forget);
     }
     // The process before this one may have had another clock.
     state.stage_at = state.stage_at.map(|since| since.min(seen.at));
@@ -79,7 +81,8 @@ pub fn step(policy: &Policy, mut state: State, seen: &Seen) -> (State, Vec<Effec
     }
     state.blind = 0;
     let judged = evidence::errors(policy, &state, weight);
-    let judged = judged.and(evidence::gauges(policy, &mut state, &seen.candidate));
+    let judged = judged.and(evidence::slow(policy, &mut state, seen, weight));
+    let judged = judged.and(evidence::gauges(policy, &mut state, seen, weight));
     let judged = judged.and(evidence::log(policy, &mut state, &seen.log));
     if let Judged::Breached(why) = judged {
         return end(state, Outcome::RolledBack, why);
@@ -153,6 +156,8 @@ pub fn next_stage(state: &mut State) {
     state.base = None;
     state.hold_since = None;
     state.beyond.clear();
+    state.windows.clear();
+    state.slow.values_mut().for_each(SlowState::next_step);
     state.current = Stratum::default();
 }
 

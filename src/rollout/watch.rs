@@ -56,6 +56,7 @@ pub fn next(plan: &RolloutPlan, entry: &mut Entry, seen: &Seen) -> Found {
             blind: state.blind,
             base: state.base.clone(),
             earlier: vec![stable_before(state)],
+            slow: state.slow.iter().map(|(name, slow)| (name.clone(), slow.stable_before())).collect(),
             ..State::default()
         };
     }
@@ -77,7 +78,8 @@ pub fn next(plan: &RolloutPlan, entry: &mut Entry, seen: &Seen) -> Found {
     }
     state.blind = 0;
     let judged = evidence::errors(&plan.policy, state, 100)
-        .and(evidence::gauges(&plan.policy, state, &seen.candidate))
+        .and(evidence::slow(&plan.policy, state, seen, 100))
+        .and(evidence::gauges(&plan.policy, state, seen, 100))
         .and(evidence::log(&plan.policy, state, &seen.log));
     match judged {
         Judged::Breached(why) => wrong(Outcome::RolledBack, why),

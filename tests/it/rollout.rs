@@ -242,7 +242,7 @@ fn a_good_candidate_is_promoted_step_by_step_and_a_bad_one_goes_back() {
     assert!(world.read("mlgate-report/rollout.md").contains("```mermaid"));
     let toy = Toy::start([0.005, 0.08]);
     let world = toy.world("canary");
-    rollout(&world, &[]).exits(1).saying("requests failed, at most 2 % may").saying("traffic: done");
+    rollout(&world, &[]).exits(1).saying("rolled back: it fails 15.2 times as often as stable").saying("traffic: done");
     assert_eq!((toy.history().last(), toy.candidate()), (Some(&0), 0));
     let found = came_to(&world);
     assert_eq!(
@@ -279,7 +279,7 @@ fn what_prometheus_says_that_is_no_number_is_no_data() {
     assert_eq!(toy.history(), [0_u64; 0]);
     let toy = Toy::start([0.0, 0.0]);
     toy.set(|inner| inner.gauge = "250".into());
-    rollout(&toy.world("direct"), &[]).exits(1).saying("p99 is 250, at most 100 may be, in 3 looks in a row");
+    rollout(&toy.world("direct"), &[]).exits(1).saying("p99 is 250, at most 100 may be, in 3 windows in a row");
 }
 
 #[test]

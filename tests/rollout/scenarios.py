@@ -72,23 +72,47 @@ def eight_percent_of_errors_are_rolled_back(stage):
     return f"{ran.seconds:.0f} s, {saw['share']:.1%} of {saw['requests']} requests reached it ({ran.reason})"
 
 
-def beyond_a_limit(stage, limit, gauge, *, what, **faults):
+def beyond_a_limit(stage, limit, gauge, *, what, said="in a row", **faults):
     stage.fault("candidate", **faults)
     stage.config(limits=[{"error_rate": {"max": 0.02}}, limit], steps=[20, 100])
     stage.users()
-    ran = stage.rollout().came_to("rolled_back", 1, gauge, "in a row")
+    ran = stage.rollout().came_to("rolled_back", 1, gauge, said)
     saw = stage.saw()
     stage.is_served_by("stable")
     expect(saw["share"] < 0.3, f"the candidate had {saw['share']:.1%} of the traffic")
     if what:
         hit = saw["candidate"][what] / saw["candidate"]["requests"]
-        expect(hit > 0.1 and saw["stable"][what] <= 0.02 * saw["stable"]["requests"], f"users saw {saw}")
+        # On a busy machine stable is slow now and then.
+        expect(hit > 0.1 and saw["stable"][what] <= hit / 3 * saw["stable"]["requests"], f"users saw {saw}")
     return f"{ran.seconds:.0f} s ({ran.reason})"
 
 
 @story(long=9)
 def a_slow_one_is_rolled_back(stage):
-    return beyond_a_limit(stage, {"latency_p99_ms": {"max": 100}}, "latency_p99_ms", what="slow", latency_ms=200)
+    return beyond_a_limit(stage, {"latency_p99_ms": {"max": 100}}, "latency_p99_ms", what="slow", said="beyond 100", latency_ms=200)
+
+
+@story(long=14)
+def a_limit_on_latency_is_counted_by_buckets(stage):
+    def limited(most):
+        stage.config(limits=[{"error_rate": {"max": 0.02}}, {"latency_p99_ms": {"max": most}}], max_hold_seconds=5)
+
+    stage.users(warm=2)
+    limited(1)
+    ran = stage.rollout()
+    expect(ran.exit == 2 and "below the first boundary of its buckets, 2.5" in ran.said, f"exit {ran.exit}: {ran.said}")
+    limited(150)
+    ran = stage.rollout("--dry-run")
+    said = "no boundary of its buckets: beyond 250 they surely are, beyond 100 possibly"
+    expect(ran.exit == 0 and said in ran.said, f"exit {ran.exit}: {ran.said}")
+    # 120 ms are perhaps too slow, which nothing can say.
+    stage.fault("candidate", latency_ms=120)
+    between = stage.rollout().came_to("aborted", 1, "possibly 100 %", "between two boundaries")
+    stage.is_served_by("stable")
+    stage.fault("candidate", latency_ms=0)
+    limited(100)
+    good = stage.rollout().came_to("promoted", 0)
+    return f"{between.reason}; promoted in {good.seconds:.0f} s"
 
 
 @story(long=9)
@@ -218,7 +242,7 @@ def an_errors_query_that_matches_nothing_moves_nothing(stage):
             ran = stage.rollout(*more)
             wanted = 2 if said else 0
             expect(ran.exit == wanted and (said or "preflight") in ran.said, f"exit {ran.exit}, `{said}`: {ran.said}")
-            if said and "parsed" not in said:
+            if said and "parse error" not in said:
                 expect("absent_errors: zero" in ran.said, f"no line to add: {ran.said}")
         seen.append(said)
     expect(stage.saw()["candidate"]["requests"] == 0, "users met the candidate")
@@ -276,6 +300,37 @@ def nothing_moves_before_prometheus_has_answered(stage):
     expect(stage.saw()["candidate"]["requests"] == 0, "users met the candidate")
     stage.is_served_by("stable")
     return "exit 3 before any traffic"
+
+
+FAKETIME = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
+
+
+@story(long=10)
+def a_wall_clock_that_is_set_back_blinds_nothing(stage):
+    if not FAKETIME:
+        return "skipped: libfaketime is not installed"
+    clock = stage.folder / "clock"
+    clock.write_text("+0")
+    stage.environment |= {
+        "LD_PRELOAD": str(FAKETIME[0]),
+        "FAKETIME_TIMESTAMP_FILE": str(clock),
+        "FAKETIME_NO_CACHE": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "DONT_FAKE_MONOTONIC": "1",
+    }
+    stage.config(limits=RATE, gauges=(), step_seconds=20)
+    stage.users()
+    ran = stage.start_rollout()
+    stage.at_weight(10, ran)
+    time.sleep(1.5)
+    clock.write_text("-40")
+    stage.fault("candidate", errors=0.5)
+    start = time.monotonic()
+    ran.end().came_to("rolled_back", 1, "fail")
+    took = time.monotonic() - start
+    stage.is_served_by("stable")
+    expect(took < 15, f"it took {took:.0f} s")
+    return f"40 s back, and rolled back {took:.1f} s later"
 
 
 # --- others move things
@@ -493,7 +548,7 @@ def direct_is_warned_about_watched_and_undone(stage):
 @story(router="envoy", long=18)
 def a_shadow_answers_nobody_and_is_held_to_what_stable_says(stage):
     limits = [{"error_rate": {"max": 0.02}}, {"signal": {"name": "agreement_percent", "min": 99}}]
-    stage.config("shadow", limits=limits, step_seconds=4)
+    stage.config("shadow", limits=limits, step_seconds=4, source={"absent_errors": "zero"})
     stage.users()
     ran = stage.start_rollout()
     until(lambda: stage.weights()["mirror"] == 100, "copies are sent")
@@ -531,7 +586,8 @@ def ab_test(stage, candidate):
     stage.fault("candidate", success=candidate)
     queries = {name: stage.world.said["ab_test"][name] for name in ("unit", "successes", "trials")}
     router = {"envoy": {**stage.world.said["router"]["envoy"], "header": "x-user-id"}}
-    stage.config("ab_test", router=router, ab_test={"observations": 400, **queries})
+    test = {"observations": 400, **queries}
+    stage.config("ab_test", router=router, ab_test=test, source={"absent_errors": "zero"})
     stage.users()
     ran = stage.start_rollout()
     stage.at_weight(50, ran)

@@ -82,6 +82,7 @@ impl Toy {
                 (TRIALS.to_owned(), Reading::Value(self.trial[at][0])),
                 (SUCCESSES.to_owned(), Reading::Value(self.trial[at][1])),
             ]),
+            ..ArmSeen::default()
         };
         Seen {
             at: self.at,
@@ -119,7 +120,15 @@ fn policy(strategy: Strategy) -> Policy {
         limits: Limits {
             max_error_rate: Some(0.02),
             max_ratio: Some(2.0),
-            gauges: vec![GaugeLimit { name: "latency_p99_ms".into(), min: None, max: Some(100.0) }],
+            gauges: vec![GaugeLimit {
+                name: "latency_p99_ms".into(),
+                min: None,
+                max: Some(100.0),
+                max_ratio: None,
+                min_samples: 100,
+                window_seconds: 0.0,
+            }],
+            histograms: Vec::new(),
         },
         no_data: NoData::Hold,
         max_hold_seconds: 300.0,
@@ -211,8 +220,12 @@ fn one_error_beside_none_is_no_reason_to_wait() {
 #[test]
 fn a_gauge_beyond_its_limit_three_times_in_a_row_goes_back() {
     let slow = Toy { p99: Reading::Value(250.0), ..Toy::new([0.005, 0.005]) };
-    let state =
-        check(Strategy::Direct, slow.clone(), nothing, (Outcome::RolledBack, "250, at most 100 may be, in 3 looks", 0));
+    let state = check(
+        Strategy::Direct,
+        slow.clone(),
+        nothing,
+        (Outcome::RolledBack, "250, at most 100 may be, in 3 windows", 0),
+    );
     assert_eq!(state.beyond["latency_p99_ms"], 3);
     // Once in a while is no row.
     let mut toy = Toy::new([0.005, 0.005]);
