@@ -45,18 +45,12 @@ pub async fn check(world: &World, plan: &RolloutPlan, writes: Writes<'_>) -> Vec
     match world.prometheus.time().await {
         Ok(time) => {
             found.push(Finding { subject, result: Ok("answers".to_owned()) });
-            for (variant, queries) in [("stable", &plan.stable), ("candidate", &plan.candidate)] {
-                for (name, query, role) in named(queries) {
-                    let result = world.prometheus.prove(query, role, time).await;
-                    let result = result.map(shown).map_err(|trouble| fault(trouble, name, role));
-                    let count = if role == Role::Samples { "count of " } else { "" };
-                    found.push(Finding { subject: format!("{variant} {count}{name}"), result });
+            if queries(world, plan, time, &mut found).await {
+                for limit in &plan.policy.limits.histograms {
+                    found.extend(boundaries(world, plan, limit, time).await);
                 }
+                rate = world.prometheus.per_second(&plan.stable.requests, time).await;
             }
-            for limit in &plan.policy.limits.histograms {
-                found.extend(boundaries(world, plan, limit, time).await);
-            }
-            rate = world.prometheus.per_second(&plan.stable.requests, time).await;
         }
         Err(trouble) => {
             let problem = Problem::new(trouble.text()).hint("is `rollout.signals.prometheus.url` reachable from here?");
@@ -74,6 +68,23 @@ pub async fn check(world: &World, plan: &RolloutPlan, writes: Writes<'_>) -> Vec
     }
     found.push(Finding { subject: "time".to_owned(), result: Ok(time(&plan.policy, rate)) });
     found
+}
+
+/// Proves every query of both variants; one answer that does not come is waited for, and no other. Returns whether all came.
+async fn queries(world: &World, plan: &RolloutPlan, time: f64, found: &mut Vec<Finding>) -> bool {
+    for (variant, queries) in [("stable", &plan.stable), ("candidate", &plan.candidate)] {
+        for (name, query, role) in named(queries) {
+            let result = world.prometheus.prove(query, role, time).await;
+            let is_down = matches!(result, Err(Trouble::NoAnswer(_)));
+            let result = result.map(shown).map_err(|trouble| fault(trouble, name, role));
+            let count = if role == Role::Samples { "count of " } else { "" };
+            found.push(Finding { subject: format!("{variant} {count}{name}"), result });
+            if is_down {
+                return false;
+            }
+        }
+    }
+    true
 }
 
 /// Whether the limit on a histogram is a boundary of its buckets; nothing where stable has none yet.

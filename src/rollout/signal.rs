@@ -179,7 +179,9 @@ impl Prometheus {
         for source in evaluation.missing {
             // What compares the variants with each other begins when both have traffic.
             if role == Role::Gauge && source.variant.is_empty() {
-                return Ok(Proof::Explained(format!("{why}; it does not name a variant, and may begin with the traffic")));
+                return Ok(Proof::Explained(format!(
+                    "{why}; it does not name a variant, and may begin with the traffic"
+                )));
             }
             self.prove_family(&source.family, time - SETTLED).await?;
         }

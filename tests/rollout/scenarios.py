@@ -302,6 +302,21 @@ def nothing_moves_before_prometheus_has_answered(stage):
     return "exit 3 before any traffic"
 
 
+@story(long=9)
+def a_range_of_a_bare_name_ends_with_its_target(stage):
+    limits = [*RATE, {"accuracy": {"min": 0.5}}]
+    query = "min(max_over_time(model_delayed_accuracy[5m]))"
+    stage.config(limits=limits, gauges=(), source={"accuracy": query, "stale_seconds": 5}, max_hold_seconds=4)
+    stage.users(warm=2.5)
+    ran = stage.start_rollout()
+    stage.at_weight(10, ran)
+    for arm in ("stable", "candidate"):
+        stage.fault(arm, metrics=False)
+    ran.end().came_to("aborted", 1, "`model_delayed_accuracy` has no sample")
+    stage.is_served_by("stable")
+    return ran.reason
+
+
 FAKETIME = sorted(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"))
 
 
@@ -548,7 +563,7 @@ def direct_is_warned_about_watched_and_undone(stage):
 @story(router="envoy", long=18)
 def a_shadow_answers_nobody_and_is_held_to_what_stable_says(stage):
     limits = [{"error_rate": {"max": 0.02}}, {"signal": {"name": "agreement_percent", "min": 99}}]
-    stage.config("shadow", limits=limits, step_seconds=4, source={"absent_errors": "zero"})
+    stage.config("shadow", limits=limits, gauges=(), step_seconds=4, source={"absent_errors": "zero"})
     stage.users()
     ran = stage.start_rollout()
     until(lambda: stage.weights()["mirror"] == 100, "copies are sent")

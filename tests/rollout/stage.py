@@ -166,8 +166,8 @@ class Stage:
             "journal": {"path": "state/rollout.json"},
             "signals": {
                 "prometheus": {"url": self.world.said["prometheus"]},
-                **wanted,
                 **{name: signals[name] for name in gauges},
+                **wanted,
             },
             "limits": limits,
         }
