@@ -35,6 +35,14 @@ pub enum Command {
     Watch(rollout::WatchArgs),
     /// Give stable everything back: traffic, registry, flag.
     Rollback(rollout::RollbackArgs),
+    /// Show what a rollout does now, from its journal and its router.
+    Status(rollout::StatusArgs),
+    /// End a running rollout: stable gets its traffic back.
+    Abort(rollout::RequestArgs),
+    /// Hold a running rollout at its current weights, until `resume`; a breach still rolls it back.
+    Pause(rollout::RequestArgs),
+    /// Go on with a rollout that is paused.
+    Resume(rollout::RequestArgs),
     /// Profile a table and print an mlgate.yml whose limits it passes with a margin.
     Suggest(SuggestArgs),
     /// Put profiles of a table's parts together.

@@ -132,11 +132,13 @@ fn pretty(value: &Value) -> String {
 /// Inputs of the Action: those of `check` in the order of `--help`, then what else the other commands have. Name,
 /// description, heading.
 fn inputs() -> Vec<(String, String, String)> {
-    const COMMANDS: [(&str, &str); 5] = [
+    const COMMANDS: [(&str, &str); 7] = [
         ("check", ""),
         ("comment", "Only with `command: comment`"),
         ("rollout", "Only with `command: rollout`"),
         ("watch", "Only with `command: watch`"),
+        ("status", "Only with `command: status`"),
+        ("abort", "Only with `command: abort`, `pause`, `resume` or `rollback`"),
         ("rollback", "Only with `command: rollback`"),
     ];
     let cli = Cli::command();
@@ -161,7 +163,7 @@ fn inputs() -> Vec<(String, String, String)> {
 fn action(now: &str) -> String {
     let quoted = |text: &str| Value::from(text).to_string();
     let mut part = String::from(
-        "inputs:\n  command:\n    description: \"What to do: `check` judges, `comment` posts a report made elsewhere, `rollout` carries a model into production, `watch` watches it there, `rollback` takes it back\"\n    default: check\n",
+        "inputs:\n  command:\n    description: \"What to do: `check` judges, `comment` posts a report made elsewhere, `rollout` carries a model into production, `watch` watches it there, `rollback` takes it back, `status` shows what it does, `abort`, `pause` and `resume` are a person's word\"\n    default: check\n",
     );
     for (name, help, _) in inputs() {
         let _ = writeln!(part, "  {name}:\n    description: {}", quoted(&help));

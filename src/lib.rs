@@ -60,6 +60,7 @@ use clap::Parser as _;
 use cli::{Cli, Command, ProfileCommand};
 use commands::Context;
 use problem::{Exit, Failure};
+use rollout::request::RequestKind;
 
 /// Whether a signal ends the process at once; commands that have something to put back see to it themselves.
 pub static ENDS_AT_ONCE: Ending = Ending(LazyLock::new(|| Arc::new(AtomicBool::new(true))));
@@ -112,6 +113,10 @@ fn dispatch(arguments: Vec<OsString>, context: &Context) -> Exit {
             Command::Rollout(args) => commands::rollout::run(&args, context),
             Command::Watch(args) => commands::rollout::watch(&args, context),
             Command::Rollback(args) => commands::rollout::rollback(&args, context),
+            Command::Status(args) => commands::rollout::status(&args, context),
+            Command::Abort(args) => commands::rollout::request(RequestKind::Abort, &args, context),
+            Command::Pause(args) => commands::rollout::request(RequestKind::Pause, &args, context),
+            Command::Resume(args) => commands::rollout::request(RequestKind::Resume, &args, context),
             Command::Suggest(args) => commands::suggest(&args, context),
             Command::Profile { command: ProfileCommand::Merge { profiles, output } } => {
                 let workspace = context.workspace(None, commands::Foreign::Refused)?;

@@ -7,6 +7,7 @@ pub mod policy;
 pub mod strategy;
 pub mod state;
 pub mod seen;
+pub mod request;
 pub mod confirmation;
 pub mod operator;
 pub mod evidence;
@@ -26,6 +27,7 @@ pub mod controls;
 pub mod driver;
 pub mod preflight;
 pub mod watch;
+pub mod status;
 pub mod timeline;
 #[cfg(test)]
 mod rates;

@@ -1,8 +1,8 @@
-//! Inputs of `rollout`, `watch` and `rollback`.
+//! Inputs of `rollout`, `watch`, `rollback` and `status`, and of what a person asks of a rollout.
 
 use clap::Args;
 
-/// What all three are told.
+/// What all of them are told.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Common {
     /// Config files, one a line; later ones win. Without it mlgate.yml, if there is one.
@@ -77,6 +77,31 @@ pub struct RollbackArgs {
     /// The version to go back to; the one that the journal names without it.
     #[arg(long, value_name = "VERSION")]
     pub to_version: Option<String>,
+    /// Why, for those who read it later.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+}
+
+/// Inputs of `status`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct StatusArgs {
+    #[command(flatten)]
+    pub common: Common,
+    /// Print JSON, one object a line.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true,
+          value_parser = super::parse_bool)]
+    pub json: Option<bool>,
+    /// Print it again every `interval_seconds`, until the rollout is over.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true,
+          value_parser = super::parse_bool)]
+    pub watch: Option<bool>,
+}
+
+/// Inputs of `abort`, `pause` and `resume`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct RequestArgs {
+    #[command(flatten)]
+    pub common: Common,
     /// Why, for those who read it later.
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,

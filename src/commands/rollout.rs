@@ -6,7 +6,9 @@ mod begin;
 mod lost;
 mod open;
 mod preflight;
+mod request;
 mod rollback;
+mod status;
 mod tell;
 mod watch;
 
@@ -15,7 +17,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+pub use request::request;
 pub use rollback::rollback;
+pub use status::status;
 pub use watch::watch;
 
 use clap::Parser as _;

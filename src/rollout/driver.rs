@@ -14,7 +14,7 @@ use super::levers::Pulled;
 use super::log::Log;
 use super::signal::{Prometheus, SETTLED};
 use super::state::Counts;
-use super::{ArmSeen, Effect, Ended, Outcome, Reading, Seen, State, Stop, step, watch};
+use super::{ArmSeen, Effect, Ended, Outcome, Reading, Seen, State, Stop, request, step, watch};
 use crate::plan::rollout::RolloutPlan;
 use crate::problem::Problem;
 
@@ -154,6 +154,8 @@ impl World {
         loop {
             let mut seen = self.look_or_stop(plan).await;
             seen.confirmation = confirming.state().await;
+            let before = entry.clone();
+            request::take_up(&mut entry, seen.at);
             let (state, effects) = match &entry.state.ended {
                 Some(_) => undone(&entry, &seen),
                 None => step(&plan.policy, entry.state.clone(), &seen),
@@ -173,8 +175,8 @@ impl World {
             }
             let does_move = effects.iter().any(|effect| *effect != Effect::Confirm);
             let at = steady();
-            let is_news = does_move || at - written_at >= patience;
-            let written = if is_news { Box::pin(self.write_or_stop(&entry)).await } else { Some(Ok(())) };
+            let is_news = does_move || !before.requests.is_empty() || at - written_at >= patience;
+            let written = Box::pin(self.write_or_stop(&entry, is_news)).await;
             match written {
                 None => continue,
                 Some(Ok(())) => {
@@ -182,6 +184,12 @@ impl World {
                     written_at = if is_news { at } else { written_at };
                 }
                 Some(Err(Unwritten::Taken)) => {
+                    // Decided anew, with what a person asked for.
+                    if let Some(requests) = controls.journal.requests().await {
+                        timeline.pop();
+                        entry = before.asked(requests);
+                        continue;
+                    }
                     return Box::pin(self.taken(entry, timeline, problems, retry_until)).await;
                 }
                 Some(Err(Unwritten::Problem(problem))) => {
@@ -252,9 +260,8 @@ impl World {
         mut problems: Vec<Problem>,
     ) -> Journey {
         entry.next_look_by = Some(now() + plan.max_gap_seconds);
-        if let Err(unwritten) = self.controls.journal.write(&entry).await {
-            problems.push(unwritten.problem());
-        }
+        let written = self.controls.journal.write_beside_requests(&mut entry).await;
+        problems.extend(written.err().map(Unwritten::problem));
         let weight = seen.traffic.as_ref().ok().map(|traffic| traffic.weight);
         let reason = if entry.state.said.is_empty() { "in order".to_owned() } else { entry.state.said.clone() };
         let ended = Ended { outcome: Outcome::Held, reason };
@@ -262,9 +269,11 @@ impl World {
     }
 
     /// A signal does not wait for a journal.
-    async fn write_or_stop(&self, entry: &Entry) -> Option<Result<(), Unwritten>> {
+    async fn write_or_stop(&self, entry: &Entry, is_news: bool) -> Option<Result<(), Unwritten>> {
+        let journal = &self.controls.journal;
+        let written = async { if is_news { journal.write(entry).await } else { journal.is_unchanged().await } };
         tokio::select! {
-            written = self.controls.journal.write(entry) => Some(written),
+            written = written => Some(written),
             () = self.controls.stopped() => None,
         }
     }

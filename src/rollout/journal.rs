@@ -2,6 +2,7 @@
 
 mod envelope;
 mod place;
+mod requests;
 
 use std::sync::{Mutex, PoisonError};
 
@@ -13,6 +14,7 @@ use self::envelope::{Position, Unproven};
 use self::place::History;
 pub use self::place::Kept;
 use super::gated::Vouched;
+use super::request::Request;
 use super::{Outcome, State, Traffic};
 use crate::problem::{Failure, Problem};
 use crate::signature::SigningKeys;
@@ -58,6 +60,12 @@ pub struct Entry {
     pub is_left: bool,
     #[serde(default)]
     pub flag: FlagRecord,
+    /// What people asked for, and the process that carries it on has not taken up yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub requests: Vec<Request>,
+    /// What it took up, in order: who, when and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub interventions: Vec<Request>,
 }
 
 /// What is known of the flag, so that a promotion can turn it back on.
@@ -90,6 +98,8 @@ impl Entry {
             is_previous_known: false,
             is_left: false,
             flag: FlagRecord::default(),
+            requests: Vec::new(),
+            interventions: Vec::new(),
         }
     }
 
@@ -119,6 +129,8 @@ struct Mark {
     sequence: u64,
     /// The text that was verified or written last.
     verified: Option<String>,
+    /// The one that this process wrote before its last.
+    before: Option<String>,
 }
 
 /// What stands in a journal.
@@ -272,7 +284,7 @@ impl Journal {
             self.place.put(&text).await?
         };
         *self.mark.lock().unwrap_or_else(PoisonError::into_inner) =
-            Mark { text: Some(text.clone()), sequence: position.sequence, verified: Some(text) };
+            Mark { before: mark.text, text: Some(text.clone()), sequence: position.sequence, verified: Some(text) };
         Ok(made_on == head)
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::request::Pause;
 use super::slow::SlowState;
 use crate::inference::arms::Hits;
 
@@ -142,6 +143,9 @@ pub struct State {
     /// Whether the end leaves the flag as it is: the job was cancelled, and nothing was found wrong.
     #[serde(default)]
     pub keeps_flag: bool,
+    /// Who paused it, and since when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<Pause>,
     /// What the last look came to, in words.
     pub said: String,
     pub ended: Option<Ended>,

@@ -40,6 +40,10 @@ pub fn step(policy: &Policy, mut state: State, seen: &Seen) -> (State, Vec<Effec
         Ok(traffic) => *traffic,
         Err(why) => return hold(policy, state, seen.at, format!("the router does not say its weights: {why}")),
     };
+    if let (Some(pause), false, 0) = (&state.paused, state.is_set || traffic == stage.traffic, state.sent) {
+        state.said = pause.request.words();
+        return (state, Vec::new());
+    }
     let is_first = traffic == Traffic::STABLE && state.stage == 0 && !state.is_set;
     if let (true, Reading::Unusable(why)) = (is_first, &seen.stable.requests) {
         return hold(policy, state, seen.at, format!("no traffic moves before stable is seen: {why}"));
@@ -86,6 +90,10 @@ pub fn step(policy: &Policy, mut state: State, seen: &Seen) -> (State, Vec<Effec
     let judged = judged.and(evidence::log(policy, &mut state, &seen.log));
     if let Judged::Breached(why) = judged {
         return end(state, Outcome::RolledBack, why);
+    }
+    if let Some(pause) = &state.paused {
+        state.said = pause.request.words();
+        return (state, Vec::new());
     }
     if policy.strategy == Strategy::AbTest && state.stage == 0 {
         return ab_test::judge(policy, state, seen, judged);
@@ -176,6 +184,10 @@ pub fn end(mut state: State, outcome: Outcome, reason: String) -> (State, Vec<Ef
 
 /// Waits for what is missing, but not for ever.
 pub fn hold(policy: &Policy, mut state: State, at: f64, why: String) -> (State, Vec<Effect>) {
+    if state.paused.is_some() {
+        state.said = why;
+        return (state, Vec::new());
+    }
     let since = *state.hold_since.get_or_insert(at);
     if at - since > policy.max_hold_seconds {
         let reason = format!("{why}, for over {} s", policy.max_hold_seconds);

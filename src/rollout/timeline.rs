@@ -3,8 +3,8 @@
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
-use super::Outcome;
 use super::driver::{Arm, Journey, Moment};
+use super::{Outcome, status};
 use crate::report::markdown::foreign::plain as escaped;
 use crate::words::{number, one_line};
 
@@ -29,7 +29,8 @@ fn weight(moment: &Moment) -> String {
     moment.weight.map_or("?".to_owned(), |weight| format!("{weight} %"))
 }
 
-fn time(at: f64) -> String {
+/// A time as RFC 3339 has it.
+pub fn time(at: f64) -> String {
     let at = DateTime::<Utc>::from_timestamp_millis((at * 1e3) as i64).unwrap_or_default();
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
 }
@@ -72,6 +73,7 @@ pub fn json(journey: &Journey) -> Value {
         "report_sha256": entry.report_sha256,
         "timeline": timeline,
         "levers": levers,
+        "interventions": entry.interventions.iter().map(status::of_request).collect::<Vec<_>>(),
         "problems": journey.problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
 }
@@ -94,6 +96,9 @@ pub fn markdown(journey: &Journey) -> String {
             let state = if pulled.is_done { "✅ done" } else { "❌ failed" };
             out.push_str(&format!("| {} | {state} | {} |\n", pulled.lever, escaped(&pulled.said)));
         }
+    }
+    for request in &entry.interventions {
+        out.push_str(&format!("\n- {}: {}\n", time(request.at), escaped(&request.words())));
     }
     for problem in &journey.problems {
         out.push_str(&format!("\n> {}\n", escaped(&problem.message)));
@@ -189,10 +194,9 @@ fn table(journey: &Journey) -> String {
 mod tests {
     use super::*;
     use crate::rollout::driver::{Arm, Journey, Moment};
-    use crate::rollout::gated::Vouched;
-    use crate::rollout::journal::{Entry, FlagRecord};
+    use crate::rollout::journal::Entry;
     use crate::rollout::levers::Pulled;
-    use crate::rollout::state::{Counts, Ended, State};
+    use crate::rollout::state::{Counts, Ended};
 
     fn journey(reason: &str) -> Journey {
         let arm =
@@ -207,23 +211,11 @@ mod tests {
         };
         Journey {
             entry: Entry {
-                schema_version: 1,
-                strategy: "canary".into(),
-                name: "a|b".into(),
                 version: "8".into(),
                 previous_version: Some("7".into()),
-                stages: Vec::new(),
                 report_sha256: "0123456789".into(),
-                vouched: Vouched::default(),
-                started_at: 1_000.0,
-                heartbeat_at: 1_000.0,
-                next_look_by: None,
-                by: "me".into(),
-                state: State::default(),
                 is_settled: true,
-                is_previous_known: false,
-                is_left: false,
-                flag: FlagRecord::default(),
+                ..Entry::unknown("canary", "a|b", "me", 1_000.0)
             },
             ended: Ended { outcome: Outcome::RolledBack, reason: reason.to_owned() },
             timeline: vec![

@@ -3,6 +3,7 @@
 use super::evidence::{self, Judged};
 use super::journal::Entry;
 use super::operator::{self, RouterState};
+use super::request::{self, RequestKind};
 use super::state::{Counts, Ended, Outcome, State, Stratum};
 use super::step::{BLIND, Uncounted, count};
 use super::{NoData, Seen, Stop, Traffic};
@@ -33,6 +34,10 @@ pub fn next(plan: &RolloutPlan, entry: &mut Entry, seen: &Seen) -> Found {
         return wrong(Outcome::RolledBack, why.clone());
     }
     if entry.is_open() {
+        // Until a later run evaluates it, nobody else takes it up.
+        if entry.next_look_by.is_some() && entry.requests.iter().any(|asked| asked.kind == RequestKind::Abort) {
+            request::take_up(entry, seen.at);
+        }
         return abandoned(plan, entry, seen);
     }
     if !entry.is_in_production() {
@@ -121,6 +126,11 @@ pub fn by_operator(entry: &Entry, seen: &Seen) -> Option<String> {
 fn orphaned(plan: &RolloutPlan, entry: &Entry, seen: &Seen) -> Found {
     let at = seen.at;
     if entry.state.ended.is_some() {
+        if entry.next_look_by.is_some() {
+            return Found::Wrong(
+                entry.state.ended.clone().unwrap_or(Ended { outcome: Outcome::Aborted, reason: String::new() }),
+            );
+        }
         let reason = "a rollout ended, and nobody did what that asks for".to_owned();
         let outcome = entry.state.ended.as_ref().map_or(Outcome::Aborted, |ended| ended.outcome);
         // Whoever ended it says where something was left undone.

@@ -35,6 +35,7 @@ mod model;
 mod model_oracle;
 mod oracle;
 mod outcomes;
+mod people;
 mod policy;
 mod promotion;
 mod recovery;

@@ -26,11 +26,11 @@ pub struct Inner {
     /// What a gauge says of the candidate.
     gauge: String,
     /// Requests that were answered.
-    answered: u64,
+    pub answered: u64,
     /// Weights of the candidate, each that it was moved to.
     history: Vec<u64>,
     /// After so many answers the process is killed.
-    kill_at: Option<u64>,
+    pub kill_at: Option<u64>,
     victim: Option<u32>,
     pub is_down: bool,
     /// Whether stable has no series.

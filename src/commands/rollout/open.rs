@@ -142,6 +142,12 @@ impl Planned {
         opener.world(self.log_entries.clone(), stop)
     }
 
+    /// The journal alone, with the keys that sign what is written there.
+    pub fn journal(&self, common: &Common, context: &Context, workspace: &Workspace) -> Result<Journal, Failure> {
+        let needs = Needs::Proof;
+        Opener { common, plan: &self.plan, name: &self.name, context, workspace, needs }.journal()
+    }
+
     /// What restores stable: the router; and journal, registry and flag as far as they can be opened.
     pub fn controls(
         &self,

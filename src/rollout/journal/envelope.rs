@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 use super::Entry;
 use crate::signature::{Purpose, SigningKeys};
 
-const SEQUENCE: &str = "sequence";
-const PARENT: &str = "parent";
-const SIGNATURE: &str = "signature";
+pub const SEQUENCE: &str = "sequence";
+pub const PARENT: &str = "parent";
+pub const SIGNATURE: &str = "signature";
 
 /// Where an entry stands in the order of entries.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -7,6 +7,7 @@ use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, propte
 use super::*;
 use crate::inference::simulated::Draw;
 use crate::rollout::policy::{AbTest, GaugeLimit, Limits, Measure, Stage};
+use crate::rollout::request::{Pause, Request, RequestKind};
 use crate::rollout::strategy::{
     Asked,
     ab_test::{SUCCESSES, TRIALS},
@@ -553,4 +554,30 @@ fn the_rule_rarely_takes_back_what_is_as_good_and_finds_what_is_worse() {
     let (back, _) = rates([0.01, 0.08], 1_000.0, 100);
     println!("eight times as many errors: taken back in {back}");
     assert!(back >= 0.99, "{back}");
+}
+
+/// A pause at the third look, for as long as `looks`; what the state and the weights are then.
+fn paused(mut toy: Toy, looks: usize) -> (State, u8) {
+    let (policy, mut draw, mut state) = (policy(Strategy::Canary), Draw::new(7), State::default());
+    for look in 0..looks {
+        if look == 2 {
+            let request = Request { kind: RequestKind::Pause, by: "alice".into(), at: toy.at, reason: None };
+            state.paused = Some(Pause { request, since: toy.at });
+        }
+        let (next, effects) = step(&policy, state, &toy.seen());
+        state = next;
+        toy.act(&effects);
+        toy.pass(policy.interval_seconds, &mut draw);
+    }
+    (state, toy.traffic.weight)
+}
+
+#[test]
+fn a_pause_holds_the_weights_for_longer_than_a_hold_may_last_and_a_breach_ends_it() {
+    let (state, weight) = paused(Toy::new([0.005, 0.005]), 200);
+    assert_eq!((state.ended, state.said.as_str(), weight), (None, "paused by alice", 5));
+    let silent = Toy { rate: 0.0, ..Toy::new([0.005, 0.005]) };
+    assert_eq!((paused(silent.clone(), 200).0.ended, paused(silent, 200).1), (None, 5));
+    let (state, weight) = paused(Toy::new([0.005, 0.2]), 200);
+    assert_eq!((state.ended.map(|ended| ended.outcome), weight), (Some(Outcome::RolledBack), 0));
 }

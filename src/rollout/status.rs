@@ -1,0 +1,146 @@
+//! What a rollout does now, from its journal and its router: for people and for `--json`. Pure.
+
+use serde_json::{Value, json};
+
+use super::journal::Entry;
+use super::request::Request;
+use super::timeline::time;
+use super::{Outcome, Traffic};
+use crate::words::one_line;
+
+/// What a rollout does now.
+pub struct Status<'a> {
+    pub entry: &'a Entry,
+    /// What the router says, or why it says nothing.
+    pub traffic: Result<Traffic, String>,
+    /// Seconds since 1970.
+    pub at: f64,
+    /// Silence after which nobody carries it on.
+    pub patience_seconds: f64,
+}
+
+impl Status<'_> {
+    /// The state in one word.
+    pub fn word(&self) -> &'static str {
+        let Entry { state, is_settled, next_look_by, heartbeat_at, .. } = self.entry;
+        match &state.ended {
+            Some(ended) if *is_settled => ended.outcome.word(),
+            Some(_) => "ending",
+            None if state.paused.is_some() => "paused",
+            None if next_look_by.is_some_and(|by| self.at <= by) => "waiting",
+            None if next_look_by.is_some() || self.at - heartbeat_at > self.patience_seconds => "unattended",
+            None => "running",
+        }
+    }
+
+    /// The commands that may come next.
+    fn next(&self) -> &'static [&'static str] {
+        let is_promoted = self.entry.state.ended.as_ref().is_some_and(|ended| ended.outcome == Outcome::Promoted);
+        match self.word() {
+            "paused" => &["resume", "abort"],
+            "running" | "waiting" => &["pause", "abort"],
+            "unattended" | "ending" => &["rollback", "rollout"],
+            _ if is_promoted => &["rollback"],
+            _ => &["rollout"],
+        }
+    }
+
+    pub fn json(&self) -> Value {
+        let Entry { state, .. } = self.entry;
+        let requests = |requests: &[Request]| -> Vec<Value> { requests.iter().map(of_request).collect() };
+        json!({
+            "schema_version": 1,
+            "state": self.word(),
+            "reason": state.ended.as_ref().map_or(&state.said, |ended| &ended.reason),
+            "model": { "name": self.entry.name, "version": self.entry.version },
+            "previous_version": self.entry.previous_version,
+            "strategy": self.entry.strategy,
+            "step": state.stage + 1,
+            "steps": self.entry.stages.iter().map(|traffic| traffic.weight).collect::<Vec<_>>(),
+            "weight": self.traffic.as_ref().ok().map(|traffic| traffic.weight),
+            "counts": { "stable": state.current.stable, "candidate": state.current.candidate },
+            "started_at": time(self.entry.started_at),
+            "heartbeat_at": time(self.entry.heartbeat_at),
+            "next_look_by": self.entry.next_look_by.map(time),
+            "by": self.entry.by,
+            "paused": state.paused.as_ref().map(|pause| of_request(&pause.request)),
+            "requests": requests(&self.entry.requests),
+            "interventions": requests(&self.entry.interventions),
+            "next": self.next(),
+        })
+    }
+
+    pub fn text(&self) -> String {
+        let entry = self.entry;
+        let counts = entry.state.current;
+        let weight = match &self.traffic {
+            Ok(traffic) => format!("the candidate has {} %", traffic.weight),
+            Err(why) => format!("unknown: {}", one_line(why)),
+        };
+        let mut lines = vec![
+            format!("{} {}: {}", one_line(&entry.name), one_line(&entry.version), self.word().replace('_', " ")),
+            format!(
+                "  strategy:   {}, step {} of {}",
+                entry.strategy,
+                entry.state.stage + 1,
+                entry.stages.len().max(1)
+            ),
+            format!("  traffic:    {weight}"),
+            format!(
+                "  this step:  candidate {}/{} failed, stable {}/{} failed",
+                counts.candidate.errors, counts.candidate.requests, counts.stable.errors, counts.stable.requests
+            ),
+            format!("  since:      {}", time(entry.started_at)),
+            format!("  heartbeat:  {}, by {}", time(entry.heartbeat_at), one_line(&entry.by)),
+        ];
+        lines.extend(entry.next_look_by.map(|by| format!("  next:       an evaluation by {}", time(by))));
+        let reason = entry.state.ended.as_ref().map_or(&entry.state.said, |ended| &ended.reason);
+        if !reason.is_empty() {
+            lines.push(format!("  reason:     {}", one_line(reason)));
+        }
+        let of = |request: &Request| format!("{}, {}", request.words(), time(request.at));
+        lines.extend(entry.interventions.iter().map(|request| format!("  person:     {}", of(request))));
+        lines.extend(entry.requests.iter().map(|request| format!("  asked for:  {}", of(request))));
+        let commands: Vec<String> = self.next().iter().map(|command| format!("`mlgate {command}`")).collect();
+        lines.push(format!("  commands:   {}", commands.join(", ")));
+        lines.iter().fold(String::new(), |all, line| all + line + "\n")
+    }
+}
+
+/// A request, as reports have it.
+pub fn of_request(request: &Request) -> Value {
+    let Request { kind, by, at, reason } = request;
+    json!({ "kind": kind.word(), "by": by, "at": time(*at), "reason": reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::rollout::request::{Pause, RequestKind};
+    use crate::rollout::{Ended, State};
+
+    #[test]
+    fn the_state_is_one_word() {
+        let ended = |outcome| Some(Ended { outcome, reason: String::new() });
+        let request = Request { kind: RequestKind::Pause, by: "alice".into(), at: 7.0, reason: None };
+        let paused = Some(Pause { request, since: 7.0 });
+        let check = |state: State, is_settled, next_look_by, heartbeat_at| {
+            let unknown = Entry::unknown("canary", "risk", "a test", 1.0);
+            let entry = Entry { heartbeat_at, next_look_by, state, is_settled, ..unknown };
+            Status { entry: &entry, traffic: Ok(Traffic::STABLE), at: 1_000.0, patience_seconds: 60.0 }.word()
+        };
+        let of = |ended, paused| State { paused, ended, ..State::default() };
+        for (state, is_settled, next_look_by, heartbeat_at, word) in [
+            (of(None, None), false, None, 990.0, "running"),
+            (of(None, paused), false, None, 990.0, "paused"),
+            (of(None, None), false, None, 900.0, "unattended"),
+            (of(None, None), false, Some(1_001.0), 900.0, "waiting"),
+            (of(None, None), false, Some(999.0), 990.0, "unattended"),
+            (of(ended(Outcome::RolledBack), None), false, None, 990.0, "ending"),
+            (of(ended(Outcome::RolledBack), None), true, None, 990.0, "rolled_back"),
+            (of(ended(Outcome::Promoted), None), true, None, 990.0, "promoted"),
+        ] {
+            assert_eq!(check(state, is_settled, next_look_by, heartbeat_at), word);
+        }
+    }
+}
