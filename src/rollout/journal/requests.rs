@@ -1,6 +1,7 @@
 //! Requests of people among a rollout's own writes: what differs from them by its requests alone is no takeover.
 
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -10,6 +11,8 @@ use crate::rollout::request::Request;
 
 /// An entry's field of that name.
 const REQUESTS: &str = "requests";
+/// How long an evaluation waits for what stands there.
+const LONGEST_CHECK: Duration = Duration::from_secs(2);
 
 impl Entry {
     /// The entry with what people have asked for by now, but for what was taken up before.
@@ -37,19 +40,17 @@ impl Journal {
         }
     }
 
-    /// Whether what this process wrote still stands there; one that cannot be read is for the next write to find.
+    /// Whether what this process wrote still stands there. What is not read in time, or not there, is for the next write to
+    /// find: evaluations do not wait for it.
     ///
     /// # Errors
     /// Another text stands there.
     pub async fn is_unchanged(&self) -> Result<(), Unwritten> {
         let mark = self.mark();
-        match self.place.text().await {
-            // A server that is a write behind is no other hand.
-            Ok(now) if mark.text.is_some_and(|text| text != now) && mark.before.as_ref() != Some(&now) => {
-                Err(Unwritten::Taken)
-            }
-            _ => Ok(()),
-        }
+        let Ok(Ok(now)) = tokio::time::timeout(LONGEST_CHECK, self.place.text()).await else { return Ok(()) };
+        // A server that is a write behind is no other hand.
+        let is_own = [mark.text, mark.before].into_iter().flatten().any(|own| own == now);
+        if is_own || now.is_empty() { Ok(()) } else { Err(Unwritten::Taken) }
     }
 
     /// Returns the requests that stand in an entry which is, but for them, one of the last two that this process wrote; none
