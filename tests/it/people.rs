@@ -140,7 +140,7 @@ fn between_two_runs_a_request_waits_for_the_next_one() {
 #[test]
 fn killed_at_any_point_of_an_abort_stable_has_its_traffic_in_the_end() {
     let mut kills = 0;
-    for at in (1..).step_by(7) {
+    for at in (1..).step_by(2) {
         let toy = Toy::start([0.005, 0.005]);
         let world = toy.world("canary\n  steps: [10]");
         rollout(&world, &["--once"]).exits(0);
