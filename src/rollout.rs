@@ -15,6 +15,8 @@ pub mod promql;
 pub mod query;
 pub mod slow;
 mod step;
+pub mod serving_version;
+pub mod version_source;
 pub mod gated;
 pub mod signal;
 pub mod log;

@@ -94,7 +94,7 @@ pub fn run(args: &CommentArgs, context: &Context) -> Result<Exit, Failure> {
             note("no comment: the commit is the head of several pull requests, and the report is of none of them");
             return Ok(None);
         };
-        let notes = differences(&api, &pull_request, args, run, &mut report).await;
+        let notes = Box::pin(differences(&api, &pull_request, args, run, &mut report)).await;
         talk.pull_request = Some(pull_request);
         let heard = talk.listen(&api).await;
         let origin =

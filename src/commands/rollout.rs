@@ -92,7 +92,7 @@ pub fn run(args: &RolloutArgs, context: &Context) -> Result<Exit, Failure> {
         }
         let writes = match &known {
             Some((entry, _)) if entry.is_open() => Writes::LeftAlone,
-            _ => Writes::Tried(&vouched.version),
+            _ => Writes::Tried,
         };
         return dry_run(plan, &world, name, &vouched, writes);
     }
@@ -106,7 +106,7 @@ pub fn run(args: &RolloutArgs, context: &Context) -> Result<Exit, Failure> {
     };
     // What is under way holds where it cannot see; what is new does not begin.
     if entry.state.looks == 0 && !entry.is_settled {
-        block_on(preflight::preflight(&world, plan, Writes::Tried(&entry.version))).map_err(Failure::unmeasured)??;
+        block_on(preflight::preflight(&world, plan, &entry.version, Writes::Tried)).map_err(Failure::unmeasured)??;
     }
     // One look of many is no deployment of its own.
     let deployment = match until {
@@ -116,6 +116,9 @@ pub fn run(args: &RolloutArgs, context: &Context) -> Result<Exit, Failure> {
         _ => None,
     };
     open::remember(context, true);
+    if !entry.is_settled {
+        tell::under_way(context)?;
+    }
     let journey = block_on(async {
         if entry.is_settled {
             return already(&world, entry).await;
@@ -132,11 +135,11 @@ pub fn run(args: &RolloutArgs, context: &Context) -> Result<Exit, Failure> {
         open::remember(context, false);
     }
     announce::end(&args.common, context, plan, deployment.as_ref(), &journey);
-    announce::message(context, &planned.notify, &journey);
-    tell::end(&args.common, context, &workspace, &journey)
+    announce::message(context, &planned.notify, controls, &journey);
+    tell::end(&args.common, context, &workspace, controls, journey)
 }
 
-/// A job that is run again: the model is in production, and nothing is moved.
+/// A job that is run again: the model is in production, and nothing is moved; what proves otherwise is said at the end.
 async fn already(world: &World, entry: Entry) -> Journey {
     let weight = world.controls.levers.router.read().await.ok().map(|traffic| traffic.weight);
     let ended = Ended { outcome: Outcome::Promoted, reason: "it is in production already".to_owned() };
@@ -211,13 +214,7 @@ fn by(context: &Context) -> String {
 }
 
 /// The plan, and the preflight.
-fn dry_run(
-    plan: &RolloutPlan,
-    world: &World,
-    name: &str,
-    vouched: &Vouched,
-    writes: Writes<'_>,
-) -> Result<Exit, Failure> {
+fn dry_run(plan: &RolloutPlan, world: &World, name: &str, vouched: &Vouched, writes: Writes) -> Result<Exit, Failure> {
     let policy = &plan.policy;
     let mut out = format!(
         "{} {} by {}, {:.0} s from one look to the next\n",
@@ -237,7 +234,7 @@ fn dry_run(
         policy.min_requests
     ));
     say(&out);
-    let found = block_on(preflight::preflight(world, plan, writes)).map_err(Failure::unmeasured)?;
+    let found = block_on(preflight::preflight(world, plan, &vouched.version, writes)).map_err(Failure::unmeasured)?;
     say("nothing was moved: this is a dry run\n");
     found.map(|()| Exit::Passed)
 }

@@ -1,11 +1,13 @@
 //! `rollout:` as written: how a gated model comes into production, and what takes it back.
 
 mod signals;
+mod variants;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
 pub use self::signals::{GaugeSection, PrometheusSection, SignalsSection};
+pub use self::variants::{VariantSection, VariantsSection, VersionSection};
 use super::notify::DispatchSection;
 use crate::limit::Finite;
 use crate::rollout::router::kubernetes::Kind;
@@ -70,6 +72,9 @@ pub struct RolloutSection {
     pub ab_test: Option<AbTestSection>,
     /// What `{{arm}}` becomes in queries; the router's own names without it.
     pub arms: Option<ArmsSection>,
+    /// How each variant proves which version it answers with.
+    #[serde(default)]
+    pub variants: VariantsSection,
     /// What a rollback starts: the retraining, say.
     pub on_rollback: Option<OnRollback>,
 }

@@ -10,7 +10,7 @@ use crate::report::{Report, RunResult};
 use crate::verdict::Status;
 
 /// Names and meanings; action.yml and README are made from it.
-pub const OUTPUTS: [(&str, &str); 21] = [
+pub const OUTPUTS: [(&str, &str); 23] = [
     ("result", "`passed`, `blocked` or `error`"),
     ("passed", "`true` or `false`"),
     ("data-result", "The data gate's result; empty where it did not run"),
@@ -32,6 +32,8 @@ pub const OUTPUTS: [(&str, &str); 21] = [
     ("rollout-weight", "The candidate's share of the traffic at the end, in percent"),
     ("rollout-reason", "One line that says why"),
     ("previous-version", "The version that was in production before"),
+    ("serving-version", "The version that the variant with all of the traffic proved at the end; empty without proof"),
+    ("moved", "`true` or `false`: whether this run moved traffic or an alias"),
 ];
 
 /// The outputs of a report; `file` are path and SHA-256 of report.json, where it could be written.

@@ -1,7 +1,10 @@
 //! What `rollout:` means: stages, limits, queries of each arm.
 
+mod versions;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use self::versions::VersionQuery;
 use crate::config::rollout::{
     AbTestSection, ArmsSection, Better, FlagSection, LimitSection, RolloutSection, RouterSection, SignalBounds,
 };
@@ -41,6 +44,8 @@ pub struct RolloutPlan {
     pub arms: ArmsSection,
     pub stable: Queries,
     pub candidate: Queries,
+    /// How stable's and the candidate's version is read.
+    pub versions: [Option<VersionQuery>; 2],
     pub stale_seconds: f64,
     pub heartbeat_seconds: f64,
     pub max_gap_seconds: f64,
@@ -139,6 +144,7 @@ impl RolloutPlan {
             wrong.at("limits", "stable has no traffic to compare with: set `error_rate: { max: … }`");
         }
         let plan = Self {
+            versions: versions::of(&section.variants, &arms, &mut wrong),
             policy,
             stable: queries(&arms.stable),
             candidate: queries(&arms.candidate),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::driver::{Journey, Moment, now};
 use super::journal::{Entry, Journal};
 use super::levers::{FLAG, Levers, Pulled, REGISTRY, TRAFFIC};
+use super::version_source::VersionSources;
 use super::{Ended, Outcome};
 use crate::problem::Problem;
 
@@ -22,6 +23,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 pub struct Controls {
     pub levers: Levers,
     pub journal: Journal,
+    pub versions: VersionSources,
     /// Set by a signal.
     pub stop: Arc<AtomicBool>,
 }

@@ -14,7 +14,7 @@ use super::levers::Pulled;
 use super::log::Log;
 use super::signal::{Prometheus, SETTLED};
 use super::state::Counts;
-use super::{ArmSeen, Effect, Ended, Outcome, Reading, Seen, State, Stop, request, step, watch};
+use super::{ArmSeen, Effect, Ended, Outcome, Reading, Seen, State, Stop, request, serving_version, step, watch};
 use crate::plan::rollout::RolloutPlan;
 use crate::problem::Problem;
 
@@ -104,12 +104,14 @@ impl World {
             let arm = |queries| self.prometheus.arm(queries, limits, &time);
             tokio::join!(arm(&plan.stable), arm(&plan.candidate))
         };
-        let (traffic, ready, log, (stable, candidate)) = tokio::join!(
+        let (traffic, ready, log, (mut stable, mut candidate), versions) = tokio::join!(
             Box::pin(self.controls.levers.router.observe()),
             Box::pin(self.controls.levers.router.ready()),
             log,
             Box::pin(signals),
+            Box::pin(self.controls.versions.read()),
         );
+        (stable.serving, candidate.serving) = versions;
         let uptime = traffic.as_ref().ok().and_then(|(_, uptime)| *uptime);
         Seen {
             at,
@@ -154,6 +156,7 @@ impl World {
         loop {
             let mut seen = self.look_or_stop(plan).await;
             seen.confirmation = confirming.state().await;
+            serving_version::compare(&entry, &mut seen);
             let before = entry.clone();
             request::take_up(&mut entry, seen.at);
             let (state, effects) = match &entry.state.ended {

@@ -1,6 +1,7 @@
 //! What takes a model back, and what makes it production: each is set, read back, tried again, and named.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -58,6 +59,12 @@ impl Pulled {
 }
 
 impl Levers {
+    /// Whether this process moved traffic or an alias.
+    pub fn has_moved(&self) -> bool {
+        let registry = self.registry.as_ref();
+        self.router.has_moved() || registry.is_some_and(|registry| registry.has_moved.load(Ordering::Relaxed))
+    }
+
     /// Restores one of them; none where it is not configured.
     pub async fn restore(&self, lever: &'static str, entry: &Entry) -> Option<Pulled> {
         Some(match lever {

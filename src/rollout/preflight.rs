@@ -5,12 +5,13 @@
 use super::driver::World;
 use super::policy::{HistogramLimit, Policy};
 use super::query::Query;
+use super::serving_version::{ServingVersion, Variant, VersionCheck};
 use super::signal::{Proof, Role, SETTLED, Trouble};
 use super::slow::Boundaries;
 use super::{Traffic, query};
 use crate::plan::rollout::{Queries, RolloutPlan};
 use crate::problem::Problem;
-use crate::words::number;
+use crate::words::{code, number};
 
 /// What was tried, and what came of it.
 #[derive(Debug)]
@@ -26,19 +27,20 @@ pub enum Fault {
     Config(Problem),
     /// It cannot be measured, or moved, now.
     Unmeasured(Problem),
+    /// It is not asked for, and a rollout begins without it.
+    Warning(Problem),
 }
 
 /// What may be written to prove that it may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Writes<'a> {
-    /// Of this version of the model.
-    Tried(&'a str),
+pub enum Writes {
+    Tried,
     /// Another process carries a rollout on: what it moves must not be written over.
     LeftAlone,
 }
 
 /// Tries everything.
-pub async fn check(world: &World, plan: &RolloutPlan, writes: Writes<'_>) -> Vec<Finding> {
+pub async fn check(world: &World, plan: &RolloutPlan, version: &str, writes: Writes) -> Vec<Finding> {
     let mut found = Vec::new();
     let subject = format!("Prometheus at {}", world.prometheus.shown());
     let mut rate = None;
@@ -58,14 +60,15 @@ pub async fn check(world: &World, plan: &RolloutPlan, writes: Writes<'_>) -> Vec
         }
     }
     found.push(Finding { subject: "router".to_owned(), result: router(world, writes).await });
-    if let (Some(registry), Writes::Tried(version)) = (&world.controls.levers.registry, writes) {
+    if let (Some(registry), Writes::Tried) = (&world.controls.levers.registry, writes) {
         let result = registry.prove_writable(version).await.map_err(Fault::Unmeasured);
         found.push(Finding { subject: "registry".to_owned(), result });
     }
-    if let Writes::Tried(_) = writes {
+    if writes == Writes::Tried {
         let result = world.controls.journal.prove_writable().await.map_err(Fault::Unmeasured);
         found.push(Finding { subject: "journal".to_owned(), result });
     }
+    found.extend(versions(world, version).await);
     found.push(Finding { subject: "time".to_owned(), result: Ok(time(&plan.policy, rate)) });
     found
 }
@@ -154,7 +157,7 @@ fn fault(trouble: Trouble, name: &str, role: Role) -> Fault {
 }
 
 /// Reads the weights, and writes those that it read.
-async fn router(world: &World, writes: Writes<'_>) -> Result<String, Fault> {
+async fn router(world: &World, writes: Writes) -> Result<String, Fault> {
     let found = world.controls.levers.router.read().await.map_err(Fault::Unmeasured)?;
     let said = format!("the candidate has {} %", found.weight.max(found.mirror));
     if writes == Writes::LeftAlone || found != Traffic::STABLE {
@@ -162,6 +165,55 @@ async fn router(world: &World, writes: Writes<'_>) -> Result<String, Fault> {
     }
     world.controls.levers.router.write(found).await.map_err(Fault::Unmeasured)?;
     Ok(format!("{said}, and its weights may be set"))
+}
+
+/// Proves which version each variant answers with: the candidate the one that is rolled out, stable the one that the
+/// registry's alias names.
+async fn versions(world: &World, version: &str) -> Vec<Finding> {
+    let controls = &world.controls;
+    let warning = controls.versions.warning();
+    let warning =
+        warning.map(|problem| Finding { subject: "versions".to_owned(), result: Err(Fault::Warning(problem)) });
+    if controls.versions.stable.is_none() && controls.versions.candidate.is_none() {
+        return warning.into_iter().collect();
+    }
+    let current = async {
+        match (&controls.levers.registry, &controls.versions.stable) {
+            (Some(registry), Some(_)) => registry.current().await,
+            _ => Ok(None),
+        }
+    };
+    let (previous, (stable, candidate)) = tokio::join!(current, controls.versions.read());
+    let mut found = Vec::new();
+    match previous {
+        Ok(previous) => found.extend(proven(Variant::Stable, &stable, previous.as_deref())),
+        Err(problem) => {
+            found.push(Finding { subject: "stable version".to_owned(), result: Err(Fault::Unmeasured(problem)) });
+        }
+    }
+    found.extend(proven(Variant::Candidate, &candidate, Some(version)));
+    found.into_iter().chain(warning).collect()
+}
+
+fn proven(variant: Variant, serving: &ServingVersion, expected: Option<&str>) -> Option<Finding> {
+    let (name, hint) = match variant {
+        Variant::Stable => {
+            ("stable", "deploy the version in production to stable, or set the registry's alias to what it serves")
+        }
+        Variant::Candidate => {
+            ("candidate", "deploy the version that is rolled out to the candidate before the rollout")
+        }
+    };
+    let result = match serving.check(variant, expected) {
+        VersionCheck::NotConfigured => return None,
+        VersionCheck::Matched => Ok(format!("it answers as version {}", code(serving.one().unwrap_or_default()))),
+        VersionCheck::Unproven(why) => {
+            let hint = format!("correct `rollout.variants.{name}.version`, or start its server");
+            Err(Fault::Unmeasured(Problem::new(why).hint(hint)))
+        }
+        VersionCheck::Mismatch(why) => Err(Fault::Unmeasured(Problem::new(why).hint(hint))),
+    };
+    Some(Finding { subject: format!("{name} version"), result })
 }
 
 /// How long promotion takes at least, and which steps wait for requests.

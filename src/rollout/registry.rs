@@ -1,5 +1,7 @@
 //! The registry's aliases: moved only to what was judged, or back to what the registry itself says was there before.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::journal::Entry;
 use crate::http::Patience;
 use crate::mlflow::identity::{COMMIT_TAG, tag};
@@ -30,6 +32,8 @@ pub struct Registry {
     pub keys: Option<SigningKeys>,
     /// What the process may take that reads an ONNX file of the server's.
     pub means: Means,
+    /// Whether this process moved an alias.
+    pub has_moved: AtomicBool,
 }
 
 impl Registry {
@@ -138,6 +142,7 @@ impl Registry {
             (None, None) => Ok(format!("{alias} means no version, as before")),
             (None, Some(now)) if entry.version == now => {
                 self.confirm_previous(entry).await?;
+                self.has_moved.store(true, Ordering::Relaxed);
                 let gone = self.connect().await?.delete_alias(&self.name, &self.promote).await;
                 gone.map_err(|wrong| failure(wrong, &format!("{alias} could not be removed")))?;
                 match self.current().await.map_err(Failure::unmeasured)? {
@@ -176,6 +181,7 @@ impl Registry {
 
     async fn point_at(&self, version: &str) -> Result<String, Failure> {
         let alias = code(&self.promote);
+        self.has_moved.store(true, Ordering::Relaxed);
         let set = self.connect().await?.set_alias(&self.name, &self.promote, version).await;
         set.map_err(|wrong| failure(wrong, &format!("{alias} could not be set to version {version}")))?;
         match self.current().await.map_err(Failure::unmeasured)? {
@@ -217,6 +223,7 @@ impl Registry {
         if let (Some(keep), Some(previous)) = (&self.keep, &entry.previous_version)
             && *previous != entry.version
         {
+            self.has_moved.store(true, Ordering::Relaxed);
             mlflow.set_alias(&self.name, keep, previous).await.map_err(failed)?;
         }
         Ok(())
@@ -228,6 +235,7 @@ impl Registry {
     /// Usage: the alias was moved since the rollout began, or there is no such version. Unmeasured: no answer.
     pub async fn promote(&self, entry: &Entry) -> Result<String, Failure> {
         self.confirm_alias(entry).await?;
+        self.has_moved.store(true, Ordering::Relaxed);
         let set = self.connect().await?.set_alias(&self.name, &self.promote, &entry.version).await;
         set.map_err(|wrong| failure(wrong, "it could not be promoted"))?;
         match self.current().await.map_err(Failure::unmeasured)? {

@@ -5,6 +5,9 @@ pub mod haproxy;
 pub mod kubernetes;
 pub mod webhook;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
 use envoy::Envoy;
 use haproxy::Haproxy;
 use kubernetes::Kubernetes;
@@ -13,8 +16,16 @@ use webhook::Webhook;
 use super::Traffic;
 use crate::problem::Problem;
 
+/// A router, and whether this process moved its traffic.
+pub struct Router {
+    target: Target,
+    /// What it was last seen to have.
+    last: Mutex<Option<Traffic>>,
+    has_moved: AtomicBool,
+}
+
 /// One of the routers there are.
-pub enum Router {
+pub enum Target {
     Haproxy(Haproxy),
     Envoy(Envoy),
     Webhook(Webhook),
@@ -22,15 +33,28 @@ pub enum Router {
 }
 
 impl Router {
+    pub fn new(target: Target) -> Self {
+        Self { target, last: Mutex::default(), has_moved: AtomicBool::new(false) }
+    }
+
+    /// Whether it was sent other weights than it was last seen to have; those of a router that was not seen are others.
+    pub fn has_moved(&self) -> bool {
+        self.has_moved.load(Ordering::Relaxed)
+    }
+
+    fn remember(&self, traffic: Traffic) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(traffic);
+    }
+
     /// What the candidate gets, and how long the router's process has been running, where it tells: both of one process.
     ///
     /// # Errors
     /// No answer, or one that says no weights.
     pub async fn observe(&self) -> Result<(Traffic, Option<f64>), Problem> {
-        match self {
-            Self::Haproxy(haproxy) => haproxy.observe().await,
-            _ => Ok((self.read().await?, None)),
-        }
+        let Target::Haproxy(haproxy) = &self.target else { return Ok((self.read().await?, None)) };
+        let observed = haproxy.observe().await?;
+        self.remember(observed.0);
+        Ok(observed)
     }
 
     /// What the candidate gets, as the router itself says.
@@ -38,12 +62,14 @@ impl Router {
     /// # Errors
     /// No answer, or one that says no weights.
     pub async fn read(&self) -> Result<Traffic, Problem> {
-        match self {
-            Self::Haproxy(haproxy) => haproxy.read().await,
-            Self::Envoy(envoy) => envoy.read().await,
-            Self::Webhook(webhook) => webhook.read().await,
-            Self::Kubernetes(route) => route.read().await.map(Traffic::weight),
-        }
+        let traffic = match &self.target {
+            Target::Haproxy(haproxy) => haproxy.read().await,
+            Target::Envoy(envoy) => envoy.read().await,
+            Target::Webhook(webhook) => webhook.read().await,
+            Target::Kubernetes(route) => route.read().await.map(Traffic::weight),
+        }?;
+        self.remember(traffic);
+        Ok(traffic)
     }
 
     /// Moves the traffic; whether it moved is for who reads it back.
@@ -51,11 +77,14 @@ impl Router {
     /// # Errors
     /// It was refused, or not answered.
     pub async fn write(&self, traffic: Traffic) -> Result<(), Problem> {
-        match self {
-            Self::Haproxy(haproxy) => haproxy.write(traffic).await,
-            Self::Envoy(envoy) => envoy.write(traffic).await,
-            Self::Webhook(webhook) => webhook.write(traffic).await,
-            Self::Kubernetes(route) => route.write(traffic.weight).await,
+        if *self.last.lock().unwrap_or_else(PoisonError::into_inner) != Some(traffic) {
+            self.has_moved.store(true, Ordering::Relaxed);
+        }
+        match &self.target {
+            Target::Haproxy(haproxy) => haproxy.write(traffic).await,
+            Target::Envoy(envoy) => envoy.write(traffic).await,
+            Target::Webhook(webhook) => webhook.write(traffic).await,
+            Target::Kubernetes(route) => route.write(traffic.weight).await,
         }
     }
 
@@ -64,10 +93,10 @@ impl Router {
     /// # Errors
     /// It would not.
     pub async fn ready(&self) -> Result<(), Problem> {
-        match self {
-            Self::Haproxy(haproxy) => haproxy.ready().await,
-            Self::Kubernetes(route) => route.ready().await,
-            Self::Envoy(_) | Self::Webhook(_) => Ok(()),
+        match &self.target {
+            Target::Haproxy(haproxy) => haproxy.ready().await,
+            Target::Kubernetes(route) => route.ready().await,
+            Target::Envoy(_) | Target::Webhook(_) => Ok(()),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::confirmation::Confirmation;
 use super::policy::Traffic;
+use super::serving_version::{ServingVersion, VersionCheck};
 use super::slow::Slow;
 
 /// What a query gave.
@@ -33,6 +34,9 @@ pub struct ArmSeen {
     pub samples: BTreeMap<String, Reading>,
     /// Counters of an A/B test, by name.
     pub trial: BTreeMap<String, Reading>,
+    /// Which version it answers with, and what that comes to beside the one that is expected of it.
+    pub serving: ServingVersion,
+    pub version: VersionCheck,
 }
 
 /// One look.

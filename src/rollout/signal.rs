@@ -2,6 +2,7 @@
 //! number that is new enough, or none, and then it says why.
 
 mod absence;
+mod label;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -214,17 +215,8 @@ impl Prometheus {
         let mut missing = Vec::new();
         // A rate goes on for its whole window after its target is gone, and an expression always has the time of now.
         for source in sources {
-            let selector = source.selector.text();
-            match self.query(&format!("max(timestamp({selector}))"), Some(at)).await? {
-                Some(newest) if at - newest <= self.stale_seconds => {}
-                Some(newest) => {
-                    return Err(Trouble::Unmeasured(format!(
-                        "the newest sample of {} is {:.0} s old",
-                        code(&selector),
-                        at - newest
-                    )));
-                }
-                None => missing.push(source),
+            if !self.is_sampled(source, at).await? {
+                missing.push(source);
             }
         }
         if let Some(value) = value.filter(|value| !value.is_finite()) {
@@ -232,6 +224,20 @@ impl Prometheus {
         }
         let is_all = missing.len() == sources.len();
         Ok(Evaluation { value, missing, is_all })
+    }
+
+    /// Whether a selector has a sample that is new enough, or none.
+    async fn is_sampled(&self, source: &Source, at: f64) -> Result<bool, Trouble> {
+        let selector = source.selector.text();
+        match self.query(&format!("max(timestamp({selector}))"), Some(at)).await? {
+            Some(newest) if at - newest <= self.stale_seconds => Ok(true),
+            Some(newest) => Err(Trouble::Unmeasured(format!(
+                "the newest sample of {} is {:.0} s old",
+                code(&selector),
+                at - newest
+            ))),
+            None => Ok(false),
+        }
     }
 
     /// The one number of an instant query; of Prometheus' own time where none is given.

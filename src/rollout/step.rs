@@ -3,8 +3,9 @@
 use super::confirmation::Confirmation;
 use super::evidence::{self, Judged};
 use super::operator::{self, RouterState};
-use super::policy::{NoData, Policy, Traffic};
+use super::policy::{NoData, Policy, Stage, Traffic};
 use super::seen::{ArmSeen, Reading, Seen, Stop};
+use super::serving_version::{self, VersionCheck};
 use super::slow::SlowState;
 use super::state::{Base, Counts, Ended, Outcome, Raw, State, Stratum};
 use super::strategy::ab_test;
@@ -48,13 +49,17 @@ pub fn step(policy: &Policy, mut state: State, seen: &Seen) -> (State, Vec<Effec
     if let (true, Reading::Unusable(why)) = (is_first, &seen.stable.requests) {
         return hold(policy, state, seen.at, format!("no traffic moves before stable is seen: {why}"));
     }
-    if is_first {
+    let versions = serving_version::judge(seen, traffic);
+    if is_first && !matches!(versions, VersionCheck::Unproven(_)) {
         state.hold_since = None;
     }
     if traffic != stage.traffic {
-        return redirect(policy, state, &RouterState { traffic, at: seen.at, uptime: seen.uptime });
+        return redirect_proven(policy, state, seen, traffic, versions);
     }
     state.seen_at = Some(seen.at);
+    if let VersionCheck::Mismatch(why) = versions {
+        return end(state, Outcome::RolledBack, why);
+    }
     if !state.is_set || state.stage_at.is_none() {
         state.is_set = true;
         state.sent = 0;
@@ -95,9 +100,23 @@ pub fn step(policy: &Policy, mut state: State, seen: &Seen) -> (State, Vec<Effec
         state.said = pause.request.words();
         return (state, Vec::new());
     }
+    if let VersionCheck::Unproven(why) = versions {
+        return hold(policy, state, seen.at, why);
+    }
     if policy.strategy == Strategy::AbTest && state.stage == 0 {
         return ab_test::judge(policy, state, seen, judged);
     }
+    pass_when_due(policy, state, seen, &stage, judged)
+}
+
+/// On to what comes next, when the stage's time is over and everything that it asks for was seen.
+fn pass_when_due(
+    policy: &Policy,
+    mut state: State,
+    seen: &Seen,
+    stage: &Stage,
+    judged: Judged,
+) -> (State, Vec<Effect>) {
     let elapsed = seen.at - state.stage_at.unwrap_or(seen.at);
     if elapsed < stage.seconds {
         state.hold_since = None;
@@ -195,6 +214,24 @@ pub fn hold(policy: &Policy, mut state: State, at: f64, why: String) -> (State, 
     }
     state.said = why;
     (state, Vec::new())
+}
+
+/// As [`redirect`], and what does not prove its version gets no traffic.
+fn redirect_proven(
+    policy: &Policy,
+    state: State,
+    seen: &Seen,
+    traffic: Traffic,
+    versions: VersionCheck,
+) -> (State, Vec<Effect>) {
+    let found = RouterState { traffic, at: seen.at, uptime: seen.uptime };
+    let (next, effects) = redirect(policy, state.clone(), &found);
+    let moves = effects.iter().any(|effect| matches!(effect, Effect::Move(_)));
+    match versions {
+        VersionCheck::Mismatch(why) if moves => end(state, Outcome::RolledBack, why),
+        VersionCheck::Unproven(why) if moves => hold(policy, state, seen.at, why),
+        _ => (next, effects),
+    }
 }
 
 /// The router has other weights than this stage's.

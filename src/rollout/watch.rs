@@ -4,6 +4,7 @@ use super::evidence::{self, Judged};
 use super::journal::Entry;
 use super::operator::{self, RouterState};
 use super::request::{self, RequestKind};
+use super::serving_version::{self, VersionCheck};
 use super::state::{Counts, Ended, Outcome, State, Stratum};
 use super::step::{BLIND, Uncounted, count};
 use super::{NoData, Seen, Stop, Traffic};
@@ -53,6 +54,10 @@ pub fn next(plan: &RolloutPlan, entry: &mut Entry, seen: &Seen) -> Found {
             traffic.weight
         ));
     }
+    let versions = serving_version::judge(seen, Traffic::weight(100));
+    if let VersionCheck::Mismatch(why) = versions {
+        return wrong(Outcome::RolledBack, why);
+    }
     let state = &mut entry.state;
     if state.looks >= WINDOW_LOOKS || state.stage_at.is_some() {
         // From the end of the rollout to the first watch, too.
@@ -86,13 +91,17 @@ pub fn next(plan: &RolloutPlan, entry: &mut Entry, seen: &Seen) -> Found {
         .and(evidence::slow(&plan.policy, state, seen, 100))
         .and(evidence::gauges(&plan.policy, state, seen, 100))
         .and(evidence::log(&plan.policy, state, &seen.log));
-    match judged {
-        Judged::Breached(why) => wrong(Outcome::RolledBack, why),
-        Judged::Open(why) => {
+    match (judged, versions) {
+        (Judged::Breached(why), _) => wrong(Outcome::RolledBack, why),
+        (_, VersionCheck::Unproven(why)) => {
+            state.said.clone_from(&why);
+            Found::Blind(why)
+        }
+        (Judged::Open(why), _) => {
             state.said.clone_from(&why);
             Found::InOrder(why)
         }
-        Judged::Within => {
+        (Judged::Within, _) => {
             let said = format!("in order, {} requests", counted(state.current.candidate.requests));
             state.said.clone_from(&said);
             Found::InOrder(said)
@@ -137,7 +146,13 @@ fn orphaned(plan: &RolloutPlan, entry: &Entry, seen: &Seen) -> Found {
         let is_recent = !entry.is_left && at - entry.heartbeat_at <= plan.heartbeat_seconds;
         return match (is_recent, outcome) {
             (true, _) => Found::InOrder("a rollout is ending".into()),
-            (false, Outcome::Promoted) if seen.traffic == Ok(Traffic::weight(100)) => Found::Promoted,
+            (false, Outcome::Promoted) if seen.traffic == Ok(Traffic::weight(100)) => {
+                match serving_version::judge(seen, Traffic::weight(100)) {
+                    VersionCheck::Mismatch(reason) => Found::Wrong(Ended { outcome: Outcome::RolledBack, reason }),
+                    VersionCheck::Unproven(why) => Found::Blind(why),
+                    VersionCheck::Matched | VersionCheck::NotConfigured => Found::Promoted,
+                }
+            }
             (false, Outcome::Promoted | Outcome::Held) => Found::Wrong(Ended { outcome: Outcome::Aborted, reason }),
             (false, outcome) => Found::Wrong(Ended { outcome, reason }),
         };

@@ -46,6 +46,7 @@ mod registry;
 mod requests;
 mod rollout;
 mod sandbox;
+mod serving_versions;
 mod several;
 mod suggest;
 mod toy_mlflow;

@@ -35,6 +35,10 @@ pub struct Inner {
     pub is_down: bool,
     /// Whether stable has no series.
     nobody: bool,
+    /// What the models answer to who asks for their version, as JSON; nothing where it is empty.
+    pub versions: [String; 2],
+    /// Values of the label `version` of each model's series.
+    pub labels: [Vec<&'static str>; 2],
     /// Since when the router's process runs.
     pub since: Instant,
 }
@@ -65,6 +69,8 @@ impl Toy {
             victim: None,
             is_down: false,
             nobody: false,
+            versions: ["7", "8"].map(|version| json!({ "model": { "version": version } }).to_string()),
+            labels: [vec!["7"], vec!["8"]],
             since: Instant::now().checked_sub(Duration::from_hours(1)).unwrap(),
         }));
         let serve = |each: fn(&mut Inner, &mut TcpStream)| {
@@ -90,6 +96,11 @@ impl Toy {
 
     pub fn candidate(&self) -> u64 {
         self.inner.lock().unwrap().weights[1]
+    }
+
+    /// Where a model answers which version it is.
+    pub fn version_url(&self, arm: &str) -> String {
+        format!("http://127.0.0.1:{}/serving/{arm}", self.prometheus)
     }
 
     pub fn history(&self) -> Vec<u64> {
@@ -205,6 +216,18 @@ fn prometheus(inner: &mut Inner, stream: &mut TcpStream) {
     if head.contains("/api/v1/label/") {
         // Every name and label is known.
         return answered(stream, &json!(["known"]));
+    }
+    if head.starts_with("GET /serving/") {
+        let body = inner.versions[arm].clone();
+        let status = if body.is_empty() { "503 Service Unavailable" } else { "200 OK" };
+        let head = format!("HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+        let _ = stream.write_all((head + &body).as_bytes());
+        return;
+    }
+    if head.contains("model_info") && !head.contains("timestamp") {
+        let series =
+            inner.labels[arm].iter().map(|version| json!({ "metric": { "version": version }, "value": [now, "1"] }));
+        return answered(stream, &json!({ "resultType": "vector", "result": series.collect::<Vec<_>>() }));
     }
     let value = if head.contains("timestamp") || head.contains("time%28%29") {
         now.to_string()

@@ -723,6 +723,62 @@ def levers(stage, mlflow):
 MLMODEL = b"flavors:\n  python_function: { loader_module: mlflow.onnx, data: model.onnx }\n  onnx: { data: model.onnx }\n"
 
 
+# --- versions
+
+
+@story(long=30)
+def each_variant_proves_which_version_it_answers_with(stage):
+    mlflow = Mlflow(stage.folder / "mlflow")
+    try:
+        return versions(stage, mlflow)
+    finally:
+        mlflow.close()
+
+
+def versions(stage, mlflow):
+    mlflow.set_alias("champion", "1")
+    mlflow.put("2", MLmodel=MLMODEL, model=JUDGED)
+    models = stage.world.said["models"]
+    by_http = {
+        arm: {"version": {"url": f"{models[arm]}/version", "pointer": "/model/version"}} for arm in models
+    }
+    signal = {"signal": 'model_info{arm="{{arm}}"}', "label": "version"}
+    by_signal = {arm: {"version": signal} for arm in models}
+    stage.environment["MLFLOW_TRACKING_URI"] = mlflow.uri
+    registry = {"mlflow": {"promote": "champion", "keep": "previous"}}
+    stage.users()
+    # A server that still has the model of last week.
+    stage.fault("candidate", version="9")
+    wrong = "the candidate answers as version `9`, and `2` is the version that is rolled out"
+    for variants in (by_http, by_signal):
+        stage.config(registry=registry, variants=variants)
+        until(lambda: wrong in stage.rollout("--dry-run").said, "Prometheus has scraped the version")
+        ran = stage.rollout()
+        expect(ran.exit == 3 and wrong in ran.said, f"exit {ran.exit}, expected `{wrong}`: {ran.said}")
+    stage.is_served_by("stable")
+    expect(stage.saw()["candidate"]["requests"] == 0, "a user met a model of another version")
+    # Its server is restarted with another version while users watch.
+    stage.fault("candidate", version="2")
+    until(lambda: stage.rollout("--dry-run").exit == 0, "Prometheus has scraped the version")
+    ran = stage.start_rollout()
+    stage.at_weight(50, ran)
+    stage.fault("candidate", version="9")
+    ran.end().came_to("rolled_back", 1, wrong)
+    stage.is_served_by("stable")
+    expect(mlflow.alias("champion") == "1", f"champion is {mlflow.alias('champion')}")
+    # And what proves it is promoted.
+    stage.fault("candidate", version="2")
+    stage.config(registry=registry, variants=by_http)
+    stage.rollout().came_to("promoted", 0)
+    expect(mlflow.alias("champion") == "2", f"champion is {mlflow.alias('champion')}")
+    # A rollback to a stable that has another model by now says so.
+    stage.fault("stable", version="7")
+    back = stage.run("rollback").came_to("rolled_back", 3)
+    expect("stable answers as version `7`, and `1` is the version in production" in back.said, back.said)
+    stage.is_served_by("stable")
+    return f"{ran.reason}; rolled back in {ran.seconds:.0f} s"
+
+
 def only_the_served_file_counts(stage, mlflow):
     """What a registrant can claim lets nothing out: a tag, a file beside the one that is served."""
 

@@ -61,6 +61,7 @@ class Faults:
     right: float = 0.95  # share of answers that turn out right, as is known a second later
     success: float = 0.2  # share of users who do what they were meant to do (A/B test)
     value: float = 1.0  # what a user is worth, on average (A/B test of means)
+    version: str = ""  # what it answers as; empty: 1 as stable, 2 as the candidate
     metrics: bool = True  # false: /metrics is gone
     ready: bool = True  # false: /ping says no
     stalled: bool = False  # true: takes requests and answers none
@@ -116,7 +117,7 @@ def sample(name, value, **labels):
 
 
 class Model:
-    """A model server: POST /invocations, GET /ping, GET /metrics."""
+    """A model server: POST /invocations, GET /ping, GET /version, GET /metrics."""
 
     def __init__(self, arm, comparison):
         self.arm, self.comparison = arm, comparison
@@ -131,6 +132,8 @@ class Model:
             await asyncio.sleep(0.05)
         if path == "/ping":
             return (200, {}) if self.faults.ready else (503, {})
+        if path == "/version":
+            return 200, {"model": {"name": "credit-risk", "version": self.version()}}
         if path == "/metrics":
             return (200, "\n".join(self.metrics()) + "\n") if self.faults.metrics else (404, {})
         if (method, path) != ("POST", "/invocations"):
@@ -145,6 +148,9 @@ class Model:
         # Envoy marks its copies so.
         self.count(code, time.perf_counter() - start, "-shadow" in headers.get("host", ""))
         return code, answer
+
+    def version(self):
+        return self.faults.version or str(1 + ARMS.index(self.arm))
 
     def visit(self, user):
         """What a user does is seen once; what they are worth has a standard deviation of 0.5."""
@@ -187,6 +193,7 @@ class Model:
         while self.labels and self.labels[0][0] <= time.monotonic():
             self.right.append(self.labels.popleft()[1])
         answered = counts["code:2xx"] + counts["code:5xx"]
+        yield from sample("model_info", 1, arm=arm, version=self.version())
         yield from sample("model_requests_total", answered, arm=arm)
         # As in many programs, a counter that never counted is not there.
         if counts["code:5xx"]:

@@ -12,6 +12,7 @@ use crate::notify;
 use crate::plan::rollout::RolloutPlan;
 use crate::problem::Problem;
 use crate::rollout::Outcome;
+use crate::rollout::controls::Controls;
 use crate::rollout::driver::Journey;
 
 /// A deployment, where there is a workflow run whose token may write one; what fails is a warning.
@@ -27,7 +28,7 @@ pub fn begin(common: &Common, context: &Context, about: &str) -> Option<Deployme
 }
 
 /// A message to whom `notify.webhook` names, as of a gate: what was taken back is blocked, what could not go on too.
-pub fn message(context: &Context, notify: &NotifySection, journey: &Journey) {
+pub fn message(context: &Context, notify: &NotifySection, controls: &Controls, journey: &Journey) {
     let Some(webhook) = &notify.webhook else { return };
     let when = match journey.ended.outcome {
         Outcome::Promoted => When::Passed,
@@ -43,7 +44,11 @@ pub fn message(context: &Context, notify: &NotifySection, journey: &Journey) {
     };
     let (word, entry) = (journey.ended.outcome.word().replace('_', " "), &journey.entry);
     let headline = format!("{word}: {} {}", entry.name, entry.version);
-    let text = notify::moved(&headline, &journey.ended.reason, &crate::commands::notify::about(context));
+    let reason = match controls.versions.warning() {
+        Some(warning) => format!("{}; {}", journey.ended.reason, warning.message),
+        None => journey.ended.reason.clone(),
+    };
+    let text = notify::moved(&headline, &reason, &crate::commands::notify::about(context));
     let told = block_on(notify::webhook(address.trim(), &text, context.is_proxied()));
     if let Err(problem) = told.unwrap_or_else(Err) {
         warn(&problem.to_string());

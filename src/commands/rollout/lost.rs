@@ -50,8 +50,8 @@ pub fn end(controls: &Controls, about: &About<'_>, why: Problem) -> Result<Exit,
         open::remember(about.context, false);
     }
     announce::end(about.common, about.context, &about.planned.plan, None, &journey);
-    announce::message(about.context, &about.planned.notify, &journey);
-    tell::end(about.common, about.context, about.workspace, &journey)
+    announce::message(about.context, &about.planned.notify, controls, &journey);
+    tell::end(about.common, about.context, about.workspace, controls, journey)
 }
 
 async fn restore(controls: &Controls, about: &About<'_>, why: Problem) -> Journey {

@@ -1,6 +1,8 @@
 //! What a rollout needs, opened: its section of the config, and everything that the section names.
 #![expect(clippy::disallowed_methods, reason = "edge: reads files and the surroundings")]
 
+mod versions;
+
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -29,11 +31,11 @@ use crate::rollout::journal::{Journal, Kept};
 use crate::rollout::levers::{FLAG, Levers, Pulled, REGISTRY};
 use crate::rollout::log::Log;
 use crate::rollout::registry::Registry;
-use crate::rollout::router::Router;
 use crate::rollout::router::envoy::Envoy;
 use crate::rollout::router::haproxy::Haproxy;
 use crate::rollout::router::kubernetes::Kubernetes;
 use crate::rollout::router::webhook::Webhook;
+use crate::rollout::router::{Router, Target};
 use crate::rollout::signal::Prometheus;
 use crate::signature::SigningKeys;
 use crate::words::code;
@@ -175,7 +177,8 @@ impl Planned {
             )
         });
         let levers = Levers { router: opener.router()?, registry, flag, unopened };
-        Ok(Controls { levers, journal, stop })
+        let versions = opener.versions().unwrap_or_else(|failure| versions::unreadable(&self.plan, failure));
+        Ok(Controls { levers, journal, versions, stop })
     }
 }
 
@@ -204,10 +207,8 @@ impl Opener<'_> {
             }
             None => None,
         };
-        let prometheus = &section.signals.prometheus;
-        let token = self.token(prometheus.token_env.as_ref())?;
+        let (host, token) = self.prometheus()?;
         let is_proxied = self.context.is_proxied();
-        let host = self.host(&prometheus.url, "the address of Prometheus", "rollout.signals.prometheus.url")?;
         let connected = block_on(Prometheus::connect(
             host,
             token,
@@ -217,7 +218,14 @@ impl Opener<'_> {
         ));
         let prometheus = connected.map_err(Failure::unmeasured)?.map_err(Failure::unmeasured)?;
         let levers = Levers { router: self.router()?, registry, flag: self.flag()?, unopened: Vec::new() };
-        Ok(World { controls: Controls { levers, journal: self.journal()?, stop }, prometheus, log })
+        let controls = Controls { levers, journal: self.journal()?, versions: self.versions()?, stop };
+        Ok(World { controls, prometheus, log })
+    }
+
+    fn prometheus(self) -> Result<(AllowedHost, Option<String>), Failure> {
+        let prometheus = &self.plan.section.signals.prometheus;
+        let token = self.token(prometheus.token_env.as_ref())?;
+        Ok((self.host(&prometheus.url, "the address of Prometheus", "rollout.signals.prometheus.url")?, token))
     }
 
     fn registry(self) -> Result<Option<Arc<Registry>>, Failure> {
@@ -230,15 +238,16 @@ impl Opener<'_> {
                 name: self.name.to_owned(),
                 promote: promote.clone(),
                 keep: keep.clone(),
+                has_moved: AtomicBool::new(false),
             })),
             None => None,
         })
     }
 
     fn router(self) -> Result<Router, Failure> {
-        Ok(match &self.plan.section.router {
-            RouterSection::Haproxy(haproxy) => Router::Haproxy(Haproxy { section: haproxy.clone() }),
-            RouterSection::Envoy(envoy) => Router::Envoy(Envoy {
+        Ok(Router::new(match &self.plan.section.router {
+            RouterSection::Haproxy(haproxy) => Target::Haproxy(Haproxy { section: haproxy.clone() }),
+            RouterSection::Envoy(envoy) => Target::Envoy(Envoy {
                 routes: self.workspace.resolve(&envoy.routes)?,
                 shown: envoy.routes.clone(),
                 admin: self.host(&envoy.admin, "Envoy's admin interface", "rollout.router.envoy.admin")?,
@@ -246,19 +255,19 @@ impl Opener<'_> {
                 candidate: envoy.candidate.clone(),
                 header: envoy.header.clone(),
             }),
-            RouterSection::Webhook(webhook) => Router::Webhook(Webhook {
+            RouterSection::Webhook(webhook) => Target::Webhook(Webhook {
                 host: self.host(&webhook.url, "the router's webhook", "rollout.router.webhook.url")?,
                 token: self.token(webhook.token_env.as_ref())?,
                 is_proxied: self.context.is_proxied(),
             }),
-            RouterSection::Kubernetes(route) => Router::Kubernetes(Kubernetes {
+            RouterSection::Kubernetes(route) => Target::Kubernetes(Kubernetes {
                 kind: route.kind,
                 namespace: route.namespace.clone(),
                 name: route.name.clone(),
                 stable: route.stable.clone(),
                 candidate: route.candidate.clone(),
             }),
-        })
+        }))
     }
 
     fn flag(self) -> Result<Option<Flag>, Failure> {

@@ -11,21 +11,22 @@ use crate::words::one_line;
 ///
 /// # Errors
 /// Usage where the config is wrong, unmeasured where something cannot be read or moved.
-pub async fn preflight(world: &World, plan: &RolloutPlan, writes: Writes<'_>) -> Result<(), Failure> {
+pub async fn preflight(world: &World, plan: &RolloutPlan, version: &str, writes: Writes) -> Result<(), Failure> {
     let mut exit = Exit::Unmeasured;
     let mut problems = Vec::new();
     say("preflight\n");
-    for finding in preflight::check(world, plan, writes).await {
+    for finding in preflight::check(world, plan, version, writes).await {
         let subject = finding.subject;
         match finding.result {
             Ok(said) => say(&format!("  ok      {subject}: {}\n", one_line(&said))),
+            Err(Fault::Warning(problem)) => say(&format!("  warning {subject}: {}\n", one_line(&problem.to_string()))),
             Err(fault) => {
                 let problem = match fault {
                     Fault::Config(problem) => {
                         exit = Exit::Usage;
                         problem
                     }
-                    Fault::Unmeasured(problem) => problem,
+                    Fault::Unmeasured(problem) | Fault::Warning(problem) => problem,
                 };
                 say(&format!("  failed  {subject}: {}\n", one_line(&problem.message)));
                 // Both variants' queries are often wrong in the same way.

@@ -40,15 +40,17 @@ pub fn rollback(args: &RollbackArgs, context: &Context) -> Result<Exit, Failure>
     };
     let journey = block_on(controls.restore_after(intention, ending)).map_err(Failure::unmeasured)?;
     announce::end(&args.common, context, plan, None, &journey);
-    announce::message(context, &planned.notify, &journey);
-    let exit = tell::end(&args.common, context, &workspace, &journey)?;
+    announce::message(context, &planned.notify, &controls, &journey);
+    let exit = tell::end(&args.common, context, &workspace, &controls, journey)?;
     // What a person wanted and got is no failure.
     Ok(if exit == Exit::Blocked { Exit::Passed } else { exit })
 }
 
 /// Reads what is known, and writes down what will be done.
 async fn intention(controls: &Controls, unknown: &Entry, ended: &Ended, version: Option<&String>) -> Entry {
-    let mut entry = match controls.journal.read().await {
+    // What it has now says whether anything is moved.
+    let (stored, _) = tokio::join!(controls.journal.read(), controls.levers.router.read());
+    let mut entry = match stored {
         Ok(Stored::Entry(entry, _)) => match same_model(&entry, &unknown.name) {
             Ok(()) => *entry,
             Err(failure) => {
@@ -107,7 +109,7 @@ pub fn abandoned(common: &Common, context: &Context) -> Result<Exit, Failure> {
         return Ok(Exit::Passed);
     }
     let journey = block_on(undo(&controls, entry)).map_err(Failure::unmeasured)?;
-    tell::end(common, context, &workspace, &journey)
+    tell::end(common, context, &workspace, &controls, journey)
 }
 
 /// Restores stable, unless an operator moved the traffic; the flag stays as it is, since nothing was found wrong.

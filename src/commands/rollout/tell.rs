@@ -4,10 +4,13 @@ use crate::cli::rollout::Common;
 use crate::commands::{Context, report_folder, say, warn};
 use crate::github::annotations;
 use crate::github::outputs::one_line;
+use crate::http::block_on;
 use crate::log;
 use crate::problem::{Exit, Failure, Problem};
+use crate::rollout::controls::Controls;
 use crate::rollout::driver::Journey;
-use crate::rollout::{Outcome, timeline};
+use crate::rollout::serving_version::{self, Variant};
+use crate::rollout::{Outcome, timeline, version_source};
 use crate::words::code;
 use crate::workspace::{OutputFolder, Workspace};
 
@@ -27,12 +30,57 @@ pub fn begin(common: &Common, context: &Context, workspace: &Workspace) -> Resul
         })?;
     }
     let reason = "it has not ended".to_owned();
-    context.write_outputs(&[("rollout-result", "aborted".to_owned()), ("rollout-reason", reason)])?;
+    context.write_outputs(&[
+        ("rollout-result", "aborted".to_owned()),
+        ("rollout-reason", reason),
+        ("moved", "false".to_owned()),
+    ])?;
     Ok(folder)
 }
 
+/// Of a run that is killed from here on, nobody knows what it moved.
+pub fn under_way(context: &Context) -> Result<(), Failure> {
+    context.write_outputs(&[("moved", "true".to_owned())])
+}
+
+/// What is proven when it is over.
+struct Final {
+    /// Of the variant that has all of the traffic.
+    serving_version: Option<String>,
+    /// Whether it is another one than the end says.
+    is_contradicted: bool,
+}
+
+/// Reads which version users get, where one variant has all of the traffic.
+async fn final_version(controls: &Controls, journey: &mut Journey) -> Final {
+    let unknown = Final { serving_version: None, is_contradicted: false };
+    let (variant, source) = match journey.weight {
+        Some(0) => (Variant::Stable, &controls.versions.stable),
+        Some(100) => (Variant::Candidate, &controls.versions.candidate),
+        _ => return unknown,
+    };
+    // A job that is cancelled has little time left.
+    if controls.is_stopped() {
+        return unknown;
+    }
+    let serving = version_source::read(source.as_ref()).await;
+    let contradiction = serving_version::contradiction(&journey.entry, journey.ended.outcome, variant, &serving);
+    let is_contradicted = contradiction.is_some();
+    journey.problems.extend(contradiction.map(Problem::new));
+    Final { serving_version: serving.one().map(str::to_owned), is_contradicted }
+}
+
 /// Files, summary, outputs, annotation; the exit code.
-pub fn end(common: &Common, context: &Context, workspace: &Workspace, journey: &Journey) -> Result<Exit, Failure> {
+pub fn end(
+    common: &Common,
+    context: &Context,
+    workspace: &Workspace,
+    controls: &Controls,
+    mut journey: Journey,
+) -> Result<Exit, Failure> {
+    let proven = block_on(final_version(controls, &mut journey)).map_err(Failure::unmeasured)?;
+    journey.problems.extend(controls.versions.warning());
+    let journey = &journey;
     let shown = common.report_dir.as_deref().unwrap_or(report_folder::USUAL);
     let markdown = timeline::markdown(journey);
     let json = format!("{:#}\n", timeline::json(journey));
@@ -64,6 +112,8 @@ pub fn end(common: &Common, context: &Context, workspace: &Workspace, journey: &
         ("rollout-weight", journey.weight.map_or(String::new(), |weight| weight.to_string())),
         ("rollout-reason", one_line(&journey.ended.reason)),
         ("previous-version", journey.entry.previous_version.clone().unwrap_or_default()),
+        ("serving-version", one_line(&proven.serving_version.unwrap_or_default())),
+        ("moved", controls.levers.has_moved().to_string()),
     ])?;
-    Ok(super::exit_of(journey))
+    Ok(if proven.is_contradicted { Exit::Unmeasured } else { super::exit_of(journey) })
 }

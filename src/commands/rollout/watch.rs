@@ -13,7 +13,7 @@ use crate::rollout::controls::Ending;
 use crate::rollout::driver::{Journey, Moment, World, moment, now, steady};
 use crate::rollout::journal::{Entry, Proof, Stored, Unwritten};
 use crate::rollout::watch::{Found, next};
-use crate::rollout::{Ended, Outcome, Traffic, timeline};
+use crate::rollout::{Ended, Outcome, Traffic, serving_version, timeline};
 use crate::words::code;
 
 /// One evaluation of production, or as many as there is time for: a breach, or a rollout that nobody carries on any more,
@@ -45,8 +45,8 @@ pub fn watch(args: &WatchArgs, context: &Context) -> Result<Exit, Failure> {
         }
     };
     announce::end(&args.common, context, plan, None, &journey);
-    announce::message(context, &planned.notify, &journey);
-    tell::end(&args.common, context, &workspace, &journey)
+    announce::message(context, &planned.notify, &world.controls, &journey);
+    tell::end(&args.common, context, &workspace, &world.controls, *journey)
 }
 
 /// A watch as it runs.
@@ -100,8 +100,9 @@ impl Watching<'_> {
     /// What an evaluation comes to; none where the watch goes on.
     async fn evaluate(&mut self, mut entry: Entry, proof: Option<Proof>) -> Result<Option<Watched>, Failure> {
         let (world, plan) = (self.world, self.verifier.plan);
-        let seen = world.look(plan).await;
+        let mut seen = world.look(plan).await;
         same_model(&entry, self.verifier.name)?;
+        serving_version::compare(&entry, &mut seen);
         let is_production = entry.is_in_production();
         let found = next(plan, &mut entry, &seen);
         let (is_blind, said) = match found {

@@ -190,6 +190,78 @@ fn a_good_candidate_goes_all_the_way_by_every_strategy() {
     check(Strategy::AbTest, better, nothing, (Outcome::Promoted, "", 100));
 }
 
+/// Another version, or no proof of one, of a variant.
+fn proves(variant: usize, check: VersionCheck) -> impl Fn(&mut Seen) {
+    move |seen: &mut Seen| {
+        let other = if variant == 1 { &mut seen.stable } else { &mut seen.candidate };
+        other.version = VersionCheck::Matched;
+        let own = if variant == 1 { &mut seen.candidate } else { &mut seen.stable };
+        own.version = check.clone();
+    }
+}
+
+#[test]
+fn another_version_goes_back_and_gets_no_traffic() {
+    let mismatch = VersionCheck::Mismatch("it answers as 2, not 9".into());
+    for strategy in [Strategy::Direct, Strategy::Canary, Strategy::BlueGreen, Strategy::Shadow, Strategy::AbTest] {
+        let is_other = proves(1, mismatch.clone());
+        let wanted = (Outcome::RolledBack, "answers as 2, not 9", 0);
+        let mut toy = Toy::new([0.005, 0.005]);
+        let state = run(&policy(strategy), &mut toy, 7, |_, _, seen| is_other(seen));
+        assert_eq!((state.ended.unwrap().outcome, toy.effects), (Outcome::RolledBack, vec![Effect::Restore]));
+        let fault = |look: u64, _: &mut Toy, seen: &mut Seen| {
+            if look >= 4 {
+                is_other(seen);
+            }
+        };
+        check(strategy, Toy::new([0.005, 0.005]), fault, wanted);
+    }
+    // Stable's, too, as long as it has traffic.
+    let is_other = proves(0, mismatch.clone());
+    let canary = |look: u64, _: &mut Toy, seen: &mut Seen| {
+        if look >= 4 {
+            is_other(seen);
+        }
+    };
+    check(Strategy::Canary, Toy::new([0.005, 0.005]), canary, (Outcome::RolledBack, "answers as 2", 0));
+    let idle = |_: u64, toy: &mut Toy, seen: &mut Seen| {
+        if toy.traffic.weight == 100 {
+            is_other(seen);
+        }
+    };
+    check(Strategy::Canary, Toy::new([0.005, 0.005]), idle, (Outcome::Promoted, "", 100));
+}
+
+#[test]
+fn a_version_without_proof_is_held_and_is_no_reason_for_a_rollback() {
+    let unproven = proves(1, VersionCheck::Unproven("no answer".into()));
+    // For a while, at any evaluation: it goes on when the proof is there again.
+    for from in 0..12 {
+        let fault = |look: u64, _: &mut Toy, seen: &mut Seen| {
+            if (from..from + 5).contains(&look) {
+                unproven(seen);
+            }
+        };
+        check(Strategy::Canary, Toy::new([0.005, 0.005]), fault, (Outcome::Promoted, "", 100));
+    }
+    // For ever: neither promoted nor rolled back, from the first evaluation on or later.
+    for from in [0, 3, 8] {
+        let fault = |look: u64, _: &mut Toy, seen: &mut Seen| {
+            if look >= from {
+                unproven(seen);
+            }
+        };
+        check(Strategy::Canary, Toy::new([0.005, 0.005]), fault, (Outcome::Aborted, "no answer, for over 300 s", 0));
+    }
+    // Meanwhile errors count.
+    let fault = |look: u64, _: &mut Toy, seen: &mut Seen| {
+        if look >= 3 {
+            unproven(seen);
+        }
+    };
+    check(Strategy::Canary, Toy::new([0.005, 0.5]), fault, (Outcome::RolledBack, "fail", 0));
+}
+
 #[test]
 fn what_fails_more_often_goes_back() {
     for strategy in [Strategy::Direct, Strategy::Canary, Strategy::BlueGreen, Strategy::Shadow, Strategy::AbTest] {

@@ -1,0 +1,41 @@
+//! Where the versions of both variants are read, opened.
+
+use super::Opener;
+use crate::plan::rollout::{RolloutPlan, VersionQuery};
+use crate::problem::{Failure, Problem};
+use crate::rollout::version_source::{SignalSource, VersionSource, VersionSources};
+
+impl Opener<'_> {
+    pub(super) fn versions(self) -> Result<VersionSources, Failure> {
+        let [stable, candidate] = &self.plan.versions;
+        Ok(VersionSources {
+            stable: self.version(stable.as_ref(), "rollout.variants.stable.version.url")?,
+            candidate: self.version(candidate.as_ref(), "rollout.variants.candidate.version.url")?,
+        })
+    }
+
+    fn version(self, query: Option<&VersionQuery>, path: &'static str) -> Result<Option<VersionSource>, Failure> {
+        let is_proxied = self.context.is_proxied();
+        Ok(match query {
+            Some(VersionQuery::Http { url, pointer }) => {
+                let host = self.host(url, "the address of a variant's version", path)?;
+                Some(VersionSource::Http { host, pointer: pointer.clone(), is_proxied })
+            }
+            Some(VersionQuery::Signal { query, label }) => {
+                let (host, token) = self.prometheus()?;
+                let (query, label, stale_seconds) = (query.clone(), label.clone(), self.plan.stale_seconds);
+                Some(VersionSource::Signal(SignalSource { host, token, stale_seconds, is_proxied, query, label }))
+            }
+            None => None,
+        })
+    }
+}
+
+/// The sources of versions that could not be opened: stable is restored without them.
+pub(super) fn unreadable(plan: &RolloutPlan, failure: Failure) -> VersionSources {
+    let why = failure.problems.into_iter().next();
+    let why = why.unwrap_or_else(|| Problem::new("it could not be opened"));
+    let [stable, candidate] =
+        plan.versions.each_ref().map(|query| query.as_ref().map(|_| VersionSource::Unavailable(why.clone())));
+    VersionSources { stable, candidate }
+}
