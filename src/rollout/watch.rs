@@ -9,10 +9,12 @@ use super::state::{Counts, Ended, Outcome, State, Stratum};
 use super::step::{BLIND, Uncounted, count};
 use super::{NoData, Seen, Stop, Traffic};
 use crate::plan::rollout::RolloutPlan;
-use crate::words::count as counted;
+use crate::words::{code, count as counted};
 
 /// Looks after which a watch begins to count anew: what was long ago must not hide what is now.
 const WINDOW_LOOKS: u64 = 40;
+/// The traffic of what was promoted.
+pub const PRODUCTION: Traffic = Traffic::weight(100);
 
 /// What a watch found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,8 +26,11 @@ pub enum Found {
     Promoted,
     /// Stable must come back.
     Wrong(Ended),
-    /// An operator moved the traffic of a rollout that nobody carries on: its journal is closed, and nothing is moved.
+    /// An operator moved the traffic, of a rollout that nobody carries on or of what was promoted: the journal is closed, and
+    /// nothing is moved.
     Operator(Ended),
+    /// The router was restarted since it was last seen to give all of the traffic to what was promoted, and does not any more.
+    Restarted,
 }
 
 /// Judges a look; the entry remembers what the next one needs.
@@ -45,14 +50,10 @@ pub fn next(plan: &RolloutPlan, entry: &mut Entry, seen: &Seen) -> Found {
         let reason = entry.state.ended.as_ref().map_or("", |ended| ended.reason.as_str());
         return Found::InOrder(format!("there is nothing to watch: the last rollout was not promoted ({reason})"));
     }
-    if let Ok(traffic) = &seen.traffic
-        && traffic.weight == 0
-    {
-        return Found::InOrder(format!(
-            "the candidate has {} % of the traffic: what was promoted is `stable` by now, or a router that was restarted gives \
-             users the version before",
-            traffic.weight
-        ));
+    match &seen.traffic {
+        Ok(traffic) if *traffic != PRODUCTION => return elsewhere(entry, seen, *traffic),
+        Ok(_) => entry.state.seen_at = Some(seen.at),
+        Err(_) => {}
     }
     let versions = serving_version::judge(seen, Traffic::weight(100));
     if let VersionCheck::Mismatch(why) = versions {
@@ -65,6 +66,7 @@ pub fn next(plan: &RolloutPlan, entry: &mut Entry, seen: &Seen) -> Found {
             ended: state.ended.clone(),
             blind: state.blind,
             base: state.base.clone(),
+            seen_at: state.seen_at,
             earlier: vec![stable_before(state)],
             slow: state.slow.iter().map(|(name, slow)| (name.clone(), slow.stable_before())).collect(),
             ..State::default()
@@ -91,22 +93,63 @@ pub fn next(plan: &RolloutPlan, entry: &mut Entry, seen: &Seen) -> Found {
         .and(evidence::slow(&plan.policy, state, seen, 100))
         .and(evidence::gauges(&plan.policy, state, seen, 100))
         .and(evidence::log(&plan.policy, state, &seen.log));
-    match (judged, versions) {
-        (Judged::Breached(why), _) => wrong(Outcome::RolledBack, why),
-        (_, VersionCheck::Unproven(why)) => {
+    match (judged, versions, &seen.traffic) {
+        (Judged::Breached(why), _, _) => wrong(Outcome::RolledBack, why),
+        (_, _, Err(why)) => {
+            state.said = format!("the router does not say its weights: {why}");
+            Found::Blind(state.said.clone())
+        }
+        (_, VersionCheck::Unproven(why), _) => {
             state.said.clone_from(&why);
             Found::Blind(why)
         }
-        (Judged::Open(why), _) => {
+        (Judged::Open(why), ..) => {
             state.said.clone_from(&why);
             Found::InOrder(why)
         }
-        (Judged::Within, _) => {
+        (Judged::Within, ..) => {
             let said = format!("in order, {} requests", counted(state.current.candidate.requests));
             state.said.clone_from(&said);
             Found::InOrder(said)
         }
     }
+}
+
+/// What was promoted does not have all of the traffic: a restart lost it, or an operator moved it.
+fn elsewhere(entry: &mut Entry, seen: &Seen, traffic: Traffic) -> Found {
+    let version = code(&entry.version);
+    let router = RouterState { traffic, at: seen.at, uptime: seen.uptime };
+    let is_told = seen.uptime.is_some() && entry.state.seen_at.is_some();
+    let found = if operator::is_restarted(&entry.state, &router) {
+        match &seen.ready {
+            Ok(()) => Found::Restarted,
+            Err(why) => Found::Blind(format!(
+                "the router was restarted and gives version {version} {} %; nothing was moved: {why}",
+                traffic.weight
+            )),
+        }
+    } else if traffic != Traffic::STABLE {
+        let reason = format!(
+            "an operator moved the traffic: version {version} was promoted, and the router gives it {} %; it is left as it is",
+            traffic.weight
+        );
+        Found::Operator(Ended { outcome: Outcome::Aborted, reason })
+    } else if is_told {
+        Found::InOrder(format!(
+            "an operator gave stable all of the traffic after version {version} was promoted: it is left as it is"
+        ))
+    } else {
+        Found::Blind(format!(
+            "version {version} was promoted, and stable has all of the traffic: this router does not tell whether it was \
+             restarted, and nothing was moved. Give the candidate its traffic at the router; or type `mlgate rollback` where the \
+             version before is to stay, `mlgate rollback --to-version {}` where stable serves version {version} by now",
+            entry.version
+        ))
+    };
+    if let Found::InOrder(said) | Found::Blind(said) = &found {
+        entry.state.said.clone_from(said);
+    }
+    found
 }
 
 /// All that stable was seen to do during the rollout.

@@ -37,6 +37,7 @@ mod oracle;
 mod outcomes;
 mod people;
 mod policy;
+mod production;
 mod promotion;
 mod recovery;
 mod notify;

@@ -41,6 +41,8 @@ pub struct Inner {
     pub labels: [Vec<&'static str>; 2],
     /// Since when the router's process runs.
     pub since: Instant,
+    /// What the router's health check says of the candidate.
+    pub is_ready: bool,
 }
 
 /// A router and a Prometheus.
@@ -72,6 +74,7 @@ impl Toy {
             versions: ["7", "8"].map(|version| json!({ "model": { "version": version } }).to_string()),
             labels: [vec!["7"], vec!["8"]],
             since: Instant::now().checked_sub(Duration::from_hours(1)).unwrap(),
+            is_ready: true,
         }));
         let serve = |each: fn(&mut Inner, &mut TcpStream)| {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -177,6 +180,10 @@ fn haproxy(inner: &mut Inner, stream: &mut TcpStream) {
     let mut said = String::new();
     for command in line.trim().split(';') {
         let words: Vec<&str> = command.split_whitespace().collect();
+        if line.contains("others/") {
+            said.push_str("No such backend.\n");
+            continue;
+        }
         let arm = |server: &str| ARMS.iter().position(|arm| server == format!("models/{arm}")).unwrap();
         match words.as_slice() {
             ["set", "server", server, "weight", weight] => {
@@ -194,7 +201,10 @@ fn haproxy(inner: &mut Inner, stream: &mut TcpStream) {
             ["get", "weight", server] => said.push_str(&format!("{} (initial 0)\n\n", inner.weights[arm(server)])),
             ["show", "servers", "state", _] => {
                 said.push_str("1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state\n");
-                said.push_str("3 models 1 stable 127.0.0.1 2 0\n3 models 2 candidate 127.0.0.1 2 0\n\n");
+                let state = if inner.is_ready { 2 } else { 0 };
+                said.push_str(&format!(
+                    "3 models 1 stable 127.0.0.1 2 0\n3 models 2 candidate 127.0.0.1 {state} 0\n\n"
+                ));
             }
             other => panic!("{other:?}"),
         }

@@ -367,6 +367,42 @@ def a_router_that_restarts_gets_its_weights_again(stage):
     return f"{ran.seconds:.0f} s, weights {ran.weights}, {turned} users met a closed door"
 
 
+@story(long=16)
+def a_champion_gets_its_traffic_again_after_a_restart(stage):
+    stage.config(strategy="direct")
+    stage.users()
+    stage.rollout().came_to("promoted", 0)
+    stage.is_served_by("candidate")
+    stage.world.tell(restart="haproxy")
+    until(lambda: stage.weights()["candidate"] == 0, "the router has the weights of its own file")
+    ran = stage.run("watch").came_to("held", 0, "was restarted", "all of the traffic again")
+    stage.is_served_by("candidate")
+    stage.watch_leaves_alone(100)
+    # An operator at a router that was not restarted decides otherwise.
+    stage.world.tell(set={"stable": 60, "candidate": 40})
+    moved = stage.run("watch").came_to("aborted", 1, "an operator", "40 %")
+    expect(stage.weights()["candidate"] == 40, f"the router has {stage.weights()}")
+    stage.run("rollback").came_to("rolled_back", 0)
+    stage.is_served_by("stable")
+    return f"{ran.reason}; {moved.reason}"
+
+
+@story(router="envoy", long=16)
+def a_router_that_tells_no_uptime_leaves_it_to_a_person(stage):
+    stage.config(strategy="direct")
+    stage.users()
+    stage.rollout().came_to("promoted", 0)
+    stage.world.tell(set={"stable": 100, "candidate": 0})
+    until(lambda: stage.weights()["candidate"] == 0, "stable has all of the traffic")
+    ran = stage.run("watch")
+    expect(ran.exit == 3, f"exit {ran.exit}")
+    expect("mlgate rollback" in ran.said, f"no command is printed: {ran.said}")
+    stage.is_served_by("stable")
+    stage.run("rollback").came_to("rolled_back", 0)
+    stage.run("watch").came_to("held", 0, "nothing to watch")
+    return "exit 3, and the commands"
+
+
 @story(long=14)
 def an_operators_hand_at_the_router_wins(stage):
     stage.config(steps=[20, 50, 100], step_seconds=6)

@@ -12,9 +12,12 @@ use crate::problem::{Exit, Failure, Problem};
 use crate::rollout::controls::Ending;
 use crate::rollout::driver::{Journey, Moment, World, moment, now, steady};
 use crate::rollout::journal::{Entry, Proof, Stored, Unwritten};
-use crate::rollout::watch::{Found, next};
+use crate::rollout::watch::{Found, PRODUCTION, next};
 use crate::rollout::{Ended, Outcome, Traffic, serving_version, timeline};
 use crate::words::code;
+
+/// How long the alias is waited for: production is evaluated all the same.
+const LONGEST_OF_ALIAS: Duration = Duration::from_secs(5);
 
 /// One evaluation of production, or as many as there is time for: a breach, or a rollout that nobody carries on any more,
 /// restores stable.
@@ -104,8 +107,13 @@ impl Watching<'_> {
         same_model(&entry, self.verifier.name)?;
         serving_version::compare(&entry, &mut seen);
         let is_production = entry.is_in_production();
+        let mut weight = seen.traffic.as_ref().ok().map(|traffic| traffic.weight);
         let found = next(plan, &mut entry, &seen);
-        let (is_blind, said) = match found {
+        let alias = match &found {
+            Found::InOrder(_) | Found::Blind(_) | Found::Restarted if is_production => Alias::of(world, &entry).await,
+            _ => Alias::None,
+        };
+        let (mut is_blind, mut said) = match found {
             Found::Promoted => return self.finish_promotion(entry, proof).await,
             Found::Wrong(ended) => return Ok(Some(self.undo(entry, ended).await)),
             Found::Operator(ended) => {
@@ -113,9 +121,23 @@ impl Watching<'_> {
                 let timeline = std::mem::take(&mut self.timeline);
                 return Ok(Some(Watched::Journey(Box::new(world.close(entry, timeline, Vec::new()).await))));
             }
+            Found::Restarted => match Box::pin(self.repair(&entry, proof, &alias)).await {
+                Ok(said) => {
+                    weight = Some(PRODUCTION.weight);
+                    (false, said)
+                }
+                Err(why) => (true, why),
+            },
             Found::Blind(said) => (true, said),
             Found::InOrder(said) => (false, said),
         };
+        if let Alias::Other(why) | Alias::Unknown(why) = &alias {
+            is_blind |= matches!(alias, Alias::Unknown(_));
+            said = if said.is_empty() { why.clone() } else { format!("{why}; {said}") };
+        }
+        if is_production {
+            entry.state.said.clone_from(&said);
+        }
         // Only what the next watch needs, and no more often than a sign of life: each is a commit on a branch.
         let patience = world.controls.journal.patience(plan.heartbeat_seconds);
         let is_due = is_production && now() - entry.heartbeat_at >= patience;
@@ -141,11 +163,48 @@ impl Watching<'_> {
         if let Some(problem) = unwritten {
             return Err(Failure::unmeasured(problem));
         }
-        let weight = seen.traffic.as_ref().ok().map(|traffic| traffic.weight);
-        let ended = Ended { outcome: Outcome::Held, reason: said };
+        // What an operator did is said, and left as it is.
+        let outcome = if matches!(alias, Alias::Other(_)) { Outcome::Aborted } else { Outcome::Held };
+        let ended = Ended { outcome, reason: said };
         let timeline = std::mem::take(&mut self.timeline);
         let (levers, problems) = (Vec::new(), Vec::new());
         Ok(Some(Watched::Journey(Box::new(Journey { entry, ended, timeline, levers, weight, problems }))))
+    }
+
+    /// Gives what was promoted its traffic again after a restart of the router, where more than an unsigned journal says that
+    /// it is the champion.
+    ///
+    /// # Errors
+    /// Why it was not done.
+    async fn repair(&self, entry: &Entry, proof: Option<Proof>, alias: &Alias) -> Result<String, String> {
+        let controls = &self.world.controls;
+        let lost = format!("the router was restarted and had lost the weights of version {}", code(&entry.version));
+        let left = |why: &str| format!("{lost}, and nothing was moved: {why}");
+        let Some(proof) = proof else { return Err(left("the journal could not be read")) };
+        match alias {
+            Alias::Other(_) => return Err(left("the alias does not agree")),
+            Alias::Unknown(_) | Alias::None if proof == Proof::Unsigned => {
+                let verified = Box::pin(self.verifier.resume(self.world, entry, proof, None)).await;
+                let why = verified.map_or_else(|failure| failure.problems.into_iter().next(), |why| why);
+                if let Some(why) = why {
+                    return Err(left(&why.message));
+                }
+            }
+            _ => {}
+        }
+        // Somebody may have rolled it back, or begun the next one, since it was read.
+        match controls.journal.read().await {
+            Ok(Stored::Entry(now, _)) if now.is_in_production() && now.version == entry.version => {}
+            _ => return Err(left("the journal was written meanwhile")),
+        }
+        let router = &controls.levers.router;
+        let failed = |why: &str| format!("{lost}, and they could not be set again: {why}");
+        router.write(PRODUCTION).await.map_err(|problem| failed(&problem.message))?;
+        match router.read().await {
+            Ok(PRODUCTION) => Ok(format!("{lost}: it has all of the traffic again")),
+            Ok(other) => Err(failed(&format!("the router gives it {} %", other.weight))),
+            Err(problem) => Err(failed(&problem.message)),
+        }
     }
 
     /// The journal does not answer: what is in production is judged all the same. A split is restored when nobody can have
@@ -222,6 +281,41 @@ impl Watching<'_> {
         let timeline = std::mem::take(&mut self.timeline);
         let ending = Ending { entry, ended, timeline, problems: Vec::new(), retry_until: self.until };
         Watched::Journey(Box::new(self.world.controls.restore(ending).await))
+    }
+}
+
+/// What the registry's alias of production says of what was promoted.
+enum Alias {
+    /// There is no registry, or no version to compare.
+    None,
+    Agrees,
+    /// It means another version, or none: an operator moved it.
+    Other(String),
+    Unknown(String),
+}
+
+impl Alias {
+    async fn of(world: &World, entry: &Entry) -> Self {
+        let Some(registry) = world.controls.levers.registry.as_ref().filter(|_| !entry.version.is_empty()) else {
+            return Self::None;
+        };
+        let (alias, version) = (code(&registry.promote), code(&entry.version));
+        match tokio::time::timeout(LONGEST_OF_ALIAS, registry.current()).await {
+            Ok(Ok(Some(now))) if now == entry.version => Self::Agrees,
+            Ok(Ok(now)) => {
+                let now = now.map_or_else(|| "no version".to_owned(), |now| format!("version {}", code(&now)));
+                Self::Other(format!(
+                    "an operator moved the alias: {alias} is {now}, and version {version} was promoted; it is left as it is"
+                ))
+            }
+            Ok(Err(problem)) => {
+                Self::Unknown(format!("which version {alias} is could not be read: {}", problem.message))
+            }
+            Err(_) => {
+                let seconds = LONGEST_OF_ALIAS.as_secs();
+                Self::Unknown(format!("which version {alias} is could not be read: no answer in {seconds} s"))
+            }
+        }
     }
 }
 
