@@ -185,7 +185,9 @@ impl Watching<'_> {
             Alias::Other(_) => return Err(left("the alias does not agree")),
             Alias::Unknown(_) | Alias::None if proof == Proof::Unsigned => {
                 let verified = Box::pin(self.verifier.resume(self.world, entry, proof, None)).await;
-                let why = verified.map_or_else(|failure| failure.problems.into_iter().next(), |why| why);
+                let unknown = || Problem::new("what was promoted could not be verified");
+                let first = |failure: Failure| failure.problems.into_iter().next().unwrap_or_else(unknown);
+                let why = verified.unwrap_or_else(|failure| Some(first(failure)));
                 if let Some(why) = why {
                     return Err(left(&why.message));
                 }
