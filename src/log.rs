@@ -21,6 +21,16 @@ pub fn say_styled(text: &str) {
     let _ = anstream::stdout().write_all(escape::styled(text).as_bytes());
 }
 
+/// Clears the screen and says a text from its top; below the last one where standard output is no terminal.
+pub fn redraw(text: &str) {
+    let mut output = std::io::stdout().lock();
+    if output.is_terminal() {
+        let _ = output.write_all(b"\x1b[H\x1b[2J");
+    }
+    let _ = output.write_all(escape::plain(text).as_bytes());
+    let _ = output.flush();
+}
+
 /// What should be known and is no trouble.
 pub fn note(text: &str) {
     say(&format!("note: {text}\n"));

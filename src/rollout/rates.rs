@@ -306,7 +306,6 @@ fn the_rates_of_the_rules_are_those_of_the_page() {
         let mlgate = found[0].len() as f64 / RUNS as f64;
         assert!(if is_bad { mlgate >= 0.95 } else { mlgate <= 0.02 }, "{name}: {mlgate}");
     }
-    println!("{table}");
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/rollout-signals.md")).unwrap();
     assert!(page.contains(&table), "docs/rollout-signals.md has another table than this one:\n{table}");
 }

@@ -254,7 +254,7 @@ fn what_a_server_says_is_text_in_the_log() {
         Answer::json(&json!({ "stable": 100 - candidate, "candidate": candidate }).to_string())
     });
     let world = rollout(&format!("{{ webhook: {{ url: '{}' }} }}", router.url()), &prometheus);
-    let ran = run(&world, &["--dry-run"]).exits(0);
+    let ran = run(&world, &["--dry-run"]).exits(3);
     is_safe(&ran);
     assert!(ran.says("boom ##"), "{ran:#?}");
     let ran = run(&world, &[]);

@@ -1,6 +1,5 @@
 //! `mlgate status`: what a rollout does now. It moves and writes nothing.
 
-use std::io::IsTerminal;
 use std::time::Duration;
 
 use super::watch::same_model;
@@ -8,6 +7,7 @@ use super::{admit, open, stop_on_signals};
 use crate::cli::rollout::StatusArgs;
 use crate::commands::{Context, say};
 use crate::http::block_on;
+use crate::log;
 use crate::plan::rollout::Asker;
 use crate::problem::{Exit, Failure, Problem};
 use crate::rollout::controls::Controls;
@@ -15,9 +15,6 @@ use crate::rollout::driver::now;
 use crate::rollout::journal::Stored;
 use crate::rollout::status::Status;
 use crate::words::code;
-
-/// Moves the cursor home and clears what is below it.
-const REDRAW: &str = "\x1b[H\x1b[2J";
 
 /// Prints what the journal and the router say; with `watch`, again and again until the rollout is over.
 ///
@@ -30,11 +27,15 @@ pub fn status(args: &StatusArgs, context: &Context) -> Result<Exit, Failure> {
     let policy = &planned.plan.policy;
     let patience_seconds = planned.plan.heartbeat_seconds.max(3.0 * policy.interval_seconds);
     let is_json = args.json == Some(true);
-    let is_redrawn = args.watch == Some(true) && !is_json && std::io::stdout().is_terminal();
+    let is_redrawn = args.watch == Some(true) && !is_json;
     block_on(async {
         loop {
             let shown = show(&controls, &planned.name, patience_seconds, is_json).await?;
-            say(&if is_redrawn { format!("{REDRAW}{}", shown.text) } else { shown.text });
+            if is_redrawn {
+                log::redraw(&shown.text);
+            } else {
+                say(&shown.text);
+            }
             if args.watch != Some(true) || shown.is_over || controls.is_stopped() {
                 return match shown.problem {
                     Some(problem) => Err(Failure::unmeasured(problem)),
