@@ -389,7 +389,8 @@ def a_champion_gets_its_traffic_again_after_a_restart(stage):
 
 @story(router="envoy", long=16)
 def a_router_that_tells_no_uptime_leaves_it_to_a_person(stage):
-    stage.config(strategy="direct")
+    # No answer has failed yet, and Envoy exports a count of failures from the first one on.
+    stage.config(strategy="direct", source={"absent_errors": "zero"})
     stage.users()
     stage.rollout().came_to("promoted", 0)
     stage.world.tell(set={"stable": 100, "candidate": 0})
