@@ -40,7 +40,7 @@ pub fn digest(shown: &str, workspace: &Workspace, means: &Means) -> Result<Resul
     }
 }
 
-/// Why there is no digest.
+/// Why a digest could not be computed.
 enum LocalError {
     /// It costs the artifact its verdicts.
     Model(Problem),

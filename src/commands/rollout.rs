@@ -101,7 +101,7 @@ pub fn run(args: &RolloutArgs, context: &Context) -> Result<Exit, Failure> {
     let begun = block_on(begin::begin(verifier, &world, given.as_ref(), known)).map_err(Failure::unmeasured)??;
     let entry = match begun {
         Begun::Entry(entry) => *entry,
-        // What is not what was judged is no champion.
+        // A model that differs from the judged one is never treated as the champion.
         Begun::Refused(why) => return lost::end(controls, &lost::About { version: None, ..about }, why),
     };
     // What is under way holds where it cannot see; what is new does not begin.
@@ -115,7 +115,7 @@ pub fn run(args: &RolloutArgs, context: &Context) -> Result<Exit, Failure> {
         }
         _ => None,
     };
-    open::remember(context, true);
+    tell::remember(context, true);
     if !entry.is_settled {
         tell::under_way(context)?;
     }
@@ -132,7 +132,7 @@ pub fn run(args: &RolloutArgs, context: &Context) -> Result<Exit, Failure> {
     .map_err(Failure::unmeasured)?;
     // What could not be restored is left to the step after the job, which tries again.
     if journey.entry.is_settled || journey.ended.outcome == Outcome::Held {
-        open::remember(context, false);
+        tell::remember(context, false);
     }
     announce::end(&args.common, context, plan, deployment.as_ref(), &journey);
     announce::message(context, &planned.notify, controls, &journey);
@@ -159,7 +159,7 @@ pub fn is_post(arguments: &[OsString]) -> bool {
 /// # Errors
 /// Stable could not be restored.
 pub fn post(context: &Context) -> Result<Exit, Failure> {
-    if context.variables.get("STATE_rollout").is_none_or(|state| state != open::UNDER_WAY) {
+    if context.variables.get("STATE_rollout").is_none_or(|state| state != tell::UNDER_WAY) {
         return Ok(Exit::Passed);
     }
     let arguments = context.arguments(vec!["mlgate".into()])?;

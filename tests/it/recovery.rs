@@ -40,6 +40,7 @@ fn a_person_rolls_back_while_the_registry_is_away() {
     let away = |arguments: &[&str]| {
         toy.set(|inner| inner.weights = [0, 100]);
         let ran = world.run(arguments).exits(3).saying("traffic: done").saying("registry: FAILED").saying("journal");
+        assert!(ran.says("rolled back: a person rolled back; registry FAILED"), "{ran:#?}");
         assert_eq!(toy.candidate(), 0, "{ran:#?}");
     };
     away(&["rollback"]);

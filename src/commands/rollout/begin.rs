@@ -66,7 +66,7 @@ pub async fn begin(
                 Problem::new(said).hint("go on with the config it began with, or end it: `mlgate rollback`"),
             ));
         }
-        // What is not what was judged is not left with users.
+        // A model that differs from the judged one keeps no traffic.
         if let Some(why) = verifier.resume(world, &entry, proof, given).await? {
             return Ok(Begun::Refused(why));
         }

@@ -23,7 +23,7 @@ pub struct About<'a> {
     pub version: Option<&'a str>,
 }
 
-/// What is left where no journal says what to do.
+/// What was found and done without a journal.
 struct Left {
     /// None where the router does not answer.
     traffic: Option<Traffic>,
@@ -47,7 +47,7 @@ pub fn end(controls: &Controls, about: &About<'_>, why: Problem) -> Result<Exit,
     let journey = block_on(restore(controls, about, why)).map_err(Failure::unmeasured)?;
     // The step after the job tries again what is not known to be done.
     if journey.weight.is_some() && journey.levers.iter().all(|pulled| pulled.is_done) {
-        open::remember(about.context, false);
+        tell::remember(about.context, false);
     }
     announce::end(about.common, about.context, &about.planned.plan, None, &journey);
     announce::message(about.context, &about.planned.notify, controls, &journey);

@@ -1,5 +1,4 @@
 //! What a rollout needs, opened: its section of the config, and everything that the section names.
-#![expect(clippy::disallowed_methods, reason = "edge: reads files and the surroundings")]
 
 mod versions;
 
@@ -41,8 +40,6 @@ use crate::signature::SigningKeys;
 use crate::words::code;
 use crate::workspace::Workspace;
 
-/// What the job leaves for the step after it.
-pub const UNDER_WAY: &str = "under-way";
 pub const LARGEST_REPORT: u64 = 20_000_000;
 /// One request for the journal: a rollout that waits for it does not watch.
 const LONGEST_OF_JOURNAL: Duration = Duration::from_secs(3);
@@ -389,16 +386,4 @@ fn on_branch(common: &Common, branch: &str, name: &str, context: &Context) -> Re
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let file: String = name.chars().map(|c| if is_plain(c) { c } else { '_' }).collect();
     Ok(Place { repository, branch: branch.to_owned(), path: format!("mlgate/{file}.rollout.json"), from })
-}
-
-/// Tells the post step whether there is something to undo: later lines win.
-pub fn remember(context: &Context, is_under_way: bool) {
-    let Some(path) = context.variables.get("GITHUB_STATE").filter(|path| !path.is_empty()) else { return };
-    let value = if is_under_way { UNDER_WAY } else { "" };
-    let file = std::fs::File::options().append(true).create(true).open(path);
-    if let Err(error) =
-        file.and_then(|mut file| std::io::Write::write_all(&mut file, format!("rollout={value}\n").as_bytes()))
-    {
-        warn(&format!("GITHUB_STATE could not be written: {error}; the post step will not undo this rollout"));
-    }
 }

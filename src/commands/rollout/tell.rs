@@ -1,4 +1,5 @@
 //! What came of a rollout, to where people and later jobs look.
+#![expect(clippy::disallowed_methods, reason = "edge: appends to the runner's state file")]
 
 use crate::cli::rollout::Common;
 use crate::commands::{Context, report_folder, say, warn};
@@ -14,6 +15,8 @@ use crate::rollout::{Outcome, timeline, version_source};
 use crate::words::code;
 use crate::workspace::{OutputFolder, Workspace};
 
+/// What the job leaves for the step after it.
+pub const UNDER_WAY: &str = "under-way";
 const MARKDOWN: &str = "rollout.md";
 const JSON: &str = "rollout.json";
 
@@ -101,7 +104,11 @@ pub fn end(
         say(&format!("{}: {state}, {}\n", pulled.lever, one_line(&pulled.said)));
     }
     journey.problems.iter().for_each(|problem| warn(&problem.to_string()));
-    let summary = format!("{}: {}", journey.ended.outcome.word().replace('_', " "), journey.ended.reason);
+    let mut summary = format!("{}: {}", journey.ended.outcome.word().replace('_', " "), journey.ended.reason);
+    // What was decided is not what was done.
+    for pulled in journey.levers.iter().filter(|pulled| !pulled.is_done) {
+        summary.push_str(&format!("; {} FAILED", pulled.lever));
+    }
     let summary = one_line(&summary);
     say(&format!("{summary}\n"));
     if context.github.is_some() && matches!(journey.ended.outcome, Outcome::RolledBack | Outcome::Aborted) {
@@ -116,4 +123,16 @@ pub fn end(
         ("moved", controls.levers.has_moved().to_string()),
     ])?;
     Ok(if proven.is_contradicted { Exit::Unmeasured } else { super::exit_of(journey) })
+}
+
+/// Tells the post step whether there is something to undo: later lines win.
+pub fn remember(context: &Context, is_under_way: bool) {
+    let Some(path) = context.variables.get("GITHUB_STATE").filter(|path| !path.is_empty()) else { return };
+    let value = if is_under_way { UNDER_WAY } else { "" };
+    let file = std::fs::File::options().append(true).create(true).open(path);
+    if let Err(error) =
+        file.and_then(|mut file| std::io::Write::write_all(&mut file, format!("rollout={value}\n").as_bytes()))
+    {
+        warn(&format!("GITHUB_STATE could not be written: {error}; the post step will not undo this rollout"));
+    }
 }
