@@ -14,6 +14,7 @@ pub mod contents;
 pub mod deployment;
 pub mod dispatch;
 pub mod event;
+pub mod issue;
 pub mod outputs;
 pub mod workflow;
 

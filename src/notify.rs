@@ -1,6 +1,6 @@
 //! Who else is told: an incoming webhook of Slack, or of anything that takes the same.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::http::{self, AllowedHost, Patience};
 use crate::problem::Problem;
@@ -50,24 +50,57 @@ fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// Posts it. The address is a secret: it is in no message.
+/// Posts a text, as Slack takes it. The address is a secret: it is in no message.
 ///
 /// # Errors
 /// It was not taken.
 pub async fn webhook(address: &str, text: &str, proxied: bool) -> Result<(), Problem> {
+    post(address, None, &json!({ "text": text }), Patience::default(), proxied).await
+}
+
+/// Posts JSON to an address that is a secret: it is in no message. Where nothing answers it is sent again.
+///
+/// # Errors
+/// It was not taken.
+pub async fn post(
+    address: &str,
+    token: Option<&str>,
+    body: &Value,
+    patience: Patience,
+    proxied: bool,
+) -> Result<(), Problem> {
     let failed = |said: String| Problem::new(format!("the webhook was not told: {said}"));
     // What is wrong with an address would show some of it.
     let url = http::address(address, "the webhook's address").map_err(|_| failed("its address is none".into()))?;
     let host = AllowedHost::by_environment(url.clone());
-    let client = http::client(&host, true, Patience::default(), proxied).await.map_err(|_| {
+    let client = http::client(&host, true, patience, proxied).await.map_err(|_| {
         failed(
             "its host was not found, or may not be spoken to: it must be https, and neither link-local nor a metadata service"
                 .into(),
         )
     })?;
-    let request = client.post(url).header("content-type", "application/json").body(json!({ "text": text }).to_string());
-    let response = request.send().await.map_err(|error| failed(http::in_words(error)))?;
-    if response.status().is_success() { Ok(()) } else { Err(failed(format!("it answers {}", response.status()))) }
+    let body = body.to_string();
+    let mut tried = 0;
+    loop {
+        tried += 1;
+        let request = client.post(url.clone()).header("content-type", "application/json").body(body.clone());
+        let request = match token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        };
+        let said = match request.send().await {
+            Ok(response) if response.status().is_success() => return Ok(()),
+            Ok(response) if !response.status().is_server_error() && response.status() != 429 => {
+                return Err(failed(format!("it answers {}", response.status())));
+            }
+            Ok(response) => format!("it answers {}", response.status()),
+            Err(error) => http::in_words(error),
+        };
+        if tried >= patience.tries {
+            return Err(failed(said));
+        }
+        tokio::time::sleep(patience.pause(tried)).await;
+    }
 }
 
 #[cfg(test)]

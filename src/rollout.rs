@@ -31,6 +31,7 @@ pub mod preflight;
 pub mod watch;
 pub mod status;
 pub mod timeline;
+pub mod notification;
 #[cfg(test)]
 mod rates;
 

@@ -4,6 +4,7 @@ mod announce;
 mod attest;
 mod begin;
 mod lost;
+mod notifier;
 mod open;
 mod preflight;
 mod request;
@@ -26,6 +27,7 @@ use clap::Parser as _;
 
 use self::attest::Verifier;
 use self::begin::Begun;
+use self::notifier::Notifier;
 use super::{Context, Foreign, say};
 use crate::cli::rollout::{Common, RolloutArgs};
 use crate::cli::{self, Cli, Command, first_line};
@@ -33,7 +35,7 @@ use crate::github::event::WorkflowRun;
 use crate::http::block_on;
 use crate::plan::rollout::{Asker, RolloutPlan};
 use crate::problem::{Exit, Failure, Problem};
-use crate::rollout::driver::{Journey, Until, World};
+use crate::rollout::driver::{Journey, Moment, Until, World};
 use crate::rollout::gated::Vouched;
 use crate::rollout::journal::{Entry, Stored};
 use crate::rollout::preflight::Writes;
@@ -116,18 +118,24 @@ pub fn run(args: &RolloutArgs, context: &Context) -> Result<Exit, Failure> {
         _ => None,
     };
     tell::remember(context, true);
-    if !entry.is_settled {
+    let is_new_end = !entry.is_settled;
+    if is_new_end {
         tell::under_way(context)?;
     }
+    let notifier = Notifier::new(&args.common, context, plan);
     let journey = block_on(async {
         if entry.is_settled {
             return already(&world, entry).await;
         }
-        let started_at = entry.started_at;
-        let mut told = |moment: &_| {
-            say(&format!("{}\n", timeline::line(moment, started_at)));
+        let begun = entry.clone();
+        let run = async |notify: &mut dyn FnMut(&Entry, &Moment)| {
+            let mut told = |entry: &Entry, moment: &Moment| {
+                say(&format!("{}\n", timeline::line(moment, entry.started_at)));
+                notify(entry, moment);
+            };
+            world.run(plan, entry, until, &mut told).await
         };
-        world.run(plan, entry, until, &mut told).await
+        notifier.during(controls, &begun, run).await
     })
     .map_err(Failure::unmeasured)?;
     // What could not be restored is left to the step after the job, which tries again.
@@ -135,7 +143,9 @@ pub fn run(args: &RolloutArgs, context: &Context) -> Result<Exit, Failure> {
         tell::remember(context, false);
     }
     announce::end(&args.common, context, plan, deployment.as_ref(), &journey);
-    announce::message(context, &planned.notify, controls, &journey);
+    if is_new_end {
+        announce::message(context, &planned, &notifier, controls, &journey);
+    }
     tell::end(&args.common, context, &workspace, controls, journey)
 }
 

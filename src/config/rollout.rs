@@ -1,11 +1,13 @@
 //! `rollout:` as written: how a gated model comes into production, and what takes it back.
 
+mod notifications;
 mod signals;
 mod variants;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use self::notifications::{ChatSection, IssueSection, JsonSection, NotificationSection, NotifyOn};
 pub use self::signals::{GaugeSection, PrometheusSection, SignalsSection};
 pub use self::variants::{VariantSection, VariantsSection, VersionSection};
 use super::notify::DispatchSection;
@@ -75,6 +77,10 @@ pub struct RolloutSection {
     /// How each variant proves which version it answers with.
     #[serde(default)]
     pub variants: VariantsSection,
+    /// Who hears of it while it runs.
+    #[serde(default, deserialize_with = "serde_yaml::with::singleton_map_recursive::deserialize")]
+    #[schemars(with = "Vec<NotificationSection>")]
+    pub notifications: Vec<NotificationSection>,
     /// What a rollback starts: the retraining, say.
     pub on_rollback: Option<OnRollback>,
 }

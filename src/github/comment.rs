@@ -32,7 +32,7 @@ impl Marker {
         &self.0
     }
 
-    fn is_of(&self, body: &str) -> bool {
+    pub fn is_of(&self, body: &str) -> bool {
         body.lines().next().is_some_and(|first| first.trim_end() == self.0)
     }
 }
@@ -109,7 +109,7 @@ fn comment_of(value: &Value) -> Option<Comment> {
 }
 
 /// Whether a user of the REST interface is the login that GraphQL names: there a bot may lack its `[bot]`.
-fn is_by(user: &Value, login: &str) -> bool {
+pub fn is_by(user: &Value, login: &str) -> bool {
     let own = user["login"].as_str().unwrap_or_default();
     let bare = |login: &str| login.strip_suffix("[bot]").unwrap_or(login).to_owned();
     own == login || user["type"] == "Bot" && bare(own) == bare(login)

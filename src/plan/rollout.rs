@@ -213,15 +213,18 @@ fn tokens(section: &RolloutSection, wrong: &mut Wrong) {
         ("router.webhook", router),
         ("flag.unleash", flag),
     ];
-    for (path, name) in all {
+    let all = all.map(|(path, name)| (format!("{path}.token_env"), name));
+    let notifications = section.notifications.iter().enumerate().flat_map(|(at, channel)| {
+        let path = move |key| format!("notifications[{at}].{key}");
+        channel.variables().into_iter().map(move |(key, name)| (path(key), Some(name)))
+    });
+    for (path, name) in all.into_iter().chain(notifications) {
         if let Some(name) = name.filter(|name| !may_be_named(name)) {
-            wrong.at(
-                &format!("{path}.token_env"),
-                &format!(
-                    "the name of such a variable starts with MLGATE_ and is not {VARIABLE}: {} is refused",
-                    code(name)
-                ),
+            let why = format!(
+                "the name of such a variable starts with MLGATE_ and is not {VARIABLE}: {} is refused",
+                code(name)
             );
+            wrong.at(&path, &why);
         }
     }
 }

@@ -142,7 +142,7 @@ impl World {
         plan: &RolloutPlan,
         mut entry: Entry,
         until: Until,
-        told: &mut dyn FnMut(&Moment),
+        told: &mut dyn FnMut(&Entry, &Moment),
     ) -> Journey {
         let controls = &self.controls;
         let mut timeline: Vec<Moment> = Vec::new();
@@ -167,7 +167,7 @@ impl World {
             entry.heartbeat_at = now();
             entry.next_look_by = None;
             let moment = moment(&entry, &seen);
-            told(&moment);
+            told(&entry, &moment);
             timeline.push(moment);
             let retry_until = now() + plan.policy.max_hold_seconds;
             if effects.contains(&Effect::Close) {

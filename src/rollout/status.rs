@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::journal::Entry;
+use super::levers::Pulled;
 use super::request::Request;
 use super::timeline::time;
 use super::{Outcome, Traffic};
@@ -111,6 +112,12 @@ impl Status<'_> {
 pub fn of_request(request: &Request) -> Value {
     let Request { kind, by, at, reason } = request;
     json!({ "kind": kind.word(), "by": by, "at": time(*at), "reason": reason })
+}
+
+/// What was done to router, registry or flag, as reports have it.
+pub fn of_action(action: &Pulled) -> Value {
+    let state = if action.is_done { "done" } else { "failed" };
+    json!({ "lever": action.lever, "state": state, "said": action.said })
 }
 
 #[cfg(test)]

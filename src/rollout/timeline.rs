@@ -53,14 +53,6 @@ pub fn json(journey: &Journey) -> Value {
             })
         })
         .collect();
-    let levers: Vec<Value> = journey
-        .levers
-        .iter()
-        .map(|pulled| {
-            let state = if pulled.is_done { "done" } else { "failed" };
-            json!({ "lever": pulled.lever, "state": state, "said": pulled.said })
-        })
-        .collect();
     json!({
         "schema_version": 1,
         "result": journey.ended.outcome.word(),
@@ -72,7 +64,7 @@ pub fn json(journey: &Journey) -> Value {
         "started_at": time(entry.started_at),
         "report_sha256": entry.report_sha256,
         "timeline": timeline,
-        "levers": levers,
+        "levers": journey.levers.iter().map(status::of_action).collect::<Vec<_>>(),
         "interventions": entry.interventions.iter().map(status::of_request).collect::<Vec<_>>(),
         "problems": journey.problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })

@@ -40,6 +40,7 @@ mod policy;
 mod production;
 mod promotion;
 mod recovery;
+mod notifications;
 mod notify;
 mod onnx;
 mod onnx_oracle;

@@ -22,6 +22,7 @@ from pathlib import Path
 # Nothing is left in the repository, however this was started.
 sys.dont_write_bytecode = True
 
+import chat  # noqa: E402
 import github_branches  # noqa: E402, F401, they fill PLAYS
 import github_compare  # noqa: E402, F401
 import github_deployments  # noqa: E402, F401
@@ -126,15 +127,17 @@ def blob(repository, call):
 
 
 def hook(repository, call):
-    """A webhook as Slack's: its address is the secret, and its answers are words."""
+    """A webhook as Slack's and Teams': its address is the secret, and its answers are words."""
     if "authorization" in call.headers:
         note(repository, call, "credentials sent to a webhook")
     if call.method != "POST" or not isinstance(call.body, dict):
         note(repository, call, "a webhook takes an object of JSON by POST")
         return Answer(400, "invalid_payload", media_type=HTML)
-    if not isinstance(call.body.get("text"), str) or not call.body["text"]:
-        note(repository, call, "`text` is missing")
-        return Answer(400, "no_text", media_type=HTML)
+    wrong = chat.problems(call.body)
+    for one in wrong:
+        note(repository, call, one)
+    if wrong:
+        return Answer(400, "invalid_payload", media_type=HTML)
     repository.hooks.append(call.body)
     return Answer(200, "ok", media_type=HTML)
 

@@ -12,6 +12,8 @@ from pathlib import Path
 REPOSITORY = "/repos/{owner}/{repo}"
 OPERATIONS = {
     "": ["get"],
+    "/issues": ["get", "post"],
+    "/issues/{issue_number}": ["patch"],
     "/issues/{issue_number}/comments": ["get", "post"],
     "/issues/comments/{comment_id}": ["get", "patch"],
     "/check-runs": ["post"],

@@ -264,6 +264,18 @@ def only_listed(validator, properties, instance, schema):
             yield ValidationError(f"`{name}` is not described", validator=UNLISTED)
 
 
+def all_of(validator, branches, instance, schema):
+    """What one branch does not list another may."""
+    if instance is None and schema.get("nullable") is True:
+        return
+    errors = [list(validator.descend(instance, branch)) for branch in branches]
+    unlisted = [{error.message for error in each if error.validator == UNLISTED and not error.path} for each in errors]
+    nowhere = set.intersection(*unlisted) if unlisted else set()
+    for error in (error for each in errors for error in each):
+        if error.validator != UNLISTED or error.path or error.message in nowhere:
+            yield error
+
+
 def unless_null(keyword):
     """OpenAPI 3.0 has `nullable` where JSON Schema has a type `null`."""
     check = Draft4Validator.VALIDATORS[keyword]
@@ -277,7 +289,7 @@ def unless_null(keyword):
 
 Strict = extend(
     Draft4Validator,
-    {"properties": only_listed} | {name: unless_null(name) for name in ("type", "enum", "allOf", "anyOf", "oneOf")},
+    {"properties": only_listed, "allOf": all_of} | {name: unless_null(name) for name in ("type", "enum", "anyOf", "oneOf")},
 )
 FORMATS = FormatChecker(formats=())
 

@@ -73,6 +73,48 @@ def login_of(repository, token):
     return repository.tokens.get(token, {}).get("login", repository.viewer)
 
 
+# Issues
+
+
+def as_issue(repository, call, issue):
+    where = addresses(repository, call, "issues", issue["number"])
+    where["html_url"] = f"{call.origin}/{repository.name}/issues/{issue['number']}"
+    return {**issue, **where, "comments": len(repository.comments[issue["number"]])}
+
+
+@plays("issues/list-for-repo", "state", "since", "creator", "per_page", "page", needs=("issues",))
+def list_issues(repository, call):
+    state, since = call.query.get("state", "open"), call.query.get("since", "")
+    creator = call.query.get("creator")
+    issues = [
+        issue
+        for issue in repository.issues.values()
+        if state in (issue["state"], "all")
+        and issue["updated_at"] >= since
+        and creator in (None, issue["user"]["login"])
+    ]
+    shown, headers = page(repository, call, sorted(issues, key=lambda issue: -issue["number"]))
+    return Answer(200, [as_issue(repository, call, issue) for issue in shown], headers)
+
+
+@plays("issues/create", needs=("issues",))
+def create_issue(repository, call):
+    issue = repository.new_issue(call.body, login_of(repository, call.token))
+    document = as_issue(repository, call, issue)
+    return Answer(201, document, {"Location": document["url"]})
+
+
+@plays("issues/update", needs=("issues",))
+def update_issue(repository, call):
+    issue = repository.issues.get(call.number("issue_number"))
+    if issue is None:
+        return not_found(call)
+    issue |= {key: call.body[key] for key in ("title", "body", "state", "state_reason") if key in call.body}
+    issue["updated_at"] = repository.now()
+    issue["closed_at"] = issue["updated_at"] if issue["state"] == "closed" else None
+    return Answer(200, as_issue(repository, call, issue))
+
+
 # Check runs
 
 

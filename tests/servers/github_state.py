@@ -55,6 +55,7 @@ class Repository:
         self.files = {}
         self.pulls = {}
         self.comments = {}
+        self.issues = {}
         self.check_runs = {}
         self.runs = {}
         self.artifacts = {}
@@ -161,6 +162,27 @@ class Repository:
         now = self.now()
         user = user_of(login) | ({"type": kind} if kind else {})
         return {"id": self.next_id(), "body": body, "user": user, "created_at": now, "updated_at": now}
+
+    def new_issue(self, said, login):
+        number = 1_000 + len(self.issues)
+        now = self.now()
+        people = [user_of(name) for name in said.get("assignees", [])]
+        self.issues[number] = {
+            "id": self.next_id(),
+            "number": number,
+            "title": said["title"],
+            "body": said.get("body"),
+            "state": "open",
+            "state_reason": None,
+            "labels": [{"name": name} for name in said.get("labels", [])],
+            "assignees": people,
+            "user": user_of(login),
+            "created_at": now,
+            "updated_at": now,
+            "closed_at": None,
+        }
+        self.comments[number] = []
+        return self.issues[number]
 
     def comment(self, identity):
         """A comment and the number of what it is on."""
@@ -304,6 +326,7 @@ class Repository:
                 ]
                 for number, comments in self.comments.items()
             },
+            "issues": list(self.issues.values()),
             "check_runs": self.check_runs,
             "deployments": list(self.deployments.values()),
             "refs": self.refs,

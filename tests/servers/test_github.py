@@ -228,6 +228,18 @@ class WhatIsRight(Test):
         self.assertEqual(len(kept), artifact["size_in_bytes"])
         self.wrong("across a redirect", "GET", address.path, below=False)
 
+    def test_an_issue_is_opened_listed_and_closed(self):
+        said = {"title": "t", "body": "b", "labels": ["rollout"], "assignees": ["octocat"]}
+        issue = self.right(201, "POST", "/issues", said).json
+        self.assertEqual((issue["state"], issue["user"]["login"]), ("open", "github-actions[bot]"))
+        listed = "/issues?state=open&since=2020-01-01T00:00:00Z&per_page=100&page=1"
+        self.assertEqual([one["number"] for one in self.right(200, "GET", listed).json], [issue["number"]])
+        self.right(201, "POST", f"/issues/{issue['number']}/comments", {"body": "x"})
+        end = {"state": "closed", "state_reason": "not_planned"}
+        self.assertEqual(self.right(200, "PATCH", f"/issues/{issue['number']}", end).json["state"], "closed")
+        self.assertEqual(self.right(200, "GET", listed).json, [])
+        self.right(404, "PATCH", "/issues/1", end)
+
     def test_what_is_set_off_is_kept(self):
         self.right(204, "POST", "/dispatches", {"event_type": "retrain", "client_payload": {"a": 1}})
         self.right(204, "POST", "/actions/workflows/rollback.yml/dispatches", {"ref": "main"})
@@ -498,6 +510,13 @@ class WhatIsWrong(Test):
         at, bare = f"/_hook/{self.name}", {"Authorization": None}
         self.wrong("`text` is missing", "POST", at, {"words": "x"}, headers=bare, below=False)
         self.wrong("credentials sent to a webhook", "POST", at, {"text": "x"}, below=False)
+        header = {"type": "header", "text": {"type": "plain_text", "text": "x" * 151}}
+        self.wrong("header: 151 characters", "POST", at, {"text": "x", "blocks": [header]}, headers=bare, below=False)
+        text = {"type": "TextBlock", "text": "[a](http://b)"}
+        card = {"type": "AdaptiveCard", "version": "1.4", "body": [text]}
+        card = {"contentType": "application/vnd.microsoft.card.adaptive", "content": card}
+        body = {"type": "message", "attachments": [card]}
+        self.wrong("card: ", "POST", at, body, headers=bare, below=False)
 
 
 class WhatGoesWrong(Test):

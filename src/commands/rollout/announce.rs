@@ -1,8 +1,9 @@
 //! What GitHub is told of a rollout: a deployment with its statuses, and what a rollback starts.
 
+use super::notifier::Notifier;
+use super::open::Planned;
 use crate::cli::rollout::Common;
 use crate::commands::{Context, note, warn};
-use crate::config::NotifySection;
 use crate::config::notify::When;
 use crate::github::api::{Api, Denied};
 use crate::github::deployment::{self, Deployment};
@@ -27,9 +28,14 @@ pub fn begin(common: &Common, context: &Context, about: &str) -> Option<Deployme
     made.flatten()
 }
 
-/// A message to whom `notify.webhook` names, as of a gate: what was taken back is blocked, what could not go on too.
-pub fn message(context: &Context, notify: &NotifySection, controls: &Controls, journey: &Journey) {
-    let Some(webhook) = &notify.webhook else { return };
+/// A message to whom `notify.webhook` names, as of a gate: what was taken back is blocked, what could not go on too. Where
+/// `rollout.notifications` names channels, these are told instead.
+pub fn message(context: &Context, planned: &Planned, notifier: &Notifier<'_>, controls: &Controls, journey: &Journey) {
+    notifier.end(controls, journey);
+    let Some(webhook) = planned.notify.webhook.as_ref().filter(|_| planned.plan.section.notifications.is_empty())
+    else {
+        return;
+    };
     let when = match journey.ended.outcome {
         Outcome::Promoted => When::Passed,
         Outcome::RolledBack | Outcome::Aborted => When::Blocked,

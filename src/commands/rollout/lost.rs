@@ -1,6 +1,7 @@
 //! A journal that is lost, or not to be trusted: nothing is promoted and no alias is moved; stable is restored where both
 //! variants have traffic.
 
+use super::notifier::Notifier;
 use super::{announce, open, tell};
 use crate::cli::rollout::Common;
 use crate::commands::Context;
@@ -50,7 +51,8 @@ pub fn end(controls: &Controls, about: &About<'_>, why: Problem) -> Result<Exit,
         tell::remember(about.context, false);
     }
     announce::end(about.common, about.context, &about.planned.plan, None, &journey);
-    announce::message(about.context, &about.planned.notify, controls, &journey);
+    let notifier = Notifier::new(about.common, about.context, &about.planned.plan);
+    announce::message(about.context, about.planned, &notifier, controls, &journey);
     tell::end(about.common, about.context, about.workspace, controls, journey)
 }
 

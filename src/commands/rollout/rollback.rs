@@ -1,5 +1,6 @@
 //! A person's hand, and the step after a job: stable is restored, whatever journal and registry say.
 
+use super::notifier::Notifier;
 use super::watch::same_model;
 use super::{admit, announce, by, lost, open, stop_on_signals, tell};
 use crate::cli::rollout::{Common, RollbackArgs};
@@ -40,7 +41,8 @@ pub fn rollback(args: &RollbackArgs, context: &Context) -> Result<Exit, Failure>
     };
     let journey = block_on(controls.restore_after(intention, ending)).map_err(Failure::unmeasured)?;
     announce::end(&args.common, context, plan, None, &journey);
-    announce::message(context, &planned.notify, &controls, &journey);
+    let notifier = Notifier::new(&args.common, context, plan);
+    announce::message(context, &planned, &notifier, &controls, &journey);
     let exit = tell::end(&args.common, context, &workspace, &controls, journey)?;
     // What a person wanted and got is no failure.
     Ok(if exit == Exit::Blocked { Exit::Passed } else { exit })
@@ -109,6 +111,8 @@ pub fn abandoned(common: &Common, context: &Context) -> Result<Exit, Failure> {
         return Ok(Exit::Passed);
     }
     let journey = block_on(undo(&controls, entry)).map_err(Failure::unmeasured)?;
+    let notifier = Notifier::new(common, context, &planned.plan);
+    announce::message(context, &planned, &notifier, &controls, &journey);
     tell::end(common, context, &workspace, &controls, journey)
 }
 

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::attest::Verifier;
+use super::notifier::Notifier;
 use super::{admit, announce, lost, open, stop_on_signals, tell};
 use crate::cli::rollout::WatchArgs;
 use crate::commands::{Context, say};
@@ -48,7 +49,11 @@ pub fn watch(args: &WatchArgs, context: &Context) -> Result<Exit, Failure> {
         }
     };
     announce::end(&args.common, context, plan, None, &journey);
-    announce::message(context, &planned.notify, &world.controls, &journey);
+    // Production that is in order is no news.
+    if journey.ended.outcome != Outcome::Held {
+        let notifier = Notifier::new(&args.common, context, plan);
+        announce::message(context, &planned, &notifier, &world.controls, &journey);
+    }
     tell::end(&args.common, context, &workspace, &world.controls, *journey)
 }
 
