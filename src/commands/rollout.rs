@@ -135,7 +135,7 @@ pub fn run(args: &RolloutArgs, context: &Context) -> Result<Exit, Failure> {
             };
             world.run(plan, entry, until, &mut told).await
         };
-        notifier.during(controls, &begun, run).await
+        Box::pin(notifier.during(controls, &begun, run)).await
     })
     .map_err(Failure::unmeasured)?;
     // What could not be restored is left to the step after the job, which tries again.
@@ -146,7 +146,7 @@ pub fn run(args: &RolloutArgs, context: &Context) -> Result<Exit, Failure> {
     if is_new_end {
         announce::message(context, &planned, &notifier, controls, &journey);
     }
-    tell::end(&args.common, context, &workspace, controls, journey)
+    tell::end(&args.common, context, &workspace, plan, controls, journey)
 }
 
 /// A job that is run again: the model is in production, and nothing is moved; what proves otherwise is said at the end.

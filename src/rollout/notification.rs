@@ -11,7 +11,7 @@ use super::journal::Entry;
 use super::levers::Pulled;
 use super::policy::Limits;
 use super::state::{Counts, State};
-use super::timeline::time;
+use super::timeline::{clock, time};
 use super::{Outcome, status};
 use crate::config::rollout::NotifyOn;
 use crate::words::{self, cut, number, one_line};
@@ -230,7 +230,7 @@ impl Notification {
         for problem in self.problems.iter().take(3) {
             facts.push(("Problem", cut(&one_line(problem), LONGEST)));
         }
-        facts.push(("Time", format!("{}, started {}", time(self.at), time(self.started_at))));
+        facts.push(("Time", format!("{}, started {}", clock(self.at), clock(self.started_at))));
         facts
     }
 

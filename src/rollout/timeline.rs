@@ -1,16 +1,19 @@
 //! A rollout told: a line a look for the log, a chart and a table for the summary, and all of it as JSON.
 
+mod chart;
+
 use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Value, json};
 
 use super::driver::{Arm, Journey, Moment};
+use super::notification::{Notification, issue};
+use super::policy::Limits;
 use super::{Outcome, status};
 use crate::report::markdown::foreign::plain as escaped;
 use crate::words::{number, one_line};
 
-/// Rows of the table, and points of the chart, at most.
+/// Rows of the table, at most.
 const ROWS: usize = 60;
-const POINTS: usize = 80;
 
 /// A look in one line.
 pub fn line(moment: &Moment, started_at: f64) -> String {
@@ -33,6 +36,11 @@ fn weight(moment: &Moment) -> String {
 pub fn time(at: f64) -> String {
     let at = DateTime::<Utc>::from_timestamp_millis((at * 1e3) as i64).unwrap_or_default();
     at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// A time for people, in UTC: `2026-11-30 03:12:45 UTC`.
+pub fn clock(at: f64) -> String {
+    DateTime::<Utc>::from_timestamp_millis((at * 1e3) as i64).unwrap_or_default().format("%F %T UTC").to_string()
 }
 
 /// `rollout.json`.
@@ -70,8 +78,8 @@ pub fn json(journey: &Journey) -> Value {
     })
 }
 
-/// What happened, first; then the weights as a chart, and every look that said something.
-pub fn markdown(journey: &Journey) -> String {
+/// What happened, who was affected and what to type; then charts, and every evaluation that changed something.
+pub fn markdown(journey: &Journey, message: &Notification, limits: &Limits) -> String {
     let entry = &journey.entry;
     let (icon, word) = match journey.ended.outcome {
         Outcome::Promoted => ("✅", "Promoted"),
@@ -82,8 +90,15 @@ pub fn markdown(journey: &Journey) -> String {
     let model = format!("{} {}", escaped(&entry.name), escaped(&entry.version));
     let mut out =
         format!("### {icon} {word}: {model} · {}\n\n**{}**\n", entry.strategy, escaped(&journey.ended.reason));
+    out.push_str("\n| | |\n|:--|:--|\n");
+    // The reason is above, actions and problems have a place of their own.
+    let is_shown = |(name, _): &(&str, String)| !["Reason", "Actions", "Problem"].contains(name);
+    for (name, said) in message.facts().into_iter().filter(is_shown) {
+        out.push_str(&format!("| **{name}** | {} |\n", escaped(&said)));
+    }
+    out.push_str(&format!("| **Next** | {} |\n", issue::commands(message)));
     if !journey.levers.is_empty() {
-        out.push_str("\n| Lever | | |\n|:--|:--|:--|\n");
+        out.push_str("\n| Action | | |\n|:--|:--|:--|\n");
         for pulled in &journey.levers {
             let state = if pulled.is_done { "✅ done" } else { "❌ failed" };
             out.push_str(&format!("| {} | {state} | {} |\n", pulled.lever, escaped(&pulled.said)));
@@ -96,35 +111,15 @@ pub fn markdown(journey: &Journey) -> String {
         out.push_str(&format!("\n> {}\n", escaped(&problem.message)));
     }
     if journey.timeline.len() > 1 {
-        out.push_str(&chart(journey));
+        out.push_str(&chart::charts(journey, limits));
         out.push_str(&table(journey));
     }
-    let previous = entry.previous_version.as_ref().map(|version| format!(" · before: version {}", escaped(version)));
     out.push_str(&format!(
-        "\n<sub>report <code>{}…</code>{} · mlgate {}</sub>\n",
+        "\n<sub>report <code>{}…</code> · mlgate {}</sub>\n",
         entry.report_sha256.chars().take(8).filter(char::is_ascii_alphanumeric).collect::<String>(),
-        previous.unwrap_or_default(),
         env!("CARGO_PKG_VERSION")
     ));
     out
-}
-
-/// The candidate's weight and its error rate, over time.
-fn chart(journey: &Journey) -> String {
-    let step = journey.timeline.len().div_ceil(POINTS);
-    let points: Vec<&Moment> = journey.timeline.iter().step_by(step).collect();
-    let seconds = |moment: &&Moment| format!("{:.0}", moment.at - journey.entry.started_at);
-    let join = |of: &dyn Fn(&&Moment) -> String| points.iter().map(of).collect::<Vec<_>>().join(", ");
-    let times = join(&|moment| format!("\"{}\"", seconds(moment)));
-    let weights = join(&|moment| moment.weight.unwrap_or(0).to_string());
-    let errors = join(&|moment| {
-        let rate = moment.candidate.counts.rate().unwrap_or(0.0);
-        number((1e4 * rate).round() / 100.0, &[])
-    });
-    format!(
-        "\n```mermaid\nxychart-beta\n    title \"Weight of the candidate and its errors, in percent, by seconds\"\n    x-axis \
-         [{times}]\n    y-axis \"%\" 0 --> 100\n    bar [{weights}]\n    line [{errors}]\n```\n"
-    )
 }
 
 /// Looks at which something changed; all others only count on.
@@ -188,6 +183,7 @@ mod tests {
     use crate::rollout::driver::{Arm, Journey, Moment};
     use crate::rollout::journal::Entry;
     use crate::rollout::levers::Pulled;
+    use crate::rollout::notification::Source;
     use crate::rollout::state::{Counts, Ended};
 
     fn journey(reason: &str) -> Journey {
@@ -221,21 +217,28 @@ mod tests {
         }
     }
 
+    fn shown(journey: &Journey) -> String {
+        let limits = Limits { max_error_rate: Some(0.01), ..Limits::default() };
+        markdown(journey, &Notification::of_end(journey, &limits, 1_030.0, &Source::default()), &limits)
+    }
+
     #[test]
     fn what_happened_stands_first_and_weights_as_a_chart() {
-        let said = markdown(&journey("it fails"));
+        let said = shown(&journey("it fails"));
         assert!(said.starts_with("### ⏪ Rolled back: "), "{said}");
         assert!(said.contains("| traffic | ❌ failed | no answer |"), "{said}");
         assert!(
-            said.contains("bar [0, 10, 0]") && said.contains("| 15 | 10 % | 1 of 100 (1 %) | 9 of 900 (1 %) | 40 |"),
+            said.contains("line [0, 10, 10]") && said.contains("| 15 | 10 % | 1 of 100 (1 %) | 9 of 900 (1 %) | 40 |"),
             "{said}"
         );
-        assert!(said.contains("before: version 7"), "{said}");
+        assert!(said.contains("| **Version before** | 7 |"), "{said}");
+        assert!(said.contains("| **Next** | <code>mlgate rollback</code> tries again<br>"), "{said}");
+        assert!(said.contains("x-axis \"seconds\" 0 --> 30\n    y-axis 0 --> 1.2\n    line [1, 1, 1]"), "{said}");
     }
 
     #[test]
     fn foreign_words_are_only_words() {
-        let said = markdown(&journey("<img src=x> | [a](http://b) @everyone\n::error::x"));
+        let said = shown(&journey("<img src=x> | [a](http://b) @everyone\n::error::x"));
         for bad in ["<img", "](http", "\n::error"] {
             assert!(!said.contains(bad), "{bad}: {said}");
         }

@@ -65,7 +65,7 @@ fn a_rollback_tells_who_was_affected_and_that_all_is_done() {
 #[test]
 fn a_chat_that_does_not_answer_delays_nothing_and_is_named() {
     let toy = Toy::start([0.005, 0.9]);
-    let slow = Served::start(|_| Answer::json("{}").after(60_000));
+    let slow = Served::start(|_| Answer::json("{}").after(12_000));
     let refusing = Served::start(|_| Answer::of("403 Forbidden", "text/plain", "no"));
     let section = "  notifications: [{ slack: { url_env: MLGATE_SLOW } }, { teams: { url_env: MLGATE_TEAMS } }, \
                    { slack: { url_env: MLGATE_UNSET } }]\n";

@@ -53,7 +53,7 @@ pub fn end(controls: &Controls, about: &About<'_>, why: Problem) -> Result<Exit,
     announce::end(about.common, about.context, &about.planned.plan, None, &journey);
     let notifier = Notifier::new(about.common, about.context, &about.planned.plan);
     announce::message(about.context, about.planned, &notifier, controls, &journey);
-    tell::end(about.common, about.context, about.workspace, controls, journey)
+    tell::end(about.common, about.context, about.workspace, &about.planned.plan, controls, journey)
 }
 
 async fn restore(controls: &Controls, about: &About<'_>, why: Problem) -> Journey {

@@ -94,16 +94,11 @@ impl<'a> Notifier<'a> {
             };
             Some(Channel { target: Arc::new(target), on: section.events(), name, failed_at: Mutex::default() })
         };
-        let options = common.config.iter().map(|file| format!("--config {file}")).collect::<Vec<_>>().join(" ");
         Self {
             channels: plan.section.notifications.iter().filter_map(channel).collect(),
             limits: &plan.policy.limits,
             interval_seconds: plan.policy.interval_seconds,
-            source: Source {
-                repository: context.variables.get("GITHUB_REPOSITORY").cloned().unwrap_or_default(),
-                run_url: context.github.as_ref().and_then(|github| github.url.clone()),
-                options,
-            },
+            source: source(common, context),
             is_proxied: context.is_proxied(),
         }
     }
@@ -197,6 +192,15 @@ impl Channel<'_> {
 
     fn remember(&self, has_failed: bool) {
         *self.failed_at.lock().unwrap_or_else(PoisonError::into_inner) = has_failed.then(now);
+    }
+}
+
+/// Returns where messages come from.
+pub fn source(common: &Common, context: &Context) -> Source {
+    Source {
+        repository: context.variables.get("GITHUB_REPOSITORY").cloned().unwrap_or_default(),
+        run_url: context.github.as_ref().and_then(|github| github.url.clone()),
+        options: common.config.iter().map(|file| format!("--config {file}")).collect::<Vec<_>>().join(" "),
     }
 }
 

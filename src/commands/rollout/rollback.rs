@@ -43,7 +43,7 @@ pub fn rollback(args: &RollbackArgs, context: &Context) -> Result<Exit, Failure>
     announce::end(&args.common, context, plan, None, &journey);
     let notifier = Notifier::new(&args.common, context, plan);
     announce::message(context, &planned, &notifier, &controls, &journey);
-    let exit = tell::end(&args.common, context, &workspace, &controls, journey)?;
+    let exit = tell::end(&args.common, context, &workspace, plan, &controls, journey)?;
     // What a person wanted and got is no failure.
     Ok(if exit == Exit::Blocked { Exit::Passed } else { exit })
 }
@@ -113,7 +113,7 @@ pub fn abandoned(common: &Common, context: &Context) -> Result<Exit, Failure> {
     let journey = block_on(undo(&controls, entry)).map_err(Failure::unmeasured)?;
     let notifier = Notifier::new(common, context, &planned.plan);
     announce::message(context, &planned, &notifier, &controls, &journey);
-    tell::end(common, context, &workspace, &controls, journey)
+    tell::end(common, context, &workspace, &planned.plan, &controls, journey)
 }
 
 /// Restores stable, unless an operator moved the traffic; the flag stays as it is, since nothing was found wrong.

@@ -1,15 +1,18 @@
 //! What came of a rollout, to where people and later jobs look.
 #![expect(clippy::disallowed_methods, reason = "edge: appends to the runner's state file")]
 
+use super::notifier;
 use crate::cli::rollout::Common;
 use crate::commands::{Context, report_folder, say, warn};
 use crate::github::annotations;
 use crate::github::outputs::one_line;
 use crate::http::block_on;
 use crate::log;
+use crate::plan::rollout::RolloutPlan;
 use crate::problem::{Exit, Failure, Problem};
 use crate::rollout::controls::Controls;
-use crate::rollout::driver::Journey;
+use crate::rollout::driver::{Journey, now};
+use crate::rollout::notification::Notification;
 use crate::rollout::serving_version::{self, Variant};
 use crate::rollout::{Outcome, timeline, version_source};
 use crate::words::code;
@@ -78,6 +81,7 @@ pub fn end(
     common: &Common,
     context: &Context,
     workspace: &Workspace,
+    plan: &RolloutPlan,
     controls: &Controls,
     mut journey: Journey,
 ) -> Result<Exit, Failure> {
@@ -85,7 +89,9 @@ pub fn end(
     journey.problems.extend(controls.versions.warning());
     let journey = &journey;
     let shown = common.report_dir.as_deref().unwrap_or(report_folder::USUAL);
-    let markdown = timeline::markdown(journey);
+    let limits = &plan.policy.limits;
+    let message = Notification::of_end(journey, limits, now(), &notifier::source(common, context));
+    let markdown = timeline::markdown(journey, &message, limits);
     let json = format!("{:#}\n", timeline::json(journey));
     let written = workspace.output_folder(shown)?.and_then(|folder| {
         folder.write(MARKDOWN, markdown.as_bytes())?;

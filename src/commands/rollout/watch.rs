@@ -54,7 +54,7 @@ pub fn watch(args: &WatchArgs, context: &Context) -> Result<Exit, Failure> {
         let notifier = Notifier::new(&args.common, context, plan);
         announce::message(context, &planned, &notifier, &world.controls, &journey);
     }
-    tell::end(&args.common, context, &workspace, &world.controls, *journey)
+    tell::end(&args.common, context, &workspace, plan, &world.controls, *journey)
 }
 
 /// A watch as it runs.

@@ -27,13 +27,17 @@ pub fn body(message: &Notification) -> String {
     for (name, said) in message.facts() {
         out.push_str(&format!("| **{name}** | {} |\n", sentence(&said, LONGEST)));
     }
-    let next: Vec<String> =
-        message.next().into_iter().map(|(command, does)| format!("{} {does}", code(&command))).collect();
-    out.push_str(&format!("| **Next** | {} |\n", next.join("<br>")));
+    out.push_str(&format!("| **Next** | {} |\n", commands(message)));
     if let Some(url) = &message.source.run_url {
         out.push_str(&format!("\n[Workflow run]({})\n", url.replace([' ', ')', '(', '<', '>'], "")));
     }
     out
+}
+
+/// Returns the commands that may come next, as a cell of a table.
+pub fn commands(message: &Notification) -> String {
+    let next = message.next().into_iter().map(|(command, does)| format!("{} {does}", code(&command)));
+    next.collect::<Vec<_>>().join("<br>")
 }
 
 /// Whether the rollout is over, with nothing left to do; and if so, whether it came to what was wanted.

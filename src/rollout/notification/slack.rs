@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use super::Notification;
 use crate::words::cut;
 
-/// Characters of a header, of a field and of a text, as Slack refuses longer ones.
-const LONGEST_HEADER: usize = 150;
-const LONGEST_FIELD: usize = 2_000;
-const LONGEST_TEXT: usize = 3_000;
+/// Characters of a header, of a field and of a text, with one for the ellipsis: Slack refuses longer ones.
+const LONGEST_HEADER: usize = 150 - 1;
+const LONGEST_FIELD: usize = 2_000 - 1;
+const LONGEST_TEXT: usize = 3_000 - 1;
 /// Fields of one section.
 const MOST_FIELDS: usize = 10;
 

@@ -39,7 +39,7 @@ fn a_message_tells_what_happened_who_is_affected_and_what_to_type() {
         ("Affected", "400 requests were answered by the candidate, 15 failed (3.75 %), in 3 min 20 s"),
         ("Limits", "error rate at most 1 %, at most 2 times stable's"),
         ("Version before", "7"),
-        ("Time", "2025-11-30T15:43:20.000Z, started 2025-11-30T15:40:00.000Z"),
+        ("Time", "2025-11-30 15:43:20 UTC, started 2025-11-30 15:40:00 UTC"),
     ];
     assert_eq!(held.facts(), expected.map(|(name, said)| (name, said.to_owned())));
     let next = held.next().into_iter().map(|(command, _)| command).collect::<Vec<_>>();
