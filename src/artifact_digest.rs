@@ -1,8 +1,6 @@
 //! What a model's artifact is: bytes and SHA-256 of all files that are loaded with it. One rule for a file on disk and for a
 //! registered version.
 
-pub mod local;
-
 use crate::problem::Problem;
 use crate::sha256;
 use crate::words::code;

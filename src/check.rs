@@ -1,6 +1,8 @@
 //! What a check is: a claim with settings, the statistics it needs, and a judgement of their values.
 
 mod asked;
+pub mod behavior;
+pub mod drift;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -10,8 +12,8 @@ use schemars::{JsonSchema, Schema};
 use serde::de::DeserializeOwned;
 
 use crate::candidate::{Candidate, Runs};
+use crate::data::probe::Probe;
 use crate::limit::range::{self, LimitSetting};
-use crate::model::probe::Probe;
 use crate::problem::{Problem, nearest};
 use crate::statistic::{Key, Measured, Needs, Statistic, Typed};
 use crate::table::{Kind, Role, TableInfo};
@@ -358,7 +360,7 @@ impl Registered {
             severity: C::SEVERITY,
             looser: C::LOOSER,
             schema: || schemars::schema_for!(C),
-            read: |settings| crate::config::read::<C>(settings).map(|check| Box::new(check) as Box<dyn AnyCheck>),
+            read: |settings| crate::settings::read::<C>(settings).map(|check| Box::new(check) as Box<dyn AnyCheck>),
         }
     }
 }

@@ -5,10 +5,10 @@ pub mod rollout;
 mod values;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 pub use values::{comma_hint, duration, list, size};
 
-use crate::edits::Policy;
 use crate::problem::{Failure, Problem};
 
 /// The quality gate of machine-learning delivery.
@@ -357,6 +357,19 @@ pub enum FailOn {
     Fail,
     Warn,
     Never,
+}
+
+/// Whose limits count where a pull request changes them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Policy {
+    /// The pull request's own; what it relaxes is said.
+    #[default]
+    Head,
+    /// The base branch's.
+    Base,
+    /// Of each limit the stricter one.
+    Stricter,
 }
 
 /// The booleans of GitHub's toolkit, and no others.

@@ -1,9 +1,7 @@
 //! One column of two tables, compared: how far apart its distributions are, how surely, and where they moved.
 
 mod bins;
-mod finding;
 mod large;
-mod retyped;
 #[cfg(test)]
 mod false_alarms;
 #[cfg(test)]
@@ -14,10 +12,8 @@ mod tests;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-pub use bins::Bin;
 use bins::Known;
-pub use finding::{Against, Choice, Rule, Wanted, finding, wanted};
-pub use retyped::Context;
+pub use bins::{Bin, MISSING};
 
 use large::Axis;
 
@@ -26,6 +22,7 @@ use crate::inference::adjust::benjamini_hochberg;
 use crate::inference::distance::{self, chi_squared, kolmogorov_p};
 use crate::inference::homogeneity::{homogeneity_p, jensen_shannon_beyond_chance};
 use crate::inference::quantile_bins::{Compared, NORMAL};
+use crate::limit::range::ValueRange;
 use crate::problem::Problem;
 
 /// Fewer rows, or present values, say nothing.
@@ -36,6 +33,47 @@ pub const MISSING_POINTS: f64 = 10.0;
 const FLOOR: f64 = 1e-4;
 /// A deviation this many times what the middle 95 % of the values suggest is that of a few values.
 const OWNED: f64 = 5.0;
+
+/// How columns are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Choice {
+    /// By ranks: numbers by `ks` or `jensen_shannon`, whichever is larger; text and booleans by `jensen_shannon`.
+    #[default]
+    Auto,
+    /// The population stability index; 0.2 counts.
+    Psi,
+    /// Kolmogorov and Smirnov's D; 0.1 counts.
+    Ks,
+    /// The earth mover's distance in standard deviations of the reference; 0.1 counts.
+    Wasserstein,
+    /// Jensen and Shannon's distance; 0.1 counts.
+    JensenShannon,
+    /// Cramér's V; 0.1 counts.
+    ChiSquared,
+}
+
+impl Choice {
+    /// The values that the effect can take; `auto` may choose any method.
+    pub fn effects(self) -> ValueRange {
+        match self {
+            Self::Ks | Self::JensenShannon | Self::ChiSquared => ValueRange::SHARE,
+            Self::Auto | Self::Psi | Self::Wasserstein => ValueRange::NON_NEGATIVE,
+        }
+    }
+
+    /// The method that is named; `auto` names none.
+    pub fn method(self) -> Option<Method> {
+        match self {
+            Self::Auto => None,
+            Self::Psi => Some(Method::Psi),
+            Self::Ks => Some(Method::Ks),
+            Self::Wasserstein => Some(Method::Wasserstein),
+            Self::JensenShannon => Some(Method::JensenShannon),
+            Self::ChiSquared => Some(Method::ChiSquared),
+        }
+    }
+}
 
 /// How far two distributions are apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]

@@ -40,7 +40,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 pub use batches::{Made, Slice, Written, batches};
 use distribution::Budget;
-pub use occurring::Handed;
 pub use source::{Footers, Source};
 pub use value_repeats::ROWS_PER_REPEAT;
 

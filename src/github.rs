@@ -16,6 +16,7 @@ pub mod dispatch;
 pub mod event;
 pub mod issue;
 pub mod outputs;
+pub mod pipeline;
 pub mod workflow;
 
 use std::collections::BTreeMap;
@@ -24,10 +25,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use event::Event;
+use pipeline::Pipeline;
 use workflow::Step;
 
 use crate::problem::Problem;
-use crate::report::Pipeline;
 use crate::words::code;
 
 /// Over this, the runner shows nothing of a summary at all.

@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::commands::comment::believe;
 use crate::config::Config;
 use crate::config::document::Document;
-use crate::github::{annotations, artifact, comment, outputs, workflow};
+use crate::github::{artifact, comment, outputs, workflow};
 use crate::report::digest::Digest;
 use crate::report::markdown::{self, Before, Origin};
 use crate::report::{Report, junit, sample, sarif, terminal};
@@ -227,7 +227,7 @@ proptest! {
     #[test]
     fn a_log_holds_no_command_but_ours(text in text()) {
         let report = report(&text);
-        for line in annotations::render(&report, |_| true).iter().map(ToString::to_string) {
+        for line in crate::report::annotations::render(&report, |_| true).iter().map(ToString::to_string) {
             prop_assert!(!line.contains(['\n', '\r']) && !line.contains("##["), "{:?}", line);
             prop_assert!(line.starts_with("::error ") || line.starts_with("::warning "));
         }

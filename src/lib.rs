@@ -5,6 +5,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod data;
 pub mod decimal;
 pub mod limit;
 pub mod predictions;
@@ -31,6 +32,7 @@ pub mod engine;
 pub mod verdict;
 pub mod report;
 pub mod words;
+pub mod settings;
 pub mod sha256;
 pub mod signature;
 pub mod log;

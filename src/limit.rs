@@ -1,5 +1,6 @@
 //! The kinds of limit that people write: percents, finite numbers, bounds of a range.
 
+mod observed;
 pub mod range;
 
 use std::borrow::Cow;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_yaml::Value;
 use serde_yaml::value::{Tag, TaggedValue};
 
+pub use self::observed::{Limit, Unit};
 use crate::decimal::Decimal;
 
 /// 0 to 100: the nearest float, for people, and the decimal that was written, which counts are compared with.

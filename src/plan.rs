@@ -2,12 +2,10 @@
 
 pub mod ceilings;
 pub mod rollout;
-mod running;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, NaiveDate};
-pub use running::RunPlan;
 use serde_yaml::Value;
 
 use crate::check::{AnyCheck, Check, Gate, Part};
@@ -21,6 +19,7 @@ use crate::config::notify::When;
 use crate::config::running::{RunSection, is_runnable};
 use crate::config::{Columns, Config, DataSection, Entry, ModelSection, NotifySection};
 use crate::limit::Plain;
+use crate::model::run_plan::RunPlan;
 use crate::predictions::Names;
 use crate::problem::{Problem, nearest};
 use crate::table::Role;
@@ -185,7 +184,7 @@ pub fn plan(config: Config, args: &CheckArgs, clock: i64) -> Result<Plan, Vec<Pr
     };
     let predicts = makes_predictions && asks(&[Part::Predictions, Part::Numbers]);
     if runs_model && runs(Gate::Model) && (predicts || asks(&[Part::Model, Part::Endpoint, Part::Latencies])) {
-        model.run = Some(RunPlan::new(&config.model, &model, predicts));
+        model.run = Some(RunPlan::new(&config.model, model.artifact.as_deref(), predicts));
         // The rows that the model is asked about, whichever gate runs.
         wanted.insert(Role::Test);
     }

@@ -5,17 +5,18 @@
 
 mod leakage;
 
+use std::any::Any;
 use std::collections::BTreeMap;
+use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
+use crate::data::behavior::BehaviorResult;
+use crate::data::probe::{Probe, Served};
 use crate::decimal::Decimal;
 use crate::distribution::Distribution;
 use crate::drift::{Choice, Contrast};
-use crate::engine::Handed;
 pub use crate::limit::Total;
-use crate::model::moves::Moves;
-use crate::model::probe::{Probe, Served};
 use crate::predictions::{Confusion, Reading, Rows, Slicer};
 use crate::problem::Problem;
 use crate::table::Role;
@@ -215,12 +216,39 @@ pub enum Value {
     Leakage(Leakage),
     Fingerprint(u128),
     FileDigest(String),
-    Moves(Moves),
+    BehaviorResult(BehaviorResult),
     Served(Served),
     /// Between two scans.
-    Handed(Handed),
+    EngineState(EngineState),
     /// There was no room for it beside the others: it is measured in another scan.
     NoRoom,
+}
+
+/// What an engine keeps from one scan for the next; nobody else knows what it is.
+#[derive(Clone)]
+pub struct EngineState(Arc<dyn Any + Send + Sync>);
+
+impl EngineState {
+    pub fn new(state: impl Any + Send + Sync) -> Self {
+        Self(Arc::new(state))
+    }
+
+    /// Returns it as the type that it was made of.
+    pub fn get<T: Any>(&self) -> Option<&T> {
+        self.0.downcast_ref()
+    }
+}
+
+impl PartialEq for EngineState {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl fmt::Debug for EngineState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("EngineState")
+    }
 }
 
 /// What was measured: each a value, or why there is none.
@@ -362,6 +390,6 @@ from_value! {
     Moments => Moments,
     Leakage => Leakage,
     Fingerprint => u128,
-    Moves => Moves,
+    BehaviorResult => BehaviorResult,
     Served => Served,
 }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 pub use slices::Slice;
 
+pub use crate::limit::{Limit, Unit};
 use crate::problem::Place;
 use crate::statistic::Breaches;
 
@@ -35,32 +36,6 @@ pub enum Severity {
     Fail,
     /// Say so and go on.
     Warn,
-}
-
-/// What `observed` and the limit are counted in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Unit {
-    Rows,
-    Percent,
-    Days,
-    #[serde(rename = "ms")]
-    Milliseconds,
-    /// Of 1,000,000 bytes.
-    #[serde(rename = "MB")]
-    Megabytes,
-}
-
-/// The limit that `observed` was held against; inclusive, but for the few that say otherwise.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-pub struct Limit {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub min: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub max: Option<f64>,
-    /// Whether the limit itself is already too much.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub exclusive: bool,
 }
 
 /// A failure that the team accepts for a while, in the open.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::verdict::{Limit, Unit};
+use crate::limit::{Limit, Unit};
 
 /// The longest foreign name that is shown whole, in characters.
 const LONGEST_NAME: usize = 80;

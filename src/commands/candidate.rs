@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use super::Context;
-use crate::artifact_digest;
 use crate::baseline::{self, Opened, World};
 use crate::candidate::{Baseline, Candidate};
 use crate::cli::CheckArgs;
 use crate::mlflow::Server;
+use crate::model::artifact;
 use crate::model::onnx::{self, Means};
-use crate::plan::{ModelPlan, RunPlan};
+use crate::model::run_plan::RunPlan;
+use crate::plan::ModelPlan;
 use crate::problem::Failure;
 use crate::report;
 use crate::workspace::Workspace;
@@ -36,7 +37,7 @@ pub fn open(plan: &ModelPlan, workspace: &Workspace, context: &Context) -> Resul
         candidate.recorded = Some(baseline::read_metrics(path, workspace)?);
     }
     if let Some(path) = &plan.artifact {
-        let digest = artifact_digest::local::digest(path, workspace, &means(context, plan.run.as_ref()))?;
+        let digest = artifact::digest(path, workspace, &means(context, plan.run.as_ref()))?;
         candidate.size = Some(digest.map(|digest| {
             model.sha256 = Some(digest.sha256);
             digest.bytes

@@ -9,7 +9,8 @@ use crate::github::base::{self, Base};
 use crate::github::event::Event;
 use crate::http::hosts::{ENDPOINT, HostPolicy};
 use crate::http::{address, block_on};
-use crate::plan::{self, RunPlan};
+use crate::model::run_plan::RunPlan;
+use crate::plan;
 use crate::problem::{Failure, Problem};
 use crate::words::code;
 

@@ -11,9 +11,10 @@ use crate::github::api::{Api, Denied};
 use crate::github::dispatch;
 use crate::github::event::Event;
 use crate::http::block_on;
-use crate::notify::{self, About};
+use crate::notify;
 use crate::problem::Problem;
 use crate::report::digest::Digest;
+use crate::report::message::{self, About};
 use crate::report::{Report, RunResult};
 use crate::verdict::Verdict;
 use crate::words;
@@ -84,7 +85,7 @@ pub fn send(
     {
         let told = match context.variables.get(&webhook.url_env).filter(|address| !address.trim().is_empty()) {
             Some(address) => {
-                let text = notify::message(report, &about(context));
+                let text = message::message(report, &about(context));
                 let proxied = context.is_proxied();
                 block_on(notify::webhook(address.trim(), &text, proxied)).unwrap_or_else(Err)
             }

@@ -18,8 +18,10 @@ use crate::github::{annotations, outputs};
 use crate::http::block_on;
 use crate::log;
 use crate::problem::{Exit, Failure, Problem};
+use crate::report::annotations as report_annotations;
 use crate::report::digest::Digest;
 use crate::report::markdown::{self, Before, Options};
+use crate::report::outputs as report_outputs;
 use crate::report::{self, Report, RunResult, history};
 use crate::sha256;
 use crate::words::code;
@@ -106,7 +108,7 @@ impl<'a> Sinks<'a> {
             if let Some(github) = &self.context.github {
                 let file =
                     written.is_ok().then(|| (github.relative(&self.folder.path().join(JSON)), sha256::of(&json)));
-                self.context.write_outputs(&outputs::of(report, file))?;
+                self.context.write_outputs(&report_outputs::of(report, file))?;
             }
             written.map_err(Failure::unmeasured)
         };
@@ -199,7 +201,7 @@ impl<'a> Sinks<'a> {
             let mut told = match Api::connect(&talk.repository).await {
                 Ok(api) => {
                     let relative = |path: &str| self.relative(path);
-                    let annotations = annotations::of_check_run(report, &relative);
+                    let annotations = report_annotations::of_check_run(report, &relative);
                     let within = |budget| page(&Options { budget, ..options.clone() });
                     talk.tell(&api, report, (heard, &digest), conclusion, annotations, &within).await
                 }
@@ -241,7 +243,7 @@ impl<'a> Sinks<'a> {
     /// On the lines of the rules; those that a check run shows already are left to it.
     fn annotate(&self, report: &Report, has_check_run: bool) {
         if self.context.github.is_some() {
-            let lines = annotations::render(report, |verdict| !has_check_run || verdict.at.is_none());
+            let lines = report_annotations::render(report, |verdict| !has_check_run || verdict.at.is_none());
             let edits = report.gate_edits.as_ref().and_then(GateEdits::headline).map(Problem::new);
             let edits = edits.map(|headline| annotations::warning(&headline));
             lines.iter().chain(&edits).for_each(log::command);

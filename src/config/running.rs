@@ -8,10 +8,38 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use crate::artifact_digest::is_onnx;
 use crate::limit::Finite;
-use crate::model::endpoint::protocol::{PLACE, Rows};
-use crate::model::features::Named;
 use crate::signature::{VARIABLE, may_be_named};
 use crate::words::code;
+
+/// What stands for `{{rows}}`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Rows {
+    /// `[{"age": 31}, …]`
+    #[default]
+    Records,
+    /// `[[31], …]`
+    Arrays,
+}
+
+/// Where rows go in a template.
+pub const PLACE: &str = "{{rows}}";
+
+/// The columns of the features, as a config names them: in order, or input by input.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Named {
+    All(Vec<String>),
+    ByInput(Vec<(String, Vec<String>)>),
+}
+
+impl Named {
+    pub fn columns(&self) -> Vec<&String> {
+        match self {
+            Self::All(columns) => columns.iter().collect(),
+            Self::ByInput(inputs) => inputs.iter().flat_map(|(_, columns)| columns).collect(),
+        }
+    }
+}
 
 /// The features in the order of the model's input, or by its inputs' names.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,8 +10,8 @@ use polars::prelude::*;
 
 use super::source::Source;
 use super::types::kind;
-use crate::model::answers::{Labels, Predicted};
-use crate::model::{Batch, Cells};
+use crate::data::answer::{Labels, Predicted};
+use crate::data::batch::{Batch, Cells};
 use crate::problem::Problem;
 use crate::words::code;
 

@@ -19,7 +19,7 @@ use super::source::Source;
 use super::types::Common;
 use super::{Progress, types};
 use crate::problem::Problem;
-use crate::statistic::{Breaches, Missing, Value};
+use crate::statistic::{Breaches, EngineState, Missing, Value};
 use crate::table::Role;
 use crate::words::code;
 
@@ -181,7 +181,7 @@ impl Accumulator for Keys {
     }
 
     fn finish(self: Box<Self>) -> Step {
-        Step::Done(Ok(Value::Handed(Handed::Hashes(Arc::new(self.hashes)))))
+        Step::Done(Ok(Value::EngineState(EngineState::new(Handed::Hashes(Arc::new(self.hashes))))))
     }
 }
 
@@ -226,7 +226,7 @@ impl Accumulator for Probe {
 
     fn finish(self: Box<Self>) -> Step {
         let found = Found { hashes: Arc::new(self.found), blocks: self.blocks };
-        Step::Done(Ok(Value::Handed(Handed::Found(found))))
+        Step::Done(Ok(Value::EngineState(EngineState::new(Handed::Found(found)))))
     }
 }
 

@@ -29,21 +29,7 @@ pub struct Feeds {
     pub batch: Option<usize>,
 }
 
-/// The columns of the features, as a config names them: in order, or input by input.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Named {
-    All(Vec<String>),
-    ByInput(Vec<(String, Vec<String>)>),
-}
-
-impl Named {
-    pub fn columns(&self) -> Vec<&String> {
-        match self {
-            Self::All(columns) => columns.iter().collect(),
-            Self::ByInput(inputs) => inputs.iter().flat_map(|(_, columns)| columns).collect(),
-        }
-    }
-}
+pub use crate::config::running::Named;
 
 /// The columns that are features where nobody names them: all but those that are known to be something else.
 pub fn usual(table: &TableInfo, others: &[&str]) -> Vec<String> {

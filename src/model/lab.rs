@@ -19,10 +19,10 @@ use tables::{first_rows, meets, not_features, tables_for};
 use super::answers::{Known, Predicted};
 use super::endpoint::{Address, Endpoint};
 use super::onnx::Artifact;
-use super::probe::Probe;
 use crate::candidate::Runs;
+use crate::data::probe::Probe;
 use crate::engine::{self, Made, Opened, Progress, Source, Written};
-use crate::plan::RunPlan;
+use crate::model::run_plan::RunPlan;
 use crate::predictions::Names;
 use crate::problem::{Failure, Problem, nearest};
 use crate::statistic::{Key, Measured, Statistic, Value};
@@ -259,9 +259,11 @@ impl<'a> Lab<'a> {
                 Probe::Changed { .. } => moved
                     .remove(probe)
                     .unwrap_or_else(|| Err(Problem::new("it was not asked: this is a bug in mlgate")))
-                    .map(Value::Moves),
-                Probe::Recorded { tolerance } => record::recorded(self, tolerance.0, sources).map(Value::Moves),
-                Probe::Cases { path, tolerance } => record::cases(self, path, tolerance.0).map(Value::Moves),
+                    .map(Value::BehaviorResult),
+                Probe::Recorded { tolerance } => {
+                    record::recorded(self, tolerance.0, sources).map(Value::BehaviorResult)
+                }
+                Probe::Cases { path, tolerance } => record::cases(self, path, tolerance.0).map(Value::BehaviorResult),
                 Probe::Latency { rows, warmup, threads } => {
                     let asked = [*rows as usize, *warmup as usize, *threads as usize];
                     self.latency(asked, sources).map(|times| Value::Sorted(Arc::new(times)))

@@ -12,9 +12,7 @@ use flate2::write::DeflateEncoder;
 use serde::{Deserialize, Serialize};
 
 use super::{Report, RunResult};
-use crate::check::Check;
-use crate::checks::data::anomaly::Anomaly;
-use crate::edits::{Edit, GateEdits};
+use crate::report::config_diff::{Edit, GateEdits};
 use crate::sha256;
 use crate::verdict::{Status, Unit, Verdict};
 use crate::words;
@@ -25,6 +23,8 @@ const LONGEST: usize = 12_000;
 const LARGEST: u64 = 1_000_000;
 /// Characters of a verdict's title.
 const LONGEST_TITLE: usize = 200;
+/// The check whose number is remembered for the next runs.
+pub const ANOMALY: &str = "anomaly";
 const START: &str = "<!-- mlgate-digest:1:";
 const END: &str = " -->";
 
@@ -99,7 +99,7 @@ impl Digest {
             status: verdict.status,
             observed: verdict.observed,
             unit: verdict.unit,
-            value: (verdict.check == Anomaly::ID).then(|| verdict.number("value")).flatten(),
+            value: (verdict.check == ANOMALY).then(|| verdict.number("value")).flatten(),
             past: Vec::new(),
         };
         let titles = titles(&verdicts);

@@ -239,7 +239,7 @@ impl World {
         }
     }
 
-    /// Moves the traffic, where that is asked for; whether it was taken is what the next look sees.
+    /// BehaviorResult the traffic, where that is asked for; whether it was taken is what the next look sees.
     async fn send(&self, effects: &[Effect], problems: &mut Vec<Problem>) -> bool {
         let mut has_moved = false;
         for effect in effects {

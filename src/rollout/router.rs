@@ -72,7 +72,7 @@ impl Router {
         Ok(traffic)
     }
 
-    /// Moves the traffic; whether it moved is for who reads it back.
+    /// BehaviorResult the traffic; whether it moved is for who reads it back.
     ///
     /// # Errors
     /// It was refused, or not answered.

@@ -202,6 +202,11 @@ mod tests {
     }
 
     #[test]
+    fn its_number_is_remembered_by_its_id() {
+        assert_eq!(Anomaly::ID, crate::report::digest::ANOMALY);
+    }
+
+    #[test]
     fn half_the_usual_rows_are_an_anomaly() {
         let past = [1000.0, 1010.0, 990.0, 1005.0, 995.0, 1000.0, 1020.0, 980.0];
         assert_eq!(judge("{statistic: row_count}", &past, 1012).outcome, Outcome::Pass);

@@ -4,7 +4,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::check::{Check, Looser, Part, Tables, some_columns};
-use crate::drift::{self, Against, Choice, Context, Contrast, Rule, Wanted};
+use crate::check::drift::{self, Against, Context, Rule, Wanted};
+use crate::drift::{Choice, Contrast};
 use crate::limit::range::{LimitSetting, ValueRange};
 use crate::limit::{Finite, Percent};
 use crate::problem::Problem;

@@ -5,7 +5,8 @@ use serde::Deserialize;
 
 use super::drift::{LOOSER, default_alpha, rule, threshold};
 use crate::check::{Check, Looser, Named, Part, Tables};
-use crate::drift::{self, Against, Choice, Context, Contrast, Wanted};
+use crate::check::drift::{self, Against, Context, Wanted};
+use crate::drift::{Choice, Contrast};
 use crate::limit::range::LimitSetting;
 use crate::limit::{Finite, Percent};
 use crate::problem::Problem;

@@ -7,9 +7,10 @@ use super::invariance::{default_percent, default_tolerance};
 use crate::check::{Check, Looser, Part, Tables};
 use crate::limit::range::LimitSetting;
 use crate::limit::{Finite, Percent, Total};
-use crate::model::change::{Change, Written};
-use crate::model::moves::{self, Moves};
-use crate::model::probe::{Expect, Probe};
+use crate::data::change::{Change, Written};
+use crate::check::behavior;
+use crate::data::behavior::BehaviorResult;
+use crate::data::probe::{Expect, Probe};
 use crate::problem::Problem;
 use crate::statistic::{Given, Typed};
 use crate::verdict::{Finding, Outcome};
@@ -51,7 +52,7 @@ impl Check for Directional {
     const ID: &'static str = "directional";
     const PARTS: &'static [Part] = &[Part::Model, Part::Rows];
     const LOOSER: &'static [(&'static str, Looser)] = &[("tolerance", Looser::Higher)];
-    type Needs = (Given<bool>, Typed<Moves>);
+    type Needs = (Given<bool>, Typed<BehaviorResult>);
 
     fn validate(&self) -> Result<(), String> {
         if self.tolerance.0 < 0.0 {
@@ -83,7 +84,7 @@ impl Check for Directional {
         Ok((Given(runs.sees.contains(&self.column)), tables.probe(probe)?))
     }
 
-    fn judge(&self, (is_seen, moves): (bool, Moves)) -> Result<Finding, Problem> {
+    fn judge(&self, (is_seen, moves): (bool, BehaviorResult)) -> Result<Finding, Problem> {
         let (verb, wrong) = match self.expect {
             Expect::Increase => ("rises", "falls"),
             Expect::Decrease => ("falls", "rises"),
@@ -94,7 +95,7 @@ impl Check for Directional {
             return Ok(Finding::of(Outcome::Inconclusive, said).value("rows", moves.rows));
         }
         let mut finding =
-            moves::finding(&moves, self.min_percent, &format!("have a prediction that {wrong} {what}"));
+            behavior::finding(&moves, self.min_percent, &format!("have a prediction that {wrong} {what}"));
         if moves.moved == 0 {
             finding.outcome = Outcome::Fail;
             let why = if is_seen { "" } else { ": the model is not given it" };
@@ -117,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_move_the_wrong_way_fails() {
-        let moves = Moves { rows: 10, changed: 10, moved: 10, broken: 1, largest: 0.5, first: vec![4], ..Moves::default() };
+        let moves = BehaviorResult { rows: 10, changed: 10, moved: 10, broken: 1, largest: 0.5, first: vec![4], ..BehaviorResult::default() };
         let finding = check(SETTINGS).judge((true, moves)).unwrap();
         assert_eq!(finding.outcome, Outcome::Fail);
         assert_eq!(finding.message, "1 of 10 rows (10 %) have a prediction that rises when `amount` is multiplied by 2: row 4");
@@ -125,7 +126,7 @@ mod tests {
 
     #[test]
     fn a_model_that_does_not_look_fails() {
-        let finding = check(SETTINGS).judge((false, Moves { rows: 10, changed: 10, ..Moves::default() })).unwrap();
+        let finding = check(SETTINGS).judge((false, BehaviorResult { rows: 10, changed: 10, ..BehaviorResult::default() })).unwrap();
         assert_eq!(finding.outcome, Outcome::Fail);
         assert_eq!(
             finding.message,

@@ -6,8 +6,9 @@ use serde::Deserialize;
 use super::invariance::{default_percent, default_tolerance};
 use crate::check::{Check, Looser, Part, Tables};
 use crate::limit::{Finite, Total};
-use crate::model::moves::{self, Moves};
-use crate::model::probe::Probe;
+use crate::check::behavior;
+use crate::data::behavior::BehaviorResult;
+use crate::data::probe::Probe;
 use crate::problem::Problem;
 use crate::statistic::Typed;
 use crate::verdict::Finding;
@@ -38,7 +39,7 @@ impl Check for Expected {
     const ID: &'static str = "expected";
     const PARTS: &'static [Part] = &[Part::Model, Part::Rows];
     const LOOSER: &'static [(&'static str, Looser)] = &[("tolerance", Looser::Higher)];
-    type Needs = Typed<Moves>;
+    type Needs = Typed<BehaviorResult>;
 
     fn validate(&self) -> Result<(), String> {
         if self.tolerance.0 < 0.0 { Err(format!("tolerance {} is below 0", self.tolerance.0)) } else { Ok(()) }
@@ -48,9 +49,9 @@ impl Check for Expected {
         tables.probe(Probe::Cases { path: self.cases.clone(), tolerance: Total(self.tolerance.0) })
     }
 
-    fn judge(&self, moves: Moves) -> Result<Finding, Problem> {
+    fn judge(&self, moves: BehaviorResult) -> Result<Finding, Problem> {
         let verb = if moves.broken == 1 { "is" } else { "are" };
-        let finding = moves::finding(&moves, default_percent(), &format!("{verb} not answered as expected"));
+        let finding = behavior::finding(&moves, default_percent(), &format!("{verb} not answered as expected"));
         let message = finding.message.replace(" row", " case");
         Ok(Finding { message, ..finding })
     }
@@ -64,10 +65,10 @@ mod tests {
     #[test]
     fn one_wrong_case_is_one_too_many() {
         let check = Expected { cases: "cases.csv".into(), tolerance: default_tolerance() };
-        let moves = Moves { rows: 7, changed: 7, moved: 1, broken: 1, largest: f64::INFINITY, first: vec![2], ..Moves::default() };
+        let moves = BehaviorResult { rows: 7, changed: 7, moved: 1, broken: 1, largest: f64::INFINITY, first: vec![2], ..BehaviorResult::default() };
         let finding = check.judge(moves).unwrap();
         assert_eq!(finding.outcome, Outcome::Fail);
         assert_eq!(finding.message, "1 of 7 cases (14.29 %) is not answered as expected: case 2");
-        assert_eq!(check.judge(Moves { rows: 7, ..Moves::default() }).unwrap().outcome, Outcome::Pass);
+        assert_eq!(check.judge(BehaviorResult { rows: 7, ..BehaviorResult::default() }).unwrap().outcome, Outcome::Pass);
     }
 }

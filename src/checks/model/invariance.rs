@@ -6,9 +6,10 @@ use serde::Deserialize;
 use crate::check::{Check, Looser, Part, Tables, some_columns};
 use crate::limit::range::LimitSetting;
 use crate::limit::{Finite, Percent, Total};
-use crate::model::change::{Change, Written};
-use crate::model::moves::{self, Moves};
-use crate::model::probe::Probe;
+use crate::data::change::{Change, Written};
+use crate::check::behavior;
+use crate::data::behavior::BehaviorResult;
+use crate::data::probe::Probe;
 use crate::problem::Problem;
 use crate::statistic::{Given, Typed};
 use crate::verdict::{Finding, Outcome};
@@ -64,7 +65,7 @@ impl Check for Invariance {
     const ID: &'static str = "invariance";
     const PARTS: &'static [Part] = &[Part::Model, Part::Rows];
     const LOOSER: &'static [(&'static str, Looser)] = &[("tolerance", Looser::Higher)];
-    type Needs = (Given<Vec<String>>, Typed<Moves>);
+    type Needs = (Given<Vec<String>>, Typed<BehaviorResult>);
 
     fn validate(&self) -> Result<(), String> {
         if self.tolerance.0 < 0.0 {
@@ -101,7 +102,7 @@ impl Check for Invariance {
         Ok((Given(unseen), tables.probe(probe)?))
     }
 
-    fn judge(&self, (unseen, moves): (Vec<String>, Moves)) -> Result<Finding, Problem> {
+    fn judge(&self, (unseen, moves): (Vec<String>, BehaviorResult)) -> Result<Finding, Problem> {
         let columns = list(self.columns.iter().map(String::as_str));
         let what = match &self.change {
             Change::None => "when the model is asked twice".to_owned(),
@@ -111,7 +112,7 @@ impl Check for Invariance {
             let said = format!("no row is another one {what}, so nothing was tested");
             return Ok(Finding::of(Outcome::Inconclusive, said).value("rows", moves.rows));
         }
-        let mut finding = moves::finding(&moves, self.min_percent, &format!("get another prediction {what}"));
+        let mut finding = behavior::finding(&moves, self.min_percent, &format!("get another prediction {what}"));
         if moves.broken > 0 && moves.largest.is_finite() {
             finding.message = format!("{}; the largest move is {}", finding.message, crate::words::number(moves.largest, &[]));
         }
@@ -126,7 +127,7 @@ impl Check for Invariance {
 mod tests {
     use super::*;
 
-    fn judge(settings: &str, moves: Moves) -> Finding {
+    fn judge(settings: &str, moves: BehaviorResult) -> Finding {
         let value: serde_yaml::Value = serde_yaml::from_str(settings).unwrap();
         let check: Invariance = serde_yaml::from_value(value).unwrap();
         check.validate().unwrap();
@@ -135,7 +136,7 @@ mod tests {
 
     #[test]
     fn every_row_must_stay_unless_said_otherwise() {
-        let moves = Moves { rows: 400, changed: 300, moved: 5, broken: 5, largest: 0.34, first: vec![3, 7, 9, 12, 40], ..Moves::default() };
+        let moves = BehaviorResult { rows: 400, changed: 300, moved: 5, broken: 5, largest: 0.34, first: vec![3, 7, 9, 12, 40], ..BehaviorResult::default() };
         let finding = judge("{columns: [clerk]}", moves.clone());
         assert_eq!(finding.outcome, Outcome::Fail);
         assert_eq!(
@@ -150,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_change_that_changes_nothing_tests_nothing() {
-        let finding = judge("{columns: [sex], change: {set: male}}", Moves { rows: 5, ..Moves::default() });
+        let finding = judge("{columns: [sex], change: {set: male}}", BehaviorResult { rows: 5, ..BehaviorResult::default() });
         assert_eq!(finding.outcome, Outcome::Inconclusive);
         assert_eq!(finding.message, "no row is another one when `sex` is set to `male`, so nothing was tested");
     }

@@ -11,7 +11,7 @@ use crate::inference::estimate::TOLERANCE;
 use crate::inference::{Estimate, Held, quantile};
 use crate::limit::Finite;
 use crate::limit::range::{LimitSetting, ValueRange};
-use crate::model::probe::Probe;
+use crate::data::probe::Probe;
 use crate::problem::Problem;
 use crate::statistic::{Given, Typed};
 use crate::table::Role;

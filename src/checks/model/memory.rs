@@ -6,7 +6,7 @@ use serde::Deserialize;
 use crate::check::{Check, Part, Tables};
 use crate::limit::range::{LimitSetting, ValueRange};
 use crate::limit::Finite;
-use crate::model::probe::Probe;
+use crate::data::probe::Probe;
 use crate::problem::Problem;
 use crate::statistic::Typed;
 use crate::verdict::{Finding, Limit, Unit};

@@ -6,8 +6,9 @@ use serde::Deserialize;
 use super::invariance::{default_percent, default_tolerance};
 use crate::check::{Check, Looser, Part, Tables};
 use crate::limit::{Finite, Total};
-use crate::model::moves::{self, Moves};
-use crate::model::probe::Probe;
+use crate::check::behavior;
+use crate::data::behavior::BehaviorResult;
+use crate::data::probe::Probe;
 use crate::problem::Problem;
 use crate::statistic::Typed;
 use crate::table::Role;
@@ -40,7 +41,7 @@ impl Check for Roundtrip {
     const ID: &'static str = "roundtrip";
     const PARTS: &'static [Part] = &[Part::Model, Part::Recorded];
     const LOOSER: &'static [(&'static str, Looser)] = &[("tolerance", Looser::Higher)];
-    type Needs = Typed<Moves>;
+    type Needs = Typed<BehaviorResult>;
 
     fn validate(&self) -> Result<(), String> {
         if self.tolerance.0 < 0.0 { Err(format!("tolerance {} is below 0", self.tolerance.0)) } else { Ok(()) }
@@ -51,8 +52,8 @@ impl Check for Roundtrip {
         tables.probe(Probe::Recorded { tolerance: Total(self.tolerance.0) })
     }
 
-    fn judge(&self, moves: Moves) -> Result<Finding, Problem> {
-        let finding = moves::finding(&moves, default_percent(), "are predicted otherwise than recorded");
+    fn judge(&self, moves: BehaviorResult) -> Result<Finding, Problem> {
+        let finding = behavior::finding(&moves, default_percent(), "are predicted otherwise than recorded");
         let largest = if moves.largest.is_finite() {
             format!("; the largest difference is {}", number(moves.largest, &[self.tolerance.0]))
         } else {
@@ -76,7 +77,7 @@ mod tests {
     #[test]
     fn one_other_prediction_is_another_model() {
         let check = Roundtrip { tolerance: default_tolerance() };
-        let moves = Moves { rows: 400, moved: 1, broken: 1, largest: 0.25, first: vec![9], ..Moves::default() };
+        let moves = BehaviorResult { rows: 400, moved: 1, broken: 1, largest: 0.25, first: vec![9], ..BehaviorResult::default() };
         let finding = check.judge(moves).unwrap();
         assert_eq!(finding.outcome, Outcome::Fail);
         assert_eq!(

@@ -10,7 +10,7 @@ use crate::inference::estimate::TOLERANCE;
 use crate::inference::quantile;
 use crate::limit::range::{LimitSetting, ValueRange};
 use crate::limit::{Finite, Percent, Total, share};
-use crate::model::probe::{Probe, Served};
+use crate::data::probe::{Probe, Served};
 use crate::problem::Problem;
 use crate::statistic::Typed;
 use crate::verdict::{Finding, Held, Limit, Outcome, Unit};

@@ -12,6 +12,7 @@ use crate::http::block_on;
 use crate::notify;
 use crate::plan::rollout::RolloutPlan;
 use crate::problem::Problem;
+use crate::report::message;
 use crate::rollout::Outcome;
 use crate::rollout::controls::Controls;
 use crate::rollout::driver::Journey;
@@ -54,7 +55,7 @@ pub fn message(context: &Context, planned: &Planned, notifier: &Notifier<'_>, co
         Some(warning) => format!("{}; {}", journey.ended.reason, warning.message),
         None => journey.ended.reason.clone(),
     };
-    let text = notify::moved(&headline, &reason, &crate::commands::notify::about(context));
+    let text = message::moved(&headline, &reason, &crate::commands::notify::about(context));
     let told = block_on(notify::webhook(address.trim(), &text, context.is_proxied()));
     if let Err(problem) = told.unwrap_or_else(Err) {
         warn(&problem.to_string());

@@ -71,14 +71,17 @@ impl Table {
     pub fn take(&mut self, found: Measured) {
         for (key, value) in found {
             match value {
-                Ok(Value::Handed(Handed::Hashes(hashes))) => {
-                    if let Some(pair) = self.known.remove(&key.statistic) {
-                        self.known.insert(key.statistic, pair.with(hashes));
+                Ok(Value::EngineState(state)) => match state.get() {
+                    Some(Handed::Hashes(hashes)) => {
+                        if let Some(pair) = self.known.remove(&key.statistic) {
+                            self.known.insert(key.statistic, pair.with(Arc::clone(hashes)));
+                        }
                     }
-                }
-                Ok(Value::Handed(Handed::Found(found))) => {
-                    self.found.insert(key.statistic, found);
-                }
+                    Some(Handed::Found(found)) => {
+                        self.found.insert(key.statistic, found.clone());
+                    }
+                    None => {}
+                },
                 Ok(_) => {}
                 Err(problem) => {
                     let (whose, others): (Vec<Key>, Vec<Key>) =

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use reqwest::Client;
 
 use super::{Address, Endpoint, LONGEST_OF_ONE_ROW, answered};
+use crate::data::probe::Served;
 use crate::model::answers::Reader;
-use crate::model::probe::Served;
 use crate::problem::Problem;
 
 /// Requests under way; more and the machine that sends them is what is measured.

@@ -6,6 +6,7 @@ use json::{arrays, column, columns, lacks, list, parsed, port, records, said, te
 use reqwest::Url;
 use serde_json::{Value, json};
 
+use crate::config::running::{PLACE, Rows};
 use crate::model::features::{Feeds, Named, feeds};
 use crate::model::{Batch, Element, Output, Port, PortKind};
 use crate::problem::Problem;
@@ -44,20 +45,6 @@ pub struct Template {
     pub predictions: String,
     pub scores: Option<String>,
 }
-
-/// What stands for `{{rows}}`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Rows {
-    /// `[{"age": 31}, …]`
-    #[default]
-    Records,
-    /// `[[31], …]`
-    Arrays,
-}
-
-/// Where rows go in a template.
-pub const PLACE: &str = "{{rows}}";
 
 impl OpenInference {
     pub fn new(model: String, table: TableInfo, named: Option<Named>, features: Vec<String>) -> Self {

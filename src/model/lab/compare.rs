@@ -7,11 +7,12 @@ use rand_pcg::Pcg64;
 
 use super::Lab;
 use super::asker::take;
+use crate::data::behavior::BehaviorResult;
+use crate::data::change::Change;
+use crate::data::probe::Probe;
 use crate::engine::{self, Opened, Source};
 use crate::model::answers::Predicted;
-use crate::model::change::Change;
-use crate::model::moves::{Done, Moves, Rule};
-use crate::model::probe::Probe;
+use crate::model::behavior::{Done, Rule};
 use crate::model::{Batch, Cells};
 use crate::problem::Problem;
 use crate::table::Role;
@@ -25,7 +26,7 @@ pub fn only(batch: &Batch, row: usize) -> Batch {
     take(batch, &[row])
 }
 
-type Found<'p> = BTreeMap<&'p Probe, Result<Moves, Problem>>;
+type Found<'p> = BTreeMap<&'p Probe, Result<BehaviorResult, Problem>>;
 
 /// Answers every [`Probe::Changed`].
 pub fn changed<'p>(lab: &mut Lab, probes: &[&'p Probe], sources: &BTreeMap<Role, Opened>) -> Found<'p> {
@@ -94,10 +95,10 @@ struct Test<'p> {
     columns: &'p [String],
     change: &'p Change,
     tolerance: f64,
-    expect: Option<crate::model::probe::Expect>,
+    expect: Option<crate::data::probe::Expect>,
     /// The columns' values in another order, where they are shuffled.
     pool: Option<Batch>,
-    moves: Moves,
+    moves: BehaviorResult,
     problem: Option<Problem>,
 }
 
@@ -108,7 +109,7 @@ impl<'p> Test<'p> {
         };
         let is_seen = *change == Change::None || columns.iter().any(|column| sees.contains(column));
         let pool = if *change == Change::Shuffle && is_seen { Some(shuffled(source, columns, memory)?) } else { None };
-        let moves = Moves::new(is_seen);
+        let moves = BehaviorResult::new(is_seen);
         Ok(Self { probe, columns, change, tolerance: tolerance.0, expect: *expect, pool, moves, problem: None })
     }
 

@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::Lab;
+use crate::data::behavior::BehaviorResult;
 use crate::engine::{self, Opened, Source};
 use crate::model::answers::{Labels, Predicted, usual_positive};
-use crate::model::moves::{Done, Moves, Rule};
+use crate::model::behavior::{Done, Rule};
 use crate::model::{Batch, Cells};
 use crate::predictions::Names;
 use crate::problem::Problem;
@@ -18,7 +19,7 @@ use crate::words::{code, list};
 const EXPECTED: &str = "expected";
 
 /// Whether the model says again what was recorded of the same rows.
-pub fn recorded(lab: &mut Lab, tolerance: f64, sources: &BTreeMap<Role, Opened>) -> Result<Moves, Problem> {
+pub fn recorded(lab: &mut Lab, tolerance: f64, sources: &BTreeMap<Role, Opened>) -> Result<BehaviorResult, Problem> {
     let source = lab.source(sources)?;
     let book = sources
         .get(&Role::Predictions)
@@ -43,7 +44,7 @@ pub fn recorded(lab: &mut Lab, tolerance: f64, sources: &BTreeMap<Role, Opened>)
         return Err(Problem::new(said).hint("write the key into both tables"));
     }
     let positive = asker.positive().map(ToOwned::to_owned);
-    let mut moves = Moves::new(true);
+    let mut moves = BehaviorResult::new(true);
     let mut met = vec![false; if key.is_some() { record.len() } else { 0 }];
     let mut classes = Classes::default();
     engine::batches(source, &wanted, asker.rows(), |slice| {
@@ -80,7 +81,7 @@ pub fn recorded(lab: &mut Lab, tolerance: f64, sources: &BTreeMap<Role, Opened>)
 }
 
 /// Whether the model says what a file of cases expects.
-pub fn cases(lab: &mut Lab, path: &str, tolerance: f64) -> Result<Moves, Problem> {
+pub fn cases(lab: &mut Lab, path: &str, tolerance: f64) -> Result<BehaviorResult, Problem> {
     let table = lab.open_table(path)?;
     let info = table.info().clone();
     let names = lab.names.clone();
@@ -98,7 +99,7 @@ pub fn cases(lab: &mut Lab, path: &str, tolerance: f64) -> Result<Moves, Problem
     asker.fit(&info)?;
     let mut wanted = features.clone();
     wanted.push(expected.clone());
-    let mut moves = Moves::new(true);
+    let mut moves = BehaviorResult::new(true);
     engine::batches(&table, &wanted, asker.rows(), |slice| {
         let batch = slice.batch(&wanted)?;
         let cells = batch.column(&expected).ok_or_else(|| Problem::new("it was there before"))?;
@@ -149,7 +150,7 @@ impl Classes {
     }
 
     /// Classes that differ are those of another threshold, or other predictions than were judged.
-    fn judge(self, moves: &mut Moves) {
+    fn judge(self, moves: &mut BehaviorResult) {
         // All that were called so score at least as much as any that was not.
         let called = self.scores.get(&self.last);
         let others: Vec<&(f64, f64)> =

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::tables::first_rows;
 use super::{Lab, WEIGHED, compare};
+use crate::data::probe::Served;
 use crate::engine::{self, Opened, Source};
 use crate::model::answers::{Labels, Reader};
 use crate::model::endpoint::Endpoint;
-use crate::model::probe::Served;
 use crate::problem::Problem;
 use crate::table::Role;
 use crate::words::code;

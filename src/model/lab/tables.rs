@@ -4,7 +4,7 @@ use super::Room;
 use crate::engine::{self, Source};
 use crate::model::Batch;
 use crate::model::features::usual;
-use crate::plan::RunPlan;
+use crate::model::run_plan::RunPlan;
 use crate::problem::Problem;
 use crate::table::{Column, Role, TableInfo};
 

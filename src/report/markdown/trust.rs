@@ -3,8 +3,9 @@
 use super::Origin;
 use super::foreign::{code, plain, sentence};
 use super::parts::address;
-use crate::edits::{Edit, GateEdits, Kind, Policy};
+use crate::cli::Policy;
 use crate::report::Report;
+use crate::report::config_diff::{Edit, GateEdits, Kind};
 use crate::words;
 
 /// Edits that are listed; report.json has the rest.

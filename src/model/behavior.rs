@@ -1,77 +1,14 @@
 //! Predictions beside other predictions of the same rows: how many differ, which, by how much.
 
-use super::answers::Predicted;
-use super::probe::Expect;
-use crate::limit::{Percent, share};
+use super::answers::{Labels, Predicted};
+use crate::data::behavior::BehaviorResult;
+use crate::data::probe::Expect;
 use crate::problem::Problem;
-use crate::verdict::{Finding, Limit, Unit};
-use crate::words::{count, percent, rows};
 
 /// Rows that are named.
 const NAMED: usize = 10;
 /// Values that are shown, where values may be.
 const SHOWN: usize = 5;
-
-/// What came of comparing.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Moves {
-    pub rows: u64,
-    /// Rows in which something was changed at all.
-    pub changed: u64,
-    /// Rows whose prediction moved; where a direction is expected, that way.
-    pub moved: u64,
-    /// Rows that break the rule.
-    pub broken: u64,
-    /// The largest move, infinite where a class became another or a number none.
-    pub largest: f64,
-    /// The first rows that break it, counted from 1.
-    pub first: Vec<u64>,
-    /// The same with what was changed and what came of it.
-    pub examples: Vec<String>,
-    /// Whether the model takes any of the columns that were changed.
-    pub is_seen: bool,
-    /// Whether the classes that were recorded are those of another threshold than the model's own.
-    pub has_other_threshold: bool,
-}
-
-/// What a share of rows that kept a rule comes to: the finding of a check that holds it against `min_percent`.
-///
-/// `rule` ends the sentence that begins with how many rows broke it.
-pub fn finding(moves: &Moves, min_percent: Percent, rule: &str) -> Finding {
-    let kept = moves.rows - moves.broken;
-    let held = share(kept, moves.rows);
-    let passed = !min_percent.is_missed_by(kept, moves.rows);
-    let mut said = if moves.broken == 0 {
-        format!("{} of {} {rule}", count(0), rows(moves.rows))
-    } else {
-        let least =
-            if min_percent.0 < 100.0 { format!(", {} must not", percent(min_percent.0, &[])) } else { String::new() };
-        format!(
-            "{} of {} ({}) {rule}{least}",
-            count(moves.broken),
-            rows(moves.rows),
-            percent(share(moves.broken, moves.rows), &[100.0 - min_percent.0])
-        )
-    };
-    if !moves.first.is_empty() {
-        let first: Vec<String> = moves.first.iter().map(ToString::to_string).collect();
-        let more = if moves.broken > moves.first.len() as u64 { ", …" } else { "" };
-        let word = if moves.broken == 1 { "row" } else { "rows" };
-        said.push_str(&format!(": {word} {}{more}", first.join(", ")));
-    }
-    let mut finding = Finding::new(passed, said)
-        .held(held, Limit::min(min_percent.0), Unit::Percent)
-        .value("rows", moves.rows)
-        .value("changed_rows", moves.changed)
-        .value("moved_rows", moves.moved)
-        .value("broken_rows", moves.broken)
-        .value("first_rows", moves.first.clone());
-    if moves.largest.is_finite() {
-        finding = finding.value("largest_move", moves.largest);
-    }
-    finding.examples.clone_from(&moves.examples);
-    finding
-}
 
 /// What a row must not do.
 #[derive(Debug, Clone, Copy)]
@@ -82,7 +19,7 @@ pub enum Rule<'a> {
     Direction { expect: Expect, positive: Option<&'a str> },
 }
 
-impl Moves {
+impl BehaviorResult {
     pub fn new(is_seen: bool) -> Self {
         Self { is_seen, ..Self::default() }
     }
@@ -174,7 +111,7 @@ fn allowed(tolerance: f64, size: f64) -> f64 {
 /// The size of what is predicted, where it is a number that may be large.
 fn size(predicted: &Predicted, row: usize) -> f64 {
     match &predicted.prediction {
-        super::answers::Labels::Number(values) if predicted.scores.is_empty() && values[row].is_finite() => values[row],
+        Labels::Number(values) if predicted.scores.is_empty() && values[row].is_finite() => values[row],
         _ => 1.0,
     }
 }

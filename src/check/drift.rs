@@ -1,38 +1,19 @@
 //! What `drift` and `target_drift` ask for and make of it: which columns drifted, worst first, and where.
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+mod retyped;
+
+pub use retyped::Context;
 use serde_json::{Map, Value, json};
 
-use super::retyped::{Context, Retyped, can_be_compared, common_kind};
-use super::{Contrast, FEWEST, Method};
-use crate::check::{AskedColumn, Tables};
-use crate::limit::range::ValueRange;
+use self::retyped::{Retyped, can_be_compared, common_kind};
+use super::{AskedColumn, Tables};
+use crate::drift::{Bin, Choice, Contrast, FEWEST, MISSING, MISSING_POINTS, Method};
 use crate::limit::{Finite, Percent, share};
 use crate::problem::{Problem, nearest};
 use crate::statistic::{Given, Typed};
 use crate::table::{Kind, Role, TableInfo};
 use crate::verdict::{Finding, Limit, Outcome, Unit};
 use crate::words::{self, code, count, list, percent};
-
-/// How columns are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Deserialize, Serialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Choice {
-    /// By ranks: numbers by `ks` or `jensen_shannon`, whichever is larger; text and booleans by `jensen_shannon`.
-    #[default]
-    Auto,
-    /// The population stability index; 0.2 counts.
-    Psi,
-    /// Kolmogorov and Smirnov's D; 0.1 counts.
-    Ks,
-    /// The earth mover's distance in standard deviations of the reference; 0.1 counts.
-    Wasserstein,
-    /// Jensen and Shannon's distance; 0.1 counts.
-    JensenShannon,
-    /// Cramér's V; 0.1 counts.
-    ChiSquared,
-}
 
 /// From when on a column drifted.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -59,28 +40,6 @@ pub enum Against {
 
 /// The columns to compare, and what is known of them before.
 pub type Wanted = (Given<Context>, Vec<(Given<String>, Typed<Contrast>)>);
-
-impl Choice {
-    /// The values that the effect can take; `auto` may choose any method.
-    pub fn effects(self) -> ValueRange {
-        match self {
-            Self::Ks | Self::JensenShannon | Self::ChiSquared => ValueRange::SHARE,
-            Self::Auto | Self::Psi | Self::Wasserstein => ValueRange::NON_NEGATIVE,
-        }
-    }
-
-    /// The method that is named; `auto` names none.
-    pub fn method(self) -> Option<Method> {
-        match self {
-            Self::Auto => None,
-            Self::Psi => Some(Method::Psi),
-            Self::Ks => Some(Method::Ks),
-            Self::Wasserstein => Some(Method::Wasserstein),
-            Self::JensenShannon => Some(Method::JensenShannon),
-            Self::ChiSquared => Some(Method::ChiSquared),
-        }
-    }
-}
 
 /// The contrasts of these columns of the entry's table with the reference; `names` are all but the target and the time
 /// where none are named.
@@ -169,7 +128,7 @@ pub fn finding(context: Context, columns: &[(String, Contrast)], rule: Rule, aga
     // How far beyond its threshold a column is: effects of several methods have several scales.
     let distance = |contrast: &Contrast| {
         let effect = contrast.shift.map_or(0.0, |shift| shift.effect / threshold(contrast).max(f64::MIN_POSITIVE));
-        let points = contrast.missing.map_or(0.0, |missing| missing.points.abs() / super::MISSING_POINTS);
+        let points = contrast.missing.map_or(0.0, |missing| missing.points.abs() / MISSING_POINTS);
         (drifted(contrast), effect.max(points))
     };
     let mut sorted: Vec<&(String, Contrast)> = columns.iter().collect();
@@ -319,14 +278,14 @@ fn not_known(name: &str, contrast: &Contrast, unsure: u64, threshold: f64, total
 
 impl Contrast {
     /// The bins whose share moved most, the furthest first.
-    fn moved(&self) -> Vec<&super::Bin> {
+    fn moved(&self) -> Vec<&Bin> {
         // Who is one of few is not named: a share this small is nobody's category, and may be somebody's name.
-        let is_common = |bin: &&super::Bin| bin.shares.iter().any(|share| *share >= 0.01);
+        let is_common = |bin: &&Bin| bin.shares.iter().any(|share| *share >= 0.01);
         // Missing values are no part of a distance between present ones.
-        let is_present = |bin: &&super::Bin| !(self.method.is_of_numbers() && bin.name == super::bins::MISSING);
+        let is_present = |bin: &&Bin| !(self.method.is_of_numbers() && bin.name == MISSING);
         let mut bins: Vec<_> = self.bins.iter().filter(is_common).filter(is_present).collect();
         bins.sort_by(|a, b| {
-            let by = |bin: &super::Bin| (bin.shares[1] - bin.shares[0]).abs();
+            let by = |bin: &Bin| (bin.shares[1] - bin.shares[0]).abs();
             by(b).total_cmp(&by(a))
         });
         bins

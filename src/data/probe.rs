@@ -10,11 +10,11 @@ pub enum Probe {
     Latency { rows: u64, warmup: u64, threads: u64 },
     /// `u64`: bytes by which the process grew that loads the model and predicts.
     Memory,
-    /// [`Moves`](super::moves::Moves): what predictions do where columns are changed.
+    /// [`BehaviorResult`](super::behavior::BehaviorResult): what predictions do where columns are changed.
     Changed { columns: Vec<String>, change: Change, tolerance: Total, expect: Option<Expect> },
-    /// [`Moves`](super::moves::Moves): predictions beside those that were recorded.
+    /// [`BehaviorResult`](super::behavior::BehaviorResult): predictions beside those that were recorded.
     Recorded { tolerance: Total },
-    /// [`Moves`](super::moves::Moves): predictions beside those that a file of cases expects.
+    /// [`BehaviorResult`](super::behavior::BehaviorResult): predictions beside those that a file of cases expects.
     Cases { path: String, tolerance: Total },
     /// [`Served`]: the endpoint under load.
     Served { rps: Total, seconds: Total },

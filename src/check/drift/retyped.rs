@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::check::{Asked, AskedColumn};
+use super::super::{Asked, AskedColumn};
 use crate::table::{Column, Kind};
 use crate::words::code;
 

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 
 use sha2::{Digest as _, Sha256};
 
-use super::{ArtifactDigest, ArtifactStore, FolderEntry, of_file, of_folder};
+use super::onnx::{Artifact, Means};
+use crate::artifact_digest::{ArtifactDigest, ArtifactStore, FolderEntry, of_file, of_folder};
 use crate::http::block_on;
-use crate::model::onnx::{Artifact, Means};
 use crate::problem::{Failure, Problem};
 use crate::sha256::hex;
 use crate::words::code;

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::ModelPlan;
 use crate::config::ModelSection;
 use crate::config::running::{EndpointSection, Features, is_runnable};
 use crate::limit::{Finite, Plain};
@@ -33,12 +32,12 @@ pub struct RunPlan {
 }
 
 impl RunPlan {
-    pub fn new(section: &ModelSection, model: &ModelPlan, makes_predictions: bool) -> Self {
+    pub fn new(section: &ModelSection, artifact: Option<&str>, makes_predictions: bool) -> Self {
         let run = section.run.clone().unwrap_or_default();
         let outputs = section.outputs.clone().unwrap_or_default();
         Self {
             name: section.name.clone(),
-            artifact: model.artifact.clone().filter(|path| is_runnable(path)),
+            artifact: artifact.filter(|path| is_runnable(path)).map(ToOwned::to_owned),
             endpoint: section.endpoint.clone(),
             names_label: section.predictions.as_ref().is_some_and(|predictions| predictions.label.is_some()),
             makes_predictions,

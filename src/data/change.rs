@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
-use super::Cells;
+use super::batch::Cells;
 use crate::limit::{Finite, Total};
 use crate::problem::Problem;
 use crate::words::code;
