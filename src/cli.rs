@@ -43,6 +43,10 @@ pub enum Command {
     Pause(rollout::RequestArgs),
     /// Go on with a rollout that is paused.
     Resume(rollout::RequestArgs),
+    /// Let a step pass that waits for approval, or that is held on inconclusive evidence.
+    Approve(rollout::RequestArgs),
+    /// Skip what is left of a running rollout, and promote: the last step is evaluated once; needs `--reason`.
+    Promote(rollout::RequestArgs),
     /// Profile a table and print an mlgate.yml whose limits it passes with a margin.
     Suggest(SuggestArgs),
     /// Put profiles of a table's parts together.

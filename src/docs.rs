@@ -138,7 +138,7 @@ fn inputs() -> Vec<(String, String, String)> {
         ("rollout", "Only with `command: rollout`"),
         ("watch", "Only with `command: watch`"),
         ("status", "Only with `command: status`"),
-        ("abort", "Only with `command: abort`, `pause`, `resume` or `rollback`"),
+        ("abort", "Only with `command: abort`, `pause`, `resume`, `approve`, `promote` or `rollback`"),
         ("rollback", "Only with `command: rollback`"),
     ];
     let cli = Cli::command();
@@ -163,7 +163,7 @@ fn inputs() -> Vec<(String, String, String)> {
 fn action(now: &str) -> String {
     let quoted = |text: &str| Value::from(text).to_string();
     let mut part = String::from(
-        "inputs:\n  command:\n    description: \"What to do: `check` judges, `comment` posts a report made elsewhere, `rollout` carries a model into production, `watch` watches it there, `rollback` takes it back, `status` shows what it does, `abort`, `pause` and `resume` are a person's word\"\n    default: check\n",
+        "inputs:\n  command:\n    description: \"What to do: `check` judges, `comment` posts a report made elsewhere, `rollout` carries a model into production, `watch` watches it there, `rollback` takes it back, `status` shows what it does, `abort`, `pause`, `resume`, `approve` and `promote` are a person's word\"\n    default: check\n",
     );
     for (name, help, _) in inputs() {
         let _ = writeln!(part, "  {name}:\n    description: {}", quoted(&help));

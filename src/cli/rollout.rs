@@ -97,7 +97,7 @@ pub struct StatusArgs {
     pub watch: Option<bool>,
 }
 
-/// Inputs of `abort`, `pause` and `resume`.
+/// Inputs of `abort`, `pause`, `resume`, `approve` and `promote`.
 #[derive(Clone, Debug, Default, Args)]
 pub struct RequestArgs {
     #[command(flatten)]

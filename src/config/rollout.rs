@@ -2,6 +2,7 @@
 
 mod notifications;
 mod signals;
+mod steps;
 mod variants;
 
 use schemars::JsonSchema;
@@ -9,6 +10,7 @@ use serde::Deserialize;
 
 pub use self::notifications::{ChatSection, IssueSection, JsonSection, NotificationSection, NotifyOn};
 pub use self::signals::{GaugeSection, PrometheusSection, SignalsSection};
+pub use self::steps::{Approval, StepSection};
 pub use self::variants::{VariantSection, VariantsSection, VersionSection};
 use super::notify::DispatchSection;
 use crate::limit::Finite;
@@ -25,8 +27,10 @@ pub struct RolloutSection {
     pub report: Option<String>,
     /// What is carried into production.
     pub model: RolloutModel,
-    /// Weights of a canary in percent, ascending.
-    pub steps: Option<Vec<u8>>,
+    /// Weights of a canary in percent, ascending; `{ weight: 25, approval: required }` for one that a person approves.
+    pub steps: Option<Vec<StepSection>>,
+    /// How long a step with `approval: required` waits for `mlgate approve`. Default: 86400.
+    pub approval_seconds: Option<Finite>,
     /// How long a step is watched at least.
     pub step_seconds: Option<Finite>,
     /// How long the new colour is watched before it is production (`blue_green`); `step_seconds` without it.

@@ -6,13 +6,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use self::versions::VersionQuery;
 use crate::config::rollout::{
-    AbTestSection, ArmsSection, Better, FlagSection, LimitSection, RolloutSection, RouterSection, SignalBounds,
+    AbTestSection, Approval, ArmsSection, Better, FlagSection, LimitSection, RolloutSection, RouterSection,
+    SignalBounds,
 };
 use crate::limit::Finite;
 use crate::limit::range::{self, LimitSetting, ValueRange};
 use crate::problem::Problem;
 use crate::rollout::Strategy;
-use crate::rollout::policy::{AbTest, GaugeLimit, HistogramLimit, Limits, Measure, Policy};
+use crate::rollout::policy::{AbTest, GaugeLimit, HistogramLimit, Limits, Measure, Policy, Stage};
 use crate::rollout::query::Query;
 use crate::rollout::strategy::{Asked, ab_test, stages};
 use crate::signature::{VARIABLE, may_be_named};
@@ -128,7 +129,7 @@ impl RolloutPlan {
         }
         let policy = Policy {
             strategy: section.strategy,
-            stages: stages(section.strategy, &asked),
+            stages: with_approvals(stages(section.strategy, &asked), &section, &mut wrong),
             interval_seconds: wrong.number("interval_seconds", section.interval_seconds, 15.0, 0.1),
             min_requests: section.min_requests.unwrap_or(MIN_REQUESTS),
             limits: limits(&section, asker, &mut wrong),
@@ -160,7 +161,8 @@ impl RolloutPlan {
 }
 
 fn steps(section: &RolloutSection, wrong: &mut Wrong) -> Vec<u8> {
-    let steps = section.steps.clone().unwrap_or_else(|| STEPS.to_vec());
+    let given = section.steps.as_ref();
+    let steps = given.map_or_else(|| STEPS.to_vec(), |steps| steps.iter().map(|step| step.weight).collect());
     if steps.is_empty() || steps.iter().any(|step| !(1..=100).contains(step)) {
         wrong.at("steps", "weights of 1 to 100 percent");
     }
@@ -171,6 +173,17 @@ fn steps(section: &RolloutSection, wrong: &mut Wrong) -> Vec<u8> {
         wrong.at("steps", &format!("steps are a canary's, and the strategy is {}", section.strategy.word()));
     }
     steps
+}
+
+/// The stages, with those that a person approves.
+fn with_approvals(mut stages: Vec<Stage>, section: &RolloutSection, wrong: &mut Wrong) -> Vec<Stage> {
+    let seconds = wrong.number("approval_seconds", section.approval_seconds, 86_400.0, 1.0);
+    let approved = |stage: &&mut Stage| {
+        let steps = section.steps.as_deref().unwrap_or(&[]);
+        steps.iter().any(|step| step.weight == stage.traffic.weight && step.approval == Some(Approval::Required))
+    };
+    stages.iter_mut().filter(approved).for_each(|stage| stage.approval_seconds = Some(seconds));
+    stages
 }
 
 /// Whether the router can do what the strategy asks for.

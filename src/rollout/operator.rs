@@ -39,6 +39,9 @@ pub fn is_restarted(state: &State, found: &RouterState) -> bool {
 
 /// The traffic of the stage before.
 pub fn before(stages: &[Traffic], state: &State) -> Traffic {
+    if let Some(traffic) = state.skipped_from {
+        return traffic;
+    }
     let before = state.stage.checked_sub(1).and_then(|stage| stages.get(stage));
     before.copied().unwrap_or(Traffic::STABLE)
 }

@@ -48,6 +48,8 @@ pub struct Stage {
     pub seconds: f64,
     /// Whether the candidate must answer before anything goes to it.
     pub needs_ready: bool,
+    /// How long it waits for a person's approval once it has passed; none where it needs none.
+    pub approval_seconds: Option<f64>,
 }
 
 /// What becomes of a rollout that sees nothing.

@@ -258,7 +258,12 @@ mod tests {
 
     #[test]
     fn the_time_that_promotion_needs_follows_the_traffic() {
-        let stage = |weight| Stage { traffic: Traffic::weight(weight), seconds: 300.0, needs_ready: false };
+        let stage = |weight| Stage {
+            traffic: Traffic::weight(weight),
+            seconds: 300.0,
+            needs_ready: false,
+            approval_seconds: None,
+        };
         let policy = Policy {
             strategy: Strategy::Canary,
             stages: vec![stage(5), stage(100)],

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::journal::Entry;
+use super::policy::Strategy;
 use super::state::{Ended, Outcome, State};
 use crate::problem::Problem;
 use crate::words::one_line;
@@ -22,6 +23,10 @@ pub enum RequestKind {
     Pause,
     /// End a pause.
     Resume,
+    /// Let a step pass that waits for approval, or that is held on inconclusive evidence.
+    Approve,
+    /// Skip what is left: all of the traffic, and promotion.
+    Promote,
 }
 
 impl RequestKind {
@@ -31,6 +36,8 @@ impl RequestKind {
             Self::Abort => "abort",
             Self::Pause => "pause",
             Self::Resume => "resume",
+            Self::Approve => "approve",
+            Self::Promote => "promote",
         }
     }
 
@@ -40,6 +47,8 @@ impl RequestKind {
             Self::Abort => "aborted",
             Self::Pause => "paused",
             Self::Resume => "resumed",
+            Self::Approve => "approved",
+            Self::Promote => "promoted",
         }
     }
 }
@@ -53,6 +62,9 @@ pub struct Request {
     /// Seconds since 1970, by the clock of whoever asks.
     pub at: f64,
     pub reason: Option<String>,
+    /// Of an approval: the step, from 0. It approves no other.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<usize>,
 }
 
 impl Request {
@@ -86,14 +98,27 @@ pub fn permit(entry: &Entry, kind: RequestKind) -> Result<(), Problem> {
     }
     let pending = entry.requests.iter().rev().find_map(|request| match request.kind {
         RequestKind::Pause => Some(true),
-        RequestKind::Resume => Some(false),
-        RequestKind::Abort => None,
+        RequestKind::Resume | RequestKind::Promote => Some(false),
+        RequestKind::Abort | RequestKind::Approve => None,
     });
+    let is_skipped =
+        entry.state.skip.is_some() || entry.requests.iter().any(|asked| asked.kind == RequestKind::Promote);
     let is_paused = pending.unwrap_or(entry.state.paused.is_some());
     match kind {
         RequestKind::Pause if is_paused => Err(Problem::new("the rollout is paused already").hint("`mlgate resume`")),
         RequestKind::Resume if !is_paused => {
             Err(Problem::new("the rollout is not paused").hint("`mlgate status` shows what it does"))
+        }
+        RequestKind::Approve if !entry.state.may_be_approved() => {
+            let said = "the step neither waits for approval nor is held on inconclusive evidence";
+            Err(Problem::new(said).hint("`mlgate status` shows what it waits for"))
+        }
+        RequestKind::Promote if entry.strategy == Strategy::Shadow.word() => {
+            let said = "a shadow run promotes nothing";
+            Err(Problem::new(said).hint("`mlgate rollout` with another strategy promotes"))
+        }
+        RequestKind::Promote if is_skipped => {
+            Err(Problem::new("the rollout is being promoted already").hint("`mlgate status --watch` follows it"))
         }
         _ if entry.requests.len() + entry.interventions.len() >= MOST_REQUESTS => {
             let said = format!("this rollout has had {MOST_REQUESTS} requests, the maximum");
@@ -123,11 +148,20 @@ fn change(state: &mut State, request: &Request, at: f64) {
         RequestKind::Pause => {
             state.paused.get_or_insert(Pause { request: request.clone(), since: at });
         }
+        RequestKind::Promote => {
+            state.paused = None;
+            state.skip = Some(request.clone());
+        }
+        RequestKind::Approve => {
+            if request.step == Some(state.stage) && state.may_be_approved() {
+                state.approval = Some(request.clone());
+            }
+        }
         RequestKind::Resume => {
             let Some(pause) = state.paused.take() else { return };
             // No clock of a wait runs during a pause.
             let lasted = (at - pause.since).max(0.0);
-            for since in [&mut state.hold_since, &mut state.unconfirmed_since] {
+            for since in [&mut state.hold_since, &mut state.unconfirmed_since, &mut state.awaits_approval] {
                 *since = since.map(|since| (since + lasted).min(at));
             }
         }
@@ -139,7 +173,7 @@ mod tests {
     use super::*;
 
     fn request(kind: RequestKind) -> Request {
-        Request { kind, by: "alice".into(), at: 7.0, reason: Some("a\nreason".into()) }
+        Request { kind, by: "alice".into(), at: 7.0, reason: Some("a\nreason".into()), step: None }
     }
 
     fn entry(kinds: &[RequestKind]) -> Entry {
@@ -179,6 +213,21 @@ mod tests {
         entry.requests = vec![request(RequestKind::Resume)];
         take_up(&mut entry, 5_100.0);
         assert_eq!(entry.state.hold_since, Some(5_090.0));
+    }
+
+    #[test]
+    fn an_approval_is_of_one_step_that_may_be_approved() {
+        let check = |state: State, step| {
+            let mut entry = entry(&[RequestKind::Approve]);
+            (entry.state, entry.requests[0].step) = (state, Some(step));
+            take_up(&mut entry, 100.0);
+            entry.state.approval.is_some()
+        };
+        let of =
+            |awaits_approval, is_inconclusive| State { stage: 1, awaits_approval, is_inconclusive, ..State::default() };
+        assert!(check(of(Some(90.0), false), 1) && check(of(None, true), 1));
+        assert!(!check(of(Some(90.0), false), 0) && !check(of(None, false), 1));
+        assert!(permit(&entry(&[]), RequestKind::Approve).is_err());
     }
 
     #[test]

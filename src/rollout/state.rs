@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::request::Pause;
+use super::policy::Traffic;
+use super::request::{Pause, Request};
 use super::slow::SlowState;
 use crate::inference::arms::Hits;
 
@@ -143,10 +144,32 @@ pub struct State {
     /// Whether the end leaves the flag as it is: the job was cancelled, and nothing was found wrong.
     #[serde(default)]
     pub keeps_flag: bool,
+    /// Since when the stage has passed and waits for a person's approval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub awaits_approval: Option<f64>,
+    /// Whether the stage is held because its evidence is inconclusive, or too little: a person may approve it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_inconclusive: bool,
+    /// Who approved the stage.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub approval: Option<Request>,
+    /// Who promotes past what is left of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skip: Option<Request>,
+    /// The traffic before this stage's, where stages between were skipped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skipped_from: Option<Traffic>,
     /// Who paused it, and since when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<Pause>,
     /// What the last look came to, in words.
     pub said: String,
     pub ended: Option<Ended>,
+}
+
+impl State {
+    /// Whether a person may let the stage pass.
+    pub fn may_be_approved(&self) -> bool {
+        self.approval.is_none() && (self.awaits_approval.is_some() || self.is_inconclusive)
+    }
 }

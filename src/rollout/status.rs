@@ -23,14 +23,23 @@ pub struct Status<'a> {
 impl Status<'_> {
     /// The state in one word.
     pub fn word(&self) -> &'static str {
-        let Entry { state, is_settled, next_look_by, heartbeat_at, .. } = self.entry;
+        let Entry { state, is_settled, next_look_by, .. } = self.entry;
         match &state.ended {
             Some(ended) if *is_settled => ended.outcome.word(),
             Some(_) => "ending",
             None if state.paused.is_some() => "paused",
+            None if state.may_be_approved() && self.is_attended() => "awaiting_approval",
             None if next_look_by.is_some_and(|by| self.at <= by) => "waiting",
-            None if next_look_by.is_some() || self.at - heartbeat_at > self.patience_seconds => "unattended",
-            None => "running",
+            None if self.is_attended() => "running",
+            None => "unattended",
+        }
+    }
+
+    /// Whether a process carries it on, or a later run is not overdue.
+    fn is_attended(&self) -> bool {
+        match self.entry.next_look_by {
+            Some(by) => self.at <= by,
+            None => self.at - self.entry.heartbeat_at <= self.patience_seconds,
         }
     }
 
@@ -38,8 +47,9 @@ impl Status<'_> {
     fn next(&self) -> &'static [&'static str] {
         let is_promoted = self.entry.state.ended.as_ref().is_some_and(|ended| ended.outcome == Outcome::Promoted);
         match self.word() {
-            "paused" => &["resume", "abort"],
-            "running" | "waiting" => &["pause", "abort"],
+            "paused" => &["resume", "promote", "abort"],
+            "awaiting_approval" => &["approve", "pause", "promote", "abort"],
+            "running" | "waiting" => &["pause", "promote", "abort"],
             "unattended" | "ending" => &["rollback", "rollout"],
             _ if is_promoted => &["rollback"],
             _ => &["rollout"],
@@ -110,8 +120,8 @@ impl Status<'_> {
 
 /// A request, as reports have it.
 pub fn of_request(request: &Request) -> Value {
-    let Request { kind, by, at, reason } = request;
-    json!({ "kind": kind.word(), "by": by, "at": time(*at), "reason": reason })
+    let Request { kind, by, at, reason, step } = request;
+    json!({ "kind": kind.word(), "by": by, "at": time(*at), "reason": reason, "step": step.map(|step| step + 1) })
 }
 
 /// What was done to router, registry or flag, as reports have it.
@@ -129,7 +139,7 @@ mod tests {
     #[test]
     fn the_state_is_one_word() {
         let ended = |outcome| Some(Ended { outcome, reason: String::new() });
-        let request = Request { kind: RequestKind::Pause, by: "alice".into(), at: 7.0, reason: None };
+        let request = Request { kind: RequestKind::Pause, by: "alice".into(), at: 7.0, reason: None, step: None };
         let paused = Some(Pause { request, since: 7.0 });
         let check = |state: State, is_settled, next_look_by, heartbeat_at| {
             let unknown = Entry::unknown("canary", "risk", "a test", 1.0);

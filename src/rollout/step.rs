@@ -1,9 +1,13 @@
 //! One look, one decision.
 
+mod intervention;
+
+use self::intervention::{await_approval, skip};
 use super::confirmation::Confirmation;
 use super::evidence::{self, Judged};
 use super::operator::{self, RouterState};
 use super::policy::{NoData, Policy, Stage, Traffic};
+use super::request::Request;
 use super::seen::{ArmSeen, Reading, Seen, Stop};
 use super::serving_version::{self, VersionCheck};
 use super::slow::SlowState;
@@ -70,6 +74,7 @@ pub fn step(policy: &Policy, mut state: State, seen: &Seen) -> (State, Vec<Effec
     // The process before this one may have had another clock.
     state.stage_at = state.stage_at.map(|since| since.min(seen.at));
     state.hold_since = state.hold_since.map(|since| since.min(seen.at));
+    state.awaits_approval = state.awaits_approval.map(|since| since.min(seen.at));
     if state.stage_at.is_some_and(|since| seen.of < since) {
         // These are still of the weights before.
         state.said.clear();
@@ -89,6 +94,7 @@ pub fn step(policy: &Policy, mut state: State, seen: &Seen) -> (State, Vec<Effec
         return hold(policy, state, seen.at, format!("no data: {why}"));
     }
     state.blind = 0;
+    state.is_inconclusive = false;
     let judged = evidence::errors(policy, &state, weight);
     let judged = judged.and(evidence::slow(policy, &mut state, seen, weight));
     let judged = judged.and(evidence::gauges(policy, &mut state, seen, weight));
@@ -102,6 +108,9 @@ pub fn step(policy: &Policy, mut state: State, seen: &Seen) -> (State, Vec<Effec
     }
     if let VersionCheck::Unproven(why) = versions {
         return hold(policy, state, seen.at, why);
+    }
+    if let Some(request) = state.skip.clone() {
+        return skip(policy, state, seen, &request);
     }
     if policy.strategy == Strategy::AbTest && state.stage == 0 {
         return ab_test::judge(policy, state, seen, judged);
@@ -126,9 +135,17 @@ fn pass_when_due(
         };
         return (state, Vec::new());
     }
+    judge_passed(policy, state, seen, judged)
+}
+
+/// What a stage whose time is over still needs.
+fn judge_passed(policy: &Policy, mut state: State, seen: &Seen, judged: Judged) -> (State, Vec<Effect>) {
+    let stage = policy.stages[state.stage];
     let is_served = stage.traffic != Traffic::STABLE;
     let own = state.current.candidate.requests;
-    if is_served && own < policy.min_requests {
+    if is_served && own < policy.min_requests && (state.approval.is_none() || own == 0) {
+        // A person may judge what little there is, and nobody what nobody asked.
+        state.is_inconclusive = own > 0;
         let ready = seen.ready.as_ref().err().map(|why| format!("; {why}")).unwrap_or_default();
         let why = format!("too little traffic: {own} requests, {} are needed{ready}", policy.min_requests);
         return hold(policy, state, seen.at, why);
@@ -136,8 +153,12 @@ fn pass_when_due(
     if let (true, Err(why)) = (stage.needs_ready, &seen.ready) {
         return hold(policy, state, seen.at, format!("the candidate is not ready: {why}"));
     }
-    if let (true, Judged::Open(why)) = (is_served, judged) {
+    if let (true, None, Judged::Open(why)) = (is_served, &state.approval, judged) {
+        state.is_inconclusive = true;
         return hold(policy, state, seen.at, why);
+    }
+    if let (Some(seconds), None) = (stage.approval_seconds, &state.approval) {
+        return await_approval(state, seen.at, seconds);
     }
     pass(policy, state, seen)
 }
@@ -155,7 +176,10 @@ fn pass(policy: &Policy, mut state: State, seen: &Seen) -> (State, Vec<Effect>) 
         return end(state, Outcome::Held, reason.into());
     }
     match &seen.confirmation {
-        Confirmation::Confirmed => promote(state, "every stage was within its limits".into()),
+        Confirmation::Confirmed => {
+            let by_person = state.skip.as_ref().map(Request::words);
+            promote(state, by_person.unwrap_or_else(|| "every stage was within its limits".into()))
+        }
         Confirmation::Refused(why) => end(state, Outcome::Aborted, format!("it could not be promoted: {why}")),
         Confirmation::Open | Confirmation::Pending => {
             state.hold_since = None;
@@ -182,6 +206,8 @@ pub fn next_stage(state: &mut State) {
     state.stage_at = None;
     state.base = None;
     state.hold_since = None;
+    state.skipped_from = None;
+    (state.awaits_approval, state.approval, state.is_inconclusive) = (None, None, false);
     state.beyond.clear();
     state.windows.clear();
     state.slow.values_mut().for_each(SlowState::next_step);

@@ -1,4 +1,4 @@
-//! `status`, `abort`, `pause` and `resume`: what a person asks of a running rollout, by its journal.
+//! `status`, `abort`, `pause`, `resume`, `approve` and `promote`: what a person asks of a running rollout, by its journal.
 
 use std::process::Child;
 use std::thread;
@@ -217,10 +217,109 @@ fn on_a_branch_a_request_is_signed_and_found_by_the_next_evaluation() {
 
 #[test]
 fn what_is_only_proposed_asks_for_nothing() {
-    for command in ["status", "abort", "pause", "resume"] {
+    for command in ["status", "abort", "pause", "resume", "approve", "promote"] {
         let toy = Toy::start([0.0, 0.0]);
         let world =
             action(&toy, "pull_request", &[]).variable("INPUT_COMMAND", command).variable("INPUT_REPORT-SHA256", "");
         act(&world).exits(2).saying("a rollout does not run");
     }
+}
+
+#[test]
+fn a_step_with_approval_holds_until_a_person_approves_it() {
+    let toy = Toy::start([0.005, 0.005]);
+    let world = toy.world("canary\n  steps: [{ weight: 10, approval: required }, 50]").variable("USER", "alice");
+    let mut child = begun(&toy, &world);
+    until("it waits for approval", || journal(&world)["state"]["awaits_approval"].is_number());
+    // Longer than `max_hold_seconds`.
+    thread::sleep(Duration::from_millis(2_500));
+    assert_eq!((&status(&world)["state"], toy.history()), (&json!("awaiting_approval"), vec![10]));
+    world.run(&["approve", "--reason", "looks good"]).exits(0).saying("approved by alice");
+    assert_eq!((child.wait().unwrap().code(), toy.history()), (Some(0), vec![10, 50, 100]));
+    let found = came_to(&world);
+    let request = &found["interventions"][0];
+    assert_eq!(
+        (&request["kind"], &request["step"], &request["reason"]),
+        (&json!("approve"), &json!(1), &json!("looks good"))
+    );
+}
+
+#[test]
+fn an_operator_intervenes_from_a_workflow() {
+    let toy = Toy::start([0.005, 0.005]);
+    let world = action(&toy, "workflow_dispatch", &[("once", "true")]);
+    world.write("workspace/mlgate.yml", toy.config("canary\n  steps: [{ weight: 10, approval: required }]"));
+    act(&world).exits(0);
+    let world =
+        world.variable("INPUT_COMMAND", "promote").variable("INPUT_REPORT-SHA256", "").variable("INPUT_ONCE", "");
+    act(&world).exits(2).saying("needs a reason");
+    let world = world.variable("INPUT_REASON", "a fix").variable("GITHUB_TRIGGERING_ACTOR", "octocat");
+    act(&world).exits(0).saying("promoted by octocat (http");
+    act(&world.variable("INPUT_COMMAND", "approve")).exits(2).saying("neither waits for approval");
+}
+
+#[test]
+fn a_step_that_nobody_approves_in_time_is_aborted() {
+    let toy = Toy::start([0.005, 0.005]);
+    let world = toy.world("canary\n  steps: [10, { weight: 50, approval: required }]\n  approval_seconds: 1");
+    rollout(&world, &["--once"]).exits(0);
+    world.run(&["approve"]).exits(2).saying("neither waits for approval");
+    rollout(&world, &[]).exits(1).saying("the step was not approved within 1 s");
+    assert_eq!(toy.history(), [10, 50, 0]);
+}
+
+#[test]
+fn a_step_is_a_weight_or_a_weight_with_what_it_needs() {
+    let toy = Toy::start([0.0, 0.0]);
+    for (steps, said) in [
+        ("[{ weight: 10, approval: maybe }]", "unknown value `maybe`, expected `required`"),
+        ("[{ weight: 10, aproval: required }]", "unknown field `aproval`"),
+        ("[{ approval: required }]", "missing field `weight`"),
+        ("[300]", "300 is not a weight of 1 to 100 percent"),
+        ("[{ weight: 0 }]", "weights of 1 to 100 percent"),
+        ("[ten]", "a weight in percent, or"),
+    ] {
+        rollout(&toy.world(&format!("canary\n  steps: {steps}")), &[]).exits(2).saying("error: rollout").saying(said);
+    }
+}
+
+#[test]
+fn a_person_promotes_past_what_is_left_and_says_why() {
+    let toy = Toy::start([0.005, 0.005]);
+    let world = toy.world("canary\n  steps: [{ weight: 10, approval: required }, 50]").variable("USER", "alice");
+    world.write("mlgate.yml", world.read("mlgate.yml").replace("step_seconds: 0.3", "step_seconds: 60"));
+    let mut child = begun(&toy, &world);
+    until("the journal is written", || journal(&world)["state"]["is_set"] == true);
+    world.run(&["promote"]).exits(2).saying("needs a reason");
+    world.run(&["pause"]).exits(0);
+    world.run(&["promote", "--reason", "a fix for all users"]).exits(0).saying("promoted by alice");
+    assert_eq!((child.wait().unwrap().code(), toy.history()), (Some(0), vec![10, 100]));
+    let found = came_to(&world);
+    let reason = found["reason"].as_str().unwrap();
+    assert!(reason.starts_with("promoted by alice (") && reason.ends_with("a fix for all users"), "{reason}");
+    assert_eq!((&found["result"], &found["interventions"][1]["kind"]), (&json!("promoted"), &json!("promote")));
+}
+
+#[test]
+fn killed_at_any_point_of_a_promotion_past_what_is_left_the_next_run_ends_it() {
+    let mut kills = 0;
+    for at in (1..).step_by(37) {
+        let toy = Toy::start([0.005, 0.005]);
+        let world = toy.world("canary\n  steps: [10, 20, 50]");
+        rollout(&world, &["--once"]).exits(0);
+        world.run(&["promote", "--reason", "r"]).exits(0);
+        let mut child = begun(&toy, &world);
+        toy.set(|inner| inner.kill_at = Some(inner.answered + at));
+        if child.wait().unwrap().code().is_some() {
+            break;
+        }
+        kills += 1;
+        rollout(&world, &[]).exits(0);
+        assert_eq!(
+            (toy.history().last(), &journal(&world)["state"]["ended"]["outcome"]),
+            (Some(&100), &json!("promoted")),
+            "{at}"
+        );
+    }
+    assert!(kills > 2, "{kills}");
 }

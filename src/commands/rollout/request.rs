@@ -1,4 +1,4 @@
-//! `mlgate abort`, `pause` and `resume`: a person's request, written into the journal and awaited there.
+//! `mlgate abort`, `pause`, `resume`, `approve` and `promote`: a person's request, written into the journal and awaited there.
 
 use std::time::Duration;
 
@@ -29,11 +29,15 @@ pub fn request(kind: RequestKind, args: &RequestArgs, context: &Context) -> Resu
     let workspace = admit(&args.common, context)?;
     let planned = open::planned(&args.common, Asker::Rollout, &workspace)?;
     let reason = args.reason.as_deref().map(one_line).filter(|reason| !reason.is_empty());
+    if kind == RequestKind::Promote && reason.is_none() {
+        let problem = Problem::new("`promote` skips what is left of the rollout, and needs a reason");
+        return Err(Failure::usage(problem.hint("`--reason TEXT`, or the input `reason`")));
+    }
     if reason.as_ref().is_some_and(|reason| reason.chars().count() > LONGEST_REASON) {
         let problem = Problem::new(format!("the reason is longer than {LONGEST_REASON} characters"));
         return Err(Failure::usage(problem.hint("shorten it, and link to what says more")));
     }
-    let request = Request { kind, by: person(context), at: now(), reason };
+    let request = Request { kind, by: person(context), at: now(), reason, step: None };
     let journal = planned.journal(&args.common, context, &workspace)?;
     let interval = planned.plan.policy.interval_seconds;
     let stop = stop_on_signals();
@@ -107,6 +111,10 @@ impl Asking<'_> {
             return Ok(entry.next_look_by.map(Answer::Waits));
         }
         permit(&entry, self.request.kind).map_err(Failure::usage)?;
+        // What was overwritten is asked for again, of the same step.
+        if self.request.kind == RequestKind::Approve && self.writes == 0 {
+            self.request.step = Some(entry.state.stage);
+        }
         if self.writes >= MOST_WRITES {
             return Err(Failure::unmeasured(Unwritten::Taken.problem()));
         }
@@ -133,6 +141,9 @@ impl Asking<'_> {
             }
             Answer::TakenUp(_) => {
                 say(&format!("{by}\n"));
+                if self.request.kind == RequestKind::Promote {
+                    say("the rollout goes on to its last step: `mlgate status --watch` follows it\n");
+                }
                 Ok(Exit::Passed)
             }
             Answer::Waits(next_look_by) => {

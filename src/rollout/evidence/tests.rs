@@ -9,7 +9,7 @@ use crate::rollout::policy::{Limits, NoData, Stage, Strategy, Traffic};
 fn policy(limits: Limits) -> Policy {
     Policy {
         strategy: Strategy::Canary,
-        stages: vec![Stage { traffic: Traffic::weight(50), seconds: 60.0, needs_ready: false }],
+        stages: vec![Stage { traffic: Traffic::weight(50), seconds: 60.0, needs_ready: false, approval_seconds: None }],
         interval_seconds: 15.0,
         min_requests: 100,
         limits,

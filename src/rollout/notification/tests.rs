@@ -61,11 +61,11 @@ fn what_could_not_be_done_is_in_the_title_and_rollback_is_next() {
 #[test]
 fn what_happens_is_news_once() {
     let of = |stage, is_set, hold_since| State { stage, is_set, hold_since, ..State::default() };
-    let request = Request { kind: RequestKind::Pause, by: "alice".into(), at: 7.0, reason: None };
+    let request = Request { kind: RequestKind::Pause, by: "alice".into(), at: 7.0, reason: None, step: None };
     let paused = State { paused: Some(Pause { request, since: 7.0 }), ..of(0, true, None) };
     let ended = State { ended: Some(Ended { outcome: Outcome::Aborted, reason: String::new() }), ..of(0, true, None) };
     let check = |before: &State, after: &State| event((before, 100.0), (after, 115.0), 15.0);
-    for (before, after, expected) in [
+    let rows = vec![
         (of(0, false, None), of(0, true, None), Some(Event::Step)),
         (of(0, true, None), of(1, false, None), None),
         (of(1, false, None), of(1, true, None), Some(Event::Step)),
@@ -79,7 +79,8 @@ fn what_happens_is_news_once() {
         (of(0, true, None), paused.clone(), Some(Event::Paused)),
         (paused, of(0, true, None), Some(Event::Resumed)),
         (of(0, true, None), ended, None),
-    ] {
+    ];
+    for (before, after, expected) in rows {
         assert_eq!(check(&before, &after), expected, "{before:?} {after:?}");
     }
 }

@@ -633,8 +633,7 @@ fn paused(mut toy: Toy, looks: usize) -> (State, u8) {
     let (policy, mut draw, mut state) = (policy(Strategy::Canary), Draw::new(7), State::default());
     for look in 0..looks {
         if look == 2 {
-            let request = Request { kind: RequestKind::Pause, by: "alice".into(), at: toy.at, reason: None };
-            state.paused = Some(Pause { request, since: toy.at });
+            state.paused = Some(Pause { request: request(RequestKind::Pause, None), since: toy.at });
         }
         let (next, effects) = step(&policy, state, &toy.seen());
         state = next;
@@ -652,4 +651,125 @@ fn a_pause_holds_the_weights_for_longer_than_a_hold_may_last_and_a_breach_ends_i
     assert_eq!((paused(silent.clone(), 200).0.ended, paused(silent, 200).1), (None, 5));
     let (state, weight) = paused(Toy::new([0.005, 0.2]), 200);
     assert_eq!((state.ended.map(|ended| ended.outcome), weight), (Some(Outcome::RolledBack), 0));
+}
+
+#[test]
+fn a_step_that_needs_approval_waits_for_it_and_not_for_ever() {
+    let mut policy = policy(Strategy::Canary);
+    policy.stages[1].approval_seconds = Some(600.0);
+    let run = |approves: bool, errors: f64| {
+        let (mut toy, mut draw, mut state) = (Toy::new([0.005, 0.005]), Draw::new(7), State::default());
+        for _ in 0..400 {
+            if state.awaits_approval.is_some() {
+                toy.errors[1] = errors;
+            }
+            if approves && state.awaits_approval.is_some_and(|since| toy.at - since > 300.0) {
+                state.approval = Some(request(RequestKind::Approve, Some(1)));
+            }
+            let (next, effects) = step(&policy, state, &toy.seen());
+            state = next;
+            toy.act(&effects);
+            if state.ended.is_some() {
+                break;
+            }
+            toy.pass(policy.interval_seconds, &mut draw);
+        }
+        (state.ended.unwrap(), toy.traffic.weight)
+    };
+    let (ended, weight) = run(true, 0.005);
+    assert_eq!((ended.outcome, weight), (Outcome::Promoted, 100), "{ended:?}");
+    let (ended, weight) = run(false, 0.005);
+    assert_eq!(
+        (ended.outcome, ended.reason.as_str(), weight),
+        (Outcome::Aborted, "the step was not approved within 600 s", 0)
+    );
+    let (ended, weight) = run(true, 0.3);
+    assert_eq!((ended.outcome, weight), (Outcome::RolledBack, 0), "{ended:?}");
+}
+
+#[test]
+fn an_approval_lets_inconclusive_evidence_pass_and_no_breach() {
+    let (mut policy, mut draw) = (policy(Strategy::Canary), Draw::new(7));
+    policy.limits.max_ratio = None;
+    let (mut toy, mut state, mut held) = (Toy { rate: 2_000.0, ..Toy::new([0.0, 0.0]) }, State::default(), 0);
+    while state.stage == 0 && state.looks < 40 {
+        held += u64::from(state.may_be_approved());
+        if held == 2 {
+            state.approval.get_or_insert(request(RequestKind::Approve, Some(0)));
+        }
+        let (next, effects) = step(&policy, state, &toy.seen());
+        state = next;
+        toy.act(&effects);
+        toy.pass(policy.interval_seconds, &mut draw);
+        // 3 % of 100 requests, where 2 % may fail: not significant for a long time.
+        toy.counters[1][1] += if toy.traffic.weight == 5 { 3.0 } else { 0.0 };
+    }
+    assert_eq!((state.stage, held, state.ended), (1, 2, None), "{}", state.said);
+}
+
+#[test]
+fn an_approval_lets_few_requests_pass_and_none_not() {
+    let check = |rate: f64| {
+        let (policy, mut draw) = (policy(Strategy::Canary), Draw::new(7));
+        let (mut toy, mut state) = (Toy { rate, ..Toy::new([0.0, 0.0]) }, State::default());
+        while state.stage == 0 && state.ended.is_none() {
+            if state.may_be_approved() {
+                state.approval = Some(request(RequestKind::Approve, Some(0)));
+            }
+            let (next, effects) = step(&policy, state, &toy.seen());
+            state = next;
+            toy.act(&effects);
+            toy.pass(policy.interval_seconds, &mut draw);
+        }
+        (state.stage, state.ended.map(|ended| ended.reason))
+    };
+    assert_eq!(check(100.0), (1, None));
+    let (stage, reason) = check(1.0);
+    assert!(stage == 0 && reason.unwrap().starts_with("too little traffic: 0 requests"));
+}
+
+/// What alice asks for.
+fn request(kind: RequestKind, step: Option<usize>) -> Request {
+    Request { kind, by: "alice".into(), at: 1.0, reason: None, step }
+}
+
+#[test]
+fn a_person_promotes_past_what_is_left_and_a_breach_still_rolls_back() {
+    let run = |strategy: Strategy, errors: f64| {
+        let mut policy = policy(strategy);
+        for stage in &mut policy.stages {
+            (stage.seconds, stage.approval_seconds) = (1e6, Some(1e6));
+        }
+        let (mut toy, mut draw, mut state) = (Toy::new([0.005, 0.005]), Draw::new(7), State::default());
+        let mut weights = Vec::new();
+        for look in 0..60 {
+            if look == 4 {
+                state.skip = Some(request(RequestKind::Promote, None));
+            }
+            let (next, effects) = step(&policy, state, &toy.seen());
+            state = next;
+            toy.act(&effects);
+            weights.extend(effects.iter().filter_map(|effect| match effect {
+                Effect::Move(traffic) => Some(traffic.weight),
+                _ => None,
+            }));
+            if toy.traffic.weight == 100 {
+                toy.errors[1] = errors;
+            }
+            if state.ended.is_some() {
+                break;
+            }
+            toy.pass(policy.interval_seconds, &mut draw);
+        }
+        (state.ended.unwrap(), weights, toy.traffic.weight)
+    };
+    for (strategy, weights) in
+        [(Strategy::Canary, vec![5, 100]), (Strategy::BlueGreen, vec![100]), (Strategy::AbTest, vec![50, 100])]
+    {
+        let (ended, moved, weight) = run(strategy, 0.005);
+        assert_eq!((ended.outcome, moved, weight), (Outcome::Promoted, weights, 100), "{strategy:?} {ended:?}");
+        assert_eq!(ended.reason, "promoted by alice");
+    }
+    let (ended, _, weight) = run(Strategy::Canary, 0.3);
+    assert_eq!((ended.outcome, weight), (Outcome::RolledBack, 0), "{ended:?}");
 }

@@ -25,7 +25,12 @@ pub const SQUARES: &str = "sum_of_squares";
 const MISMATCH: f64 = 0.001;
 
 pub fn stages(asked: &Asked) -> Vec<Stage> {
-    let stage = |weight, seconds| Stage { traffic: Traffic::weight(weight), seconds, needs_ready: false };
+    let stage = |weight, seconds| Stage {
+        traffic: Traffic::weight(weight),
+        seconds,
+        needs_ready: false,
+        approval_seconds: None,
+    };
     vec![stage(asked.share, asked.step_seconds), stage(100, asked.step_seconds)]
 }
 
@@ -75,7 +80,8 @@ pub fn judge(policy: &Policy, mut state: State, seen: &Seen, judged: Judged) -> 
         );
         return end(state, Outcome::Aborted, reason);
     }
-    if let Judged::Open(why) = judged {
+    if let (None, Judged::Open(why)) = (&state.approval, judged) {
+        state.is_inconclusive = true;
         return hold(policy, state, seen.at, why);
     }
     let found = difference(test, &state);

@@ -9,7 +9,12 @@ const BEFORE: f64 = 60.0;
 pub fn stages(asked: &Asked) -> Vec<Stage> {
     let before = asked.bake_seconds.min(BEFORE);
     vec![
-        Stage { traffic: Traffic::STABLE, seconds: before, needs_ready: true },
-        Stage { traffic: Traffic::weight(100), seconds: asked.bake_seconds, needs_ready: false },
+        Stage { traffic: Traffic::STABLE, seconds: before, needs_ready: true, approval_seconds: None },
+        Stage {
+            traffic: Traffic::weight(100),
+            seconds: asked.bake_seconds,
+            needs_ready: false,
+            approval_seconds: None,
+        },
     ]
 }

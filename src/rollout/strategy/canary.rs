@@ -8,7 +8,12 @@ pub fn stages(asked: &Asked) -> Vec<Stage> {
     if steps.last() != Some(&100) {
         steps.push(100);
     }
-    let stage = |weight| Stage { traffic: Traffic::weight(weight), seconds: asked.step_seconds, needs_ready: false };
+    let stage = |weight| Stage {
+        traffic: Traffic::weight(weight),
+        seconds: asked.step_seconds,
+        needs_ready: false,
+        approval_seconds: None,
+    };
     steps.into_iter().map(stage).collect()
 }
 
