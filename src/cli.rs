@@ -45,8 +45,8 @@ pub enum Command {
     Resume(rollout::RequestArgs),
     /// Let a step pass that waits for approval, or that is held on inconclusive evidence.
     Approve(rollout::RequestArgs),
-    /// Skip what is left of a running rollout, and promote: the last step is evaluated once; needs `--reason`.
-    Promote(rollout::RequestArgs),
+    /// Skip what is left of a running rollout, and promote it; with `strategy: registry`, move the alias to what was judged.
+    Promote(rollout::PromoteArgs),
     /// Profile a table and print an mlgate.yml whose limits it passes with a margin.
     Suggest(SuggestArgs),
     /// Put profiles of a table's parts together.

@@ -135,7 +135,7 @@ fn inputs() -> Vec<(String, String, String)> {
     const COMMANDS: [(&str, &str); 7] = [
         ("check", ""),
         ("comment", "Only with `command: comment`"),
-        ("rollout", "Only with `command: rollout`"),
+        ("rollout", "Only with `command: rollout` or `promote`"),
         ("watch", "Only with `command: watch`"),
         ("status", "Only with `command: status`"),
         ("abort", "Only with `command: abort`, `pause`, `resume`, `approve`, `promote` or `rollback`"),

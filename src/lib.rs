@@ -120,7 +120,7 @@ fn dispatch(arguments: Vec<OsString>, context: &Context) -> Exit {
             Command::Pause(args) => commands::rollout::request(RequestKind::Pause, &args, context),
             Command::Resume(args) => commands::rollout::request(RequestKind::Resume, &args, context),
             Command::Approve(args) => commands::rollout::request(RequestKind::Approve, &args, context),
-            Command::Promote(args) => commands::rollout::request(RequestKind::Promote, &args, context),
+            Command::Promote(args) => commands::rollout::promote(&args, context),
             Command::Suggest(args) => commands::suggest(&args, context),
             Command::Profile { command: ProfileCommand::Merge { profiles, output } } => {
                 let workspace = context.workspace(None, commands::Foreign::Refused)?;

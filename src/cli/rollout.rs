@@ -97,7 +97,30 @@ pub struct StatusArgs {
     pub watch: Option<bool>,
 }
 
-/// Inputs of `abort`, `pause`, `resume`, `approve` and `promote`.
+/// Inputs of `promote`.
+#[derive(Clone, Debug, Default, Args)]
+pub struct PromoteArgs {
+    #[command(flatten)]
+    pub common: Common,
+    /// Why, for those who read it later.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: Option<String>,
+    /// The candidate's version; the report's own without it.
+    #[arg(long, value_name = "VERSION")]
+    pub model_version: Option<String>,
+    /// The gate's report.json, of which only what it passed goes out.
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<String>,
+    /// SHA-256 of that report, from the gate's job. These are of `strategy: registry` alone.
+    #[arg(long, value_name = "SHA256")]
+    pub report_sha256: Option<String>,
+    /// Print the plan and the preflight, and move nothing.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", require_equals = true,
+          value_parser = super::parse_bool)]
+    pub dry_run: Option<bool>,
+}
+
+/// Inputs of `abort`, `pause`, `resume` and `approve`.
 #[derive(Clone, Debug, Default, Args)]
 pub struct RequestArgs {
     #[command(flatten)]

@@ -7,6 +7,7 @@ mod lost;
 mod notifier;
 mod open;
 mod preflight;
+mod promote;
 mod request;
 mod rollback;
 mod status;
@@ -18,6 +19,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+pub use promote::promote;
 pub use request::request;
 pub use rollback::rollback;
 pub use status::status;
@@ -46,13 +48,16 @@ use crate::workspace::Workspace;
 /// # Errors
 /// Usage, a report that lets nothing out, a world that cannot be reached.
 pub fn run(args: &RolloutArgs, context: &Context) -> Result<Exit, Failure> {
-    let stop = stop_on_signals();
     let workspace = admit(&args.common, context)?;
     let planned = open::planned(&args.common, Asker::Rollout, &workspace)?;
     let (plan, name) = (&planned.plan, planned.name.as_str());
+    if plan.policy.strategy == Strategy::Registry {
+        return promote::by_registry(args, None, context, &workspace, &planned);
+    }
     if plan.policy.strategy == Strategy::Direct {
         super::warn("`direct` gives all users an untried model at once: a canary finds out with few of them");
     }
+    let stop = stop_on_signals();
     let verifier = Verifier { common: &args.common, context, workspace: &workspace, plan, name };
     let given = verifier.handed_over(args)?;
     let world = planned.world(&args.common, context, &workspace, Arc::clone(&stop))?;
@@ -63,7 +68,7 @@ pub fn run(args: &RolloutArgs, context: &Context) -> Result<Exit, Failure> {
     let is_dry = args.dry_run == Some(true);
     let stored = block_on(controls.journal.read()).map_err(Failure::unmeasured)??;
     let is_stable = || {
-        block_on(controls.levers.router.read()).map_err(Failure::unmeasured).map(|found| match found {
+        block_on(controls.levers.read()).map_err(Failure::unmeasured).map(|found| match found {
             Ok(traffic) => traffic == Traffic::STABLE,
             // What begins says so.
             Err(_) => true,
@@ -151,7 +156,7 @@ pub fn run(args: &RolloutArgs, context: &Context) -> Result<Exit, Failure> {
 
 /// A job that is run again: the model is in production, and nothing is moved; what proves otherwise is said at the end.
 async fn already(world: &World, entry: Entry) -> Journey {
-    let weight = world.controls.levers.router.read().await.ok().map(|traffic| traffic.weight);
+    let weight = world.controls.levers.weight().await;
     let ended = Ended { outcome: Outcome::Promoted, reason: "it is in production already".to_owned() };
     Journey { entry, ended, timeline: Vec::new(), levers: Vec::new(), weight, problems: Vec::new() }
 }

@@ -41,16 +41,16 @@ pub struct RolloutSection {
     pub min_requests: Option<u64>,
     /// How old the gate's report may be.
     pub max_report_age_hours: Option<Finite>,
-    /// What moves the traffic.
-    #[serde(deserialize_with = "serde_yaml::with::singleton_map::deserialize")]
-    #[schemars(with = "RouterSection")]
-    pub router: RouterSection,
+    /// What moves the traffic; required unless the strategy is `registry`.
+    #[serde(default, deserialize_with = "serde_yaml::with::singleton_map_recursive::deserialize")]
+    #[schemars(with = "Option<RouterSection>")]
+    pub router: Option<RouterSection>,
     /// Where what was done is written down before it is done.
     #[serde(deserialize_with = "serde_yaml::with::singleton_map::deserialize")]
     #[schemars(with = "JournalSection")]
     pub journal: JournalSection,
-    /// What is watched.
-    pub signals: SignalsSection,
+    /// What is watched; required unless the strategy is `registry`.
+    pub signals: Option<SignalsSection>,
     /// The log of what the candidate predicts, and the data checks it is held to.
     pub log: Option<LogSection>,
     /// What the candidate is held to; an error rate of 0.01 and twice stable's, and a p99 of 100 ms, without it.
@@ -327,6 +327,13 @@ pub struct OnRollback {
     #[serde(deserialize_with = "super::notify::one_dispatch")]
     #[schemars(with = "super::model::Either<DispatchSection>")]
     pub dispatch: DispatchSection,
+}
+
+impl RolloutSection {
+    /// The query of a gauge.
+    pub fn gauge(&self, name: &str) -> Option<&GaugeSection> {
+        self.signals.as_ref()?.gauges.get(name)
+    }
 }
 
 impl RouterSection {

@@ -1,5 +1,6 @@
 //! What `rollout:` means: stages, limits, queries of each arm.
 
+mod registry;
 mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,8 +44,10 @@ pub struct RolloutPlan {
     pub policy: Policy,
     pub section: RolloutSection,
     pub arms: ArmsSection,
-    pub stable: Queries,
-    pub candidate: Queries,
+    /// None without signals, or where no stable runs beside the candidate.
+    pub stable: Option<Queries>,
+    /// None without signals.
+    pub candidate: Option<Queries>,
     /// How stable's and the candidate's version is read.
     pub versions: [Option<VersionQuery>; 2],
     pub stale_seconds: f64,
@@ -105,11 +108,15 @@ impl RolloutPlan {
             (None, _) => (None, BTreeMap::new()),
         };
         tokens(&section, &mut wrong);
-        let arms = section.arms.clone().unwrap_or_else(|| section.router.arms());
-        let signals = &section.signals;
+        registry::fits(&section, &mut wrong);
+        let is_registry = section.strategy == Strategy::Registry;
+        let of_router = || section.router.as_ref().map_or_else(registry::arms, RouterSection::arms);
+        let arms = section.arms.clone().unwrap_or_else(of_router);
+        let signals = section.signals.as_ref();
         let queries = |arm: &str| {
+            let signals = signals?;
             let of = |query: &String| Query::new(query, arm);
-            Queries {
+            Some(Queries {
                 requests: of(&signals.requests),
                 errors: of(&signals.errors),
                 gauges: signals.gauges.iter().map(|(name, gauge)| (name.clone(), of(&gauge.query))).collect(),
@@ -119,10 +126,11 @@ impl RolloutPlan {
                     .filter_map(|(name, gauge)| Some((name.clone(), of(gauge.count.as_ref()?))))
                     .collect(),
                 trial: trial.iter().map(|(name, query)| (name.clone(), of(query))).collect(),
-            }
+            })
         };
-        for (name, query) in [("requests", &signals.requests), ("errors", &signals.errors)] {
-            if !query.contains("{{arm}}") {
+        let counters = signals.map(|signals| [("requests", &signals.requests), ("errors", &signals.errors)]);
+        for (name, query) in counters.into_iter().flatten() {
+            if !is_registry && !query.contains("{{arm}}") {
                 let why = format!("{} does not say {{{{arm}}}}, so that both arms are the same", code(query));
                 wrong.at(&format!("signals.{name}"), &why);
             }
@@ -147,10 +155,10 @@ impl RolloutPlan {
         let plan = Self {
             versions: versions::of(&section.variants, &arms, &mut wrong),
             policy,
-            stable: queries(&arms.stable),
+            stable: if is_registry { None } else { queries(&arms.stable) },
             candidate: queries(&arms.candidate),
             arms,
-            stale_seconds: wrong.number("signals.stale_seconds", section.signals.stale_seconds, 60.0, 1.0),
+            stale_seconds: wrong.number("signals.stale_seconds", signals.and_then(|own| own.stale_seconds), 60.0, 1.0),
             heartbeat_seconds: wrong.number("heartbeat_seconds", section.heartbeat_seconds, 120.0, 1.0),
             max_gap_seconds: wrong.number("max_gap_seconds", section.max_gap_seconds, 7200.0, 1.0),
             max_report_age_hours: wrong.number("max_report_age_hours", section.max_report_age_hours, 24.0, 0.0),
@@ -188,10 +196,11 @@ fn with_approvals(mut stages: Vec<Stage>, section: &RolloutSection, wrong: &mut 
 
 /// Whether the router can do what the strategy asks for.
 fn fits(section: &RolloutSection, wrong: &mut Wrong) {
-    if section.strategy == Strategy::Shadow && !matches!(section.router, RouterSection::Envoy(_)) {
+    let router = section.router.as_ref();
+    if section.strategy == Strategy::Shadow && !matches!(router, None | Some(RouterSection::Envoy(_))) {
         wrong.at("strategy", "only Envoy copies requests here: take `router: { envoy: … }`");
     }
-    if let RouterSection::Haproxy(haproxy) = &section.router {
+    if let Some(RouterSection::Haproxy(haproxy)) = router {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');
         let names = [("backend", &haproxy.backend), ("stable", &haproxy.stable), ("candidate", &haproxy.candidate)];
         for (key, name) in names {
@@ -200,7 +209,7 @@ fn fits(section: &RolloutSection, wrong: &mut Wrong) {
             }
         }
     }
-    if let (Strategy::AbTest, RouterSection::Envoy(envoy)) = (section.strategy, &section.router)
+    if let (Strategy::AbTest, Some(RouterSection::Envoy(envoy))) = (section.strategy, router)
         && envoy.header.is_none()
     {
         let why = "users of an A/B test stay with their arm: name the header that tells them apart";
@@ -214,7 +223,7 @@ fn fits(section: &RolloutSection, wrong: &mut Wrong) {
 /// A config must not be able to send any secret of the job anywhere.
 fn tokens(section: &RolloutSection, wrong: &mut Wrong) {
     let router = match &section.router {
-        RouterSection::Webhook(webhook) => webhook.token_env.as_ref(),
+        Some(RouterSection::Webhook(webhook)) => webhook.token_env.as_ref(),
         _ => None,
     };
     let flag = match &section.flag {
@@ -222,7 +231,7 @@ fn tokens(section: &RolloutSection, wrong: &mut Wrong) {
         _ => None,
     };
     let all = [
-        ("signals.prometheus", section.signals.prometheus.token_env.as_ref()),
+        ("signals.prometheus", section.signals.as_ref().and_then(|signals| signals.prometheus.token_env.as_ref())),
         ("router.webhook", router),
         ("flag.unleash", flag),
     ];
@@ -250,10 +259,10 @@ fn limits(section: &RolloutSection, asker: Asker, wrong: &mut Wrong) -> Limits {
     // Who names other limits keeps these two, each until it is named itself.
     if !section.limits.iter().any(|limit| matches!(limit, LimitSection::ErrorRate(_))) {
         limits.max_error_rate = Some(if asker == Asker::Rollout { 0.01 } else { 0.02 });
-        limits.max_ratio = Some(2.0);
+        limits.max_ratio = (section.strategy != Strategy::Registry).then_some(2.0);
     }
     let has_p99 = section.limits.iter().any(|limit| matches!(limit, LimitSection::LatencyP99Ms(_)));
-    if !has_p99 && section.signals.gauges.contains_key(P99) {
+    if !has_p99 && section.gauge(P99).is_some() {
         let bounds = SignalBounds { name: P99.into(), max: Some(Finite(100.0)), ..SignalBounds::default() };
         if let Err(why) = add(&mut limits, section, bounds) {
             wrong.at("limits", why);
@@ -293,7 +302,7 @@ fn limits(section: &RolloutSection, asker: Asker, wrong: &mut Wrong) -> Limits {
         } else if is_gauge && min.zip(max).is_some_and(|(min, max)| min > max) {
             wrong.at(&path, "`min` is above `max`");
         }
-        if is_gauge && !section.signals.gauges.contains_key(&name) {
+        if is_gauge && section.gauge(&name).is_none() {
             wrong.at(&path, &format!("there is no query for it: set `signals.{name}`"));
         }
         if !seen.insert(name.clone()) {
@@ -321,7 +330,7 @@ fn add(limits: &mut Limits, section: &RolloutSection, bounds: SignalBounds) -> R
     let number = |value: Option<Finite>| value.map(|Finite(value)| value);
     let SignalBounds { name, min, max, max_ratio } = bounds;
     let (min, max, max_ratio) = (number(min), number(max), number(max_ratio));
-    let gauge = section.signals.gauges.get(&name).cloned().unwrap_or_default();
+    let gauge = section.gauge(&name).cloned().unwrap_or_default();
     let query = Query::new(&gauge.query, "any");
     if let (Some(quantile), None) = (&query.quantile, min) {
         let max_share = 1.0 - quantile.quantile;

@@ -138,7 +138,7 @@ impl Controls {
     /// What came of it, with the weight that the router shows now.
     pub async fn journey(&self, ending: Ending, levers: Vec<Pulled>) -> Journey {
         let Ending { entry, ended, timeline, problems, .. } = ending;
-        let weight = self.levers.router.read().await.ok().map(|traffic| traffic.weight);
+        let weight = self.levers.weight().await;
         Journey { entry, ended, timeline, levers, weight, problems }
     }
 }

@@ -15,7 +15,7 @@ use super::log::Log;
 use super::signal::{Prometheus, SETTLED};
 use super::state::Counts;
 use super::{ArmSeen, Effect, Ended, Outcome, Reading, Seen, State, Stop, request, serving_version, step, watch};
-use crate::plan::rollout::RolloutPlan;
+use crate::plan::rollout::{Queries, RolloutPlan};
 use crate::problem::Problem;
 
 /// How often the journal may refuse before nothing more is dared.
@@ -24,7 +24,8 @@ const MOST_UNWRITTEN: u32 = 3;
 /// Where everything is.
 pub struct World {
     pub controls: Controls,
-    pub prometheus: Prometheus,
+    /// None where nothing is watched.
+    pub prometheus: Option<Prometheus>,
     pub log: Option<Log>,
 }
 
@@ -98,15 +99,19 @@ impl World {
             }
         };
         let signals = async {
+            let Some(prometheus) = &self.prometheus else { return Default::default() };
             // Both variants at one moment.
-            let time = self.prometheus.time().await;
-            let limits = &plan.policy.limits.histograms;
-            let arm = |queries| self.prometheus.arm(queries, limits, &time);
+            let time = prometheus.time().await;
+            let (limits, time) = (&plan.policy.limits.histograms, &time);
+            let arm = async |queries: &Option<Queries>| match queries {
+                Some(queries) => prometheus.arm(queries, limits, time).await,
+                None => ArmSeen::default(),
+            };
             tokio::join!(arm(&plan.stable), arm(&plan.candidate))
         };
         let (traffic, ready, log, (mut stable, mut candidate), versions) = tokio::join!(
-            Box::pin(self.controls.levers.router.observe()),
-            Box::pin(self.controls.levers.router.ready()),
+            Box::pin(self.controls.levers.observe()),
+            Box::pin(self.controls.levers.ready()),
             log,
             Box::pin(signals),
             Box::pin(self.controls.versions.read()),
@@ -247,7 +252,7 @@ impl World {
             has_moved = true;
             tokio::select! {
                 () = self.controls.stopped() => {}
-                written = self.controls.levers.router.write(*traffic) => problems.extend(written.err()),
+                written = self.controls.levers.write(*traffic) => problems.extend(written.err()),
             }
         }
         has_moved

@@ -11,6 +11,7 @@ use super::flag::Flag;
 use super::journal::Entry;
 use super::registry::Registry;
 use super::router::Router;
+use super::watch::PRODUCTION;
 use crate::problem::{Exit, Failure, Problem};
 
 pub const PROMOTION: &str = "promotion";
@@ -25,7 +26,8 @@ const LONGEST_TRY: Duration = Duration::from_secs(15);
 
 /// Everything that can be moved.
 pub struct Levers {
-    pub router: Router,
+    /// None where the strategy is `registry`: whoever loads the model by its alias gets what the alias means.
+    pub router: Option<Router>,
     pub registry: Option<Arc<Registry>>,
     pub flag: Option<Flag>,
     /// What could not be opened, where stable is restored without it.
@@ -62,7 +64,58 @@ impl Levers {
     /// Whether this process moved traffic or an alias.
     pub fn has_moved(&self) -> bool {
         let registry = self.registry.as_ref();
-        self.router.has_moved() || registry.is_some_and(|registry| registry.has_moved.load(Ordering::Relaxed))
+        self.router.as_ref().is_some_and(Router::has_moved)
+            || registry.is_some_and(|registry| registry.has_moved.load(Ordering::Relaxed))
+    }
+
+    /// What the candidate gets, and how long the router's process has been running. Without a router what was promoted is all
+    /// that there is.
+    ///
+    /// # Errors
+    /// As [`Router::observe`].
+    pub async fn observe(&self) -> Result<(Traffic, Option<f64>), Problem> {
+        match &self.router {
+            Some(router) => router.observe().await,
+            None => Ok((PRODUCTION, None)),
+        }
+    }
+
+    /// As [`Levers::observe`], the traffic alone.
+    ///
+    /// # Errors
+    /// As [`Router::read`].
+    pub async fn read(&self) -> Result<Traffic, Problem> {
+        match &self.router {
+            Some(router) => router.read().await,
+            None => Ok(PRODUCTION),
+        }
+    }
+
+    /// Moves the traffic, where there is a router.
+    ///
+    /// # Errors
+    /// As [`Router::write`].
+    pub async fn write(&self, traffic: Traffic) -> Result<(), Problem> {
+        match &self.router {
+            Some(router) => router.write(traffic).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the candidate would answer, as far as a router knows.
+    ///
+    /// # Errors
+    /// It would not.
+    pub async fn ready(&self) -> Result<(), Problem> {
+        match &self.router {
+            Some(router) => router.ready().await,
+            None => Ok(()),
+        }
+    }
+
+    /// The candidate's weight, where a router says it.
+    pub async fn weight(&self) -> Option<u8> {
+        self.router.as_ref()?.read().await.ok().map(|traffic| traffic.weight)
     }
 
     /// Restores one of them; none where it is not configured.
@@ -76,15 +129,18 @@ impl Levers {
                 let flag = self.flag.as_ref()?;
                 pull(lever, async || flag.roll_back().await.map_err(Failure::unmeasured)).await
             }
-            _ => self.restore_traffic().await,
+            _ => {
+                self.router.as_ref()?;
+                self.restore_traffic().await
+            }
         })
     }
 
     /// Gives stable all of the traffic, and nothing else.
     pub async fn restore_traffic(&self) -> Pulled {
         let once = async || {
-            self.router.write(Traffic::STABLE).await?;
-            match self.router.read().await? {
+            self.write(Traffic::STABLE).await?;
+            match self.read().await? {
                 Traffic::STABLE => Ok("stable has all of it".to_owned()),
                 other => Err(Problem::new(format!(
                     "the router still gives the candidate {} %",

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::driver::Journey;
 use super::journal::Entry;
 use super::levers::Pulled;
-use super::policy::Limits;
+use super::policy::{Limits, Strategy};
 use super::state::{Counts, State};
 use super::timeline::{clock, time};
 use super::{Outcome, status};
@@ -212,8 +212,11 @@ impl Notification {
         if !self.reason.is_empty() {
             facts.push(("Reason", cut(&one_line(&self.reason), LONGEST)));
         }
-        facts.push(("Traffic", self.traffic()));
-        if self.event != Event::Started {
+        let has_router = self.strategy != Strategy::Registry.word();
+        if has_router {
+            facts.push(("Traffic", self.traffic()));
+        }
+        if self.event != Event::Started && (has_router || self.affected.requests > 0) {
             facts.push(("Affected", self.impact()));
         }
         facts.push(("Limits", cut(&self.limits.join("; "), LONGEST)));

@@ -11,6 +11,8 @@ pub enum Strategy {
     Canary,
     BlueGreen,
     AbTest,
+    /// No traffic is moved: the registry's alias is.
+    Registry,
 }
 
 impl Strategy {
@@ -21,6 +23,7 @@ impl Strategy {
             Self::Canary => "canary",
             Self::BlueGreen => "blue_green",
             Self::AbTest => "ab_test",
+            Self::Registry => "registry",
         }
     }
 }

@@ -6,9 +6,9 @@ use super::driver::World;
 use super::policy::{HistogramLimit, Policy};
 use super::query::Query;
 use super::serving_version::{ServingVersion, Variant, VersionCheck};
-use super::signal::{Proof, Role, SETTLED, Trouble};
+use super::signal::{Prometheus, Proof, Role, SETTLED, Trouble};
 use super::slow::Boundaries;
-use super::{Traffic, query};
+use super::{Strategy, Traffic, query};
 use crate::plan::rollout::{Queries, RolloutPlan};
 use crate::problem::Problem;
 use crate::words::{code, number};
@@ -42,24 +42,13 @@ pub enum Writes {
 /// Tries everything.
 pub async fn check(world: &World, plan: &RolloutPlan, version: &str, writes: Writes) -> Vec<Finding> {
     let mut found = Vec::new();
-    let subject = format!("Prometheus at {}", world.prometheus.shown());
-    let mut rate = None;
-    match world.prometheus.time().await {
-        Ok(time) => {
-            found.push(Finding { subject, result: Ok("answers".to_owned()) });
-            if queries(world, plan, time, &mut found).await {
-                for limit in &plan.policy.limits.histograms {
-                    found.extend(boundaries(world, plan, limit, time).await);
-                }
-                rate = world.prometheus.per_second(&plan.stable.requests, time).await;
-            }
-        }
-        Err(trouble) => {
-            let problem = Problem::new(trouble.text()).hint("is `rollout.signals.prometheus.url` reachable from here?");
-            found.push(Finding { subject, result: Err(Fault::Unmeasured(problem)) });
-        }
+    let rate = match &world.prometheus {
+        Some(prometheus) => signals(prometheus, plan, &mut found).await,
+        None => None,
+    };
+    if world.controls.levers.router.is_some() {
+        found.push(Finding { subject: "router".to_owned(), result: router(world, writes).await });
     }
-    found.push(Finding { subject: "router".to_owned(), result: router(world, writes).await });
     if let (Some(registry), Writes::Tried) = (&world.controls.levers.registry, writes) {
         let result = registry.prove_writable(version).await.map_err(Fault::Unmeasured);
         found.push(Finding { subject: "registry".to_owned(), result });
@@ -68,16 +57,44 @@ pub async fn check(world: &World, plan: &RolloutPlan, version: &str, writes: Wri
         let result = world.controls.journal.prove_writable().await.map_err(Fault::Unmeasured);
         found.push(Finding { subject: "journal".to_owned(), result });
     }
+    if plan.policy.strategy == Strategy::Registry {
+        // What serves follows the alias: it has another version until the alias is moved.
+        found.extend(world.controls.versions.warning().map(unproven));
+        return found;
+    }
     found.extend(versions(world, version).await);
     found.push(Finding { subject: "time".to_owned(), result: Ok(time(&plan.policy, rate)) });
     found
 }
 
+/// Proves every query and limit. Returns how many requests a second stable answers.
+async fn signals(prometheus: &Prometheus, plan: &RolloutPlan, found: &mut Vec<Finding>) -> Option<f64> {
+    let subject = format!("Prometheus at {}", prometheus.shown());
+    let time = match prometheus.time().await {
+        Ok(time) => time,
+        Err(trouble) => {
+            let problem = Problem::new(trouble.text()).hint("is `rollout.signals.prometheus.url` reachable from here?");
+            found.push(Finding { subject, result: Err(Fault::Unmeasured(problem)) });
+            return None;
+        }
+    };
+    found.push(Finding { subject, result: Ok("answers".to_owned()) });
+    if !queries(prometheus, plan, time, found).await {
+        return None;
+    }
+    let stable = plan.stable.as_ref()?;
+    for limit in &plan.policy.limits.histograms {
+        found.extend(boundaries(prometheus, stable, limit, time).await);
+    }
+    prometheus.per_second(&stable.requests, time).await
+}
+
 /// Proves every query of both variants; one answer that does not come is waited for, and no other. Returns whether all came.
-async fn queries(world: &World, plan: &RolloutPlan, time: f64, found: &mut Vec<Finding>) -> bool {
+async fn queries(prometheus: &Prometheus, plan: &RolloutPlan, time: f64, found: &mut Vec<Finding>) -> bool {
     for (variant, queries) in [("stable", &plan.stable), ("candidate", &plan.candidate)] {
+        let Some(queries) = queries else { continue };
         for (name, query, role) in named(queries) {
-            let result = world.prometheus.prove(query, role, time).await;
+            let result = prometheus.prove(query, role, time).await;
             let is_down = matches!(result, Err(Trouble::NoAnswer(_)));
             let result = result.map(shown).map_err(|trouble| fault(trouble, name, role));
             let count = if role == Role::Samples { "count of " } else { "" };
@@ -91,9 +108,9 @@ async fn queries(world: &World, plan: &RolloutPlan, time: f64, found: &mut Vec<F
 }
 
 /// Whether the limit on a histogram is a boundary of its buckets; nothing where stable has none yet.
-async fn boundaries(world: &World, plan: &RolloutPlan, limit: &HistogramLimit, time: f64) -> Option<Finding> {
-    let query = plan.stable.gauges.get(&limit.name)?;
-    let (_, Boundaries { below, above }) = world.prometheus.slow(query, limit, time - SETTLED).await.ok()?;
+async fn boundaries(prometheus: &Prometheus, stable: &Queries, limit: &HistogramLimit, time: f64) -> Option<Finding> {
+    let query = stable.gauges.get(&limit.name)?;
+    let (_, Boundaries { below, above }) = prometheus.slow(query, limit, time - SETTLED).await.ok()?;
     let (name, max) = (&limit.name, number(limit.max, &[]));
     let share = number(100.0 * limit.max_share, &[]);
     let result = match (below, above) {
@@ -158,12 +175,12 @@ fn fault(trouble: Trouble, name: &str, role: Role) -> Fault {
 
 /// Reads the weights, and writes those that it read.
 async fn router(world: &World, writes: Writes) -> Result<String, Fault> {
-    let found = world.controls.levers.router.read().await.map_err(Fault::Unmeasured)?;
+    let found = world.controls.levers.read().await.map_err(Fault::Unmeasured)?;
     let said = format!("the candidate has {} %", found.weight.max(found.mirror));
     if writes == Writes::LeftAlone || found != Traffic::STABLE {
         return Ok(said);
     }
-    world.controls.levers.router.write(found).await.map_err(Fault::Unmeasured)?;
+    world.controls.levers.write(found).await.map_err(Fault::Unmeasured)?;
     Ok(format!("{said}, and its weights may be set"))
 }
 
@@ -172,8 +189,7 @@ async fn router(world: &World, writes: Writes) -> Result<String, Fault> {
 async fn versions(world: &World, version: &str) -> Vec<Finding> {
     let controls = &world.controls;
     let warning = controls.versions.warning();
-    let warning =
-        warning.map(|problem| Finding { subject: "versions".to_owned(), result: Err(Fault::Warning(problem)) });
+    let warning = warning.map(unproven);
     if controls.versions.stable.is_none() && controls.versions.candidate.is_none() {
         return warning.into_iter().collect();
     }
@@ -193,6 +209,10 @@ async fn versions(world: &World, version: &str) -> Vec<Finding> {
     }
     found.extend(proven(Variant::Candidate, &candidate, Some(version)));
     found.into_iter().chain(warning).collect()
+}
+
+fn unproven(problem: Problem) -> Finding {
+    Finding { subject: "versions".to_owned(), result: Err(Fault::Warning(problem)) }
 }
 
 fn proven(variant: Variant, serving: &ServingVersion, expected: Option<&str>) -> Option<Finding> {

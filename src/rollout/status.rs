@@ -12,12 +12,20 @@ use crate::words::one_line;
 /// What a rollout does now.
 pub struct Status<'a> {
     pub entry: &'a Entry,
-    /// What the router says, or why it says nothing.
-    pub traffic: Result<Traffic, String>,
+    /// What the router says, or why it says nothing; none without a router.
+    pub traffic: Option<Result<Traffic, String>>,
+    /// Where there is no router: the alias of production and what it means, or why that is unknown.
+    pub alias: Option<Result<Alias, String>>,
     /// Seconds since 1970.
     pub at: f64,
     /// Silence after which nobody carries it on.
     pub patience_seconds: f64,
+}
+
+/// The registry's alias of production.
+pub struct Alias {
+    pub name: String,
+    pub version: Option<String>,
 }
 
 impl Status<'_> {
@@ -68,7 +76,8 @@ impl Status<'_> {
             "strategy": self.entry.strategy,
             "step": state.stage + 1,
             "steps": self.entry.stages.iter().map(|traffic| traffic.weight).collect::<Vec<_>>(),
-            "weight": self.traffic.as_ref().ok().map(|traffic| traffic.weight),
+            "weight": self.traffic.as_ref().and_then(|traffic| Some(traffic.as_ref().ok()?.weight)),
+            "alias": self.alias.as_ref().and_then(|alias| alias.as_ref().ok()).map(of_alias),
             "counts": { "stable": state.current.stable, "candidate": state.current.candidate },
             "started_at": time(self.entry.started_at),
             "heartbeat_at": time(self.entry.heartbeat_at),
@@ -84,26 +93,35 @@ impl Status<'_> {
     pub fn text(&self) -> String {
         let entry = self.entry;
         let counts = entry.state.current;
-        let weight = match &self.traffic {
+        let weight = self.traffic.as_ref().map(|traffic| match traffic {
             Ok(traffic) => format!("the candidate has {} %", traffic.weight),
             Err(why) => format!("unknown: {}", one_line(why)),
+        });
+        let alias = self.alias.as_ref().map(|alias| match alias {
+            Ok(Alias { name, version: Some(version) }) => {
+                format!("{} is version {}", one_line(name), one_line(version))
+            }
+            Ok(Alias { name, version: None }) => format!("{} is no version", one_line(name)),
+            Err(why) => format!("unknown: {}", one_line(why)),
+        });
+        let steps = match entry.stages.len() {
+            0 => String::new(),
+            steps => format!(", step {} of {steps}", entry.state.stage + 1),
         };
         let mut lines = vec![
             format!("{} {}: {}", one_line(&entry.name), one_line(&entry.version), self.word().replace('_', " ")),
-            format!(
-                "  strategy:   {}, step {} of {}",
-                entry.strategy,
-                entry.state.stage + 1,
-                entry.stages.len().max(1)
-            ),
-            format!("  traffic:    {weight}"),
+            format!("  strategy:   {}{steps}", entry.strategy),
+        ];
+        lines.extend(weight.map(|weight| format!("  traffic:    {weight}")));
+        lines.extend(alias.map(|alias| format!("  alias:      {alias}")));
+        lines.extend([
             format!(
                 "  this step:  candidate {}/{} failed, stable {}/{} failed",
                 counts.candidate.errors, counts.candidate.requests, counts.stable.errors, counts.stable.requests
             ),
             format!("  since:      {}", time(entry.started_at)),
             format!("  heartbeat:  {}, by {}", time(entry.heartbeat_at), one_line(&entry.by)),
-        ];
+        ]);
         lines.extend(entry.next_look_by.map(|by| format!("  next:       an evaluation by {}", time(by))));
         let reason = entry.state.ended.as_ref().map_or(&entry.state.said, |ended| &ended.reason);
         if !reason.is_empty() {
@@ -116,6 +134,11 @@ impl Status<'_> {
         lines.push(format!("  commands:   {}", commands.join(", ")));
         lines.iter().fold(String::new(), |all, line| all + line + "\n")
     }
+}
+
+/// An alias, as `--json` has it.
+pub fn of_alias(alias: &Alias) -> Value {
+    json!({ "name": alias.name, "version": alias.version })
 }
 
 /// A request, as reports have it.
@@ -144,7 +167,14 @@ mod tests {
         let check = |state: State, is_settled, next_look_by, heartbeat_at| {
             let unknown = Entry::unknown("canary", "risk", "a test", 1.0);
             let entry = Entry { heartbeat_at, next_look_by, state, is_settled, ..unknown };
-            Status { entry: &entry, traffic: Ok(Traffic::STABLE), at: 1_000.0, patience_seconds: 60.0 }.word()
+            Status {
+                entry: &entry,
+                traffic: Some(Ok(Traffic::STABLE)),
+                alias: None,
+                at: 1_000.0,
+                patience_seconds: 60.0,
+            }
+            .word()
         };
         let of = |ended, paused| State { paused, ended, ..State::default() };
         for (state, is_settled, next_look_by, heartbeat_at, word) in [

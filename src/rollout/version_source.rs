@@ -24,6 +24,8 @@ const LONGEST_READING: Duration = Duration::from_secs(5);
 pub struct VersionSources {
     pub stable: Option<VersionSource>,
     pub candidate: Option<VersionSource>,
+    /// Whether no stable runs beside the candidate.
+    pub is_alone: bool,
 }
 
 /// Where the version of one variant is read.
@@ -57,6 +59,8 @@ impl VersionSources {
     /// What to tell where a version is not read.
     pub fn warning(&self) -> Option<Problem> {
         let (subject, keys) = match (&self.stable, &self.candidate) {
+            (_, Some(_)) if self.is_alone => return None,
+            _ if self.is_alone => ("the deployment answers", "variants.candidate.version"),
             (Some(_), Some(_)) => return None,
             (None, Some(_)) => ("stable answers", "variants.stable.version"),
             (Some(_), None) => ("the candidate answers", "variants.candidate.version"),

@@ -7,7 +7,7 @@ use super::request::{self, RequestKind};
 use super::serving_version::{self, VersionCheck};
 use super::state::{Counts, Ended, Outcome, State, Stratum};
 use super::step::{BLIND, Uncounted, count};
-use super::{NoData, Seen, Stop, Traffic};
+use super::{NoData, Seen, Stop, Strategy, Traffic};
 use crate::plan::rollout::RolloutPlan;
 use crate::words::{code, count as counted};
 
@@ -57,7 +57,9 @@ pub fn next(plan: &RolloutPlan, entry: &mut Entry, seen: &Seen) -> Found {
     }
     let versions = serving_version::judge(seen, Traffic::weight(100));
     if let VersionCheck::Mismatch(why) = versions {
-        return wrong(Outcome::RolledBack, why);
+        // A deployment that does not follow the alias would not follow it back.
+        let is_registry = plan.policy.strategy == Strategy::Registry;
+        return if is_registry { Found::Blind(why) } else { wrong(Outcome::RolledBack, why) };
     }
     let state = &mut entry.state;
     if state.looks >= WINDOW_LOOKS || state.stage_at.is_some() {
@@ -73,7 +75,8 @@ pub fn next(plan: &RolloutPlan, entry: &mut Entry, seen: &Seen) -> Found {
         };
     }
     state.looks += 1;
-    if let Err(uncounted) = count(state, seen, 100) {
+    let counted_now = if plan.candidate.is_some() { count(state, seen, 100) } else { Ok(()) };
+    if let Err(uncounted) = counted_now {
         let why = match uncounted {
             Uncounted::Unexplained(why) => {
                 state.said = why;
@@ -108,7 +111,10 @@ pub fn next(plan: &RolloutPlan, entry: &mut Entry, seen: &Seen) -> Found {
             Found::InOrder(why)
         }
         (Judged::Within, ..) => {
-            let said = format!("in order, {} requests", counted(state.current.candidate.requests));
+            let said = match &plan.candidate {
+                Some(_) => format!("in order, {} requests", counted(state.current.candidate.requests)),
+                None => "the alias is compared, and no `signals` are evaluated".to_owned(),
+            };
             state.said.clone_from(&said);
             Found::InOrder(said)
         }
@@ -189,6 +195,7 @@ fn orphaned(plan: &RolloutPlan, entry: &Entry, seen: &Seen) -> Found {
         let is_recent = !entry.is_left && at - entry.heartbeat_at <= plan.heartbeat_seconds;
         return match (is_recent, outcome) {
             (true, _) => Found::InOrder("a rollout is ending".into()),
+            (false, Outcome::Promoted) if plan.policy.strategy == Strategy::Registry => Found::Promoted,
             (false, Outcome::Promoted) if seen.traffic == Ok(Traffic::weight(100)) => {
                 match serving_version::judge(seen, Traffic::weight(100)) {
                     VersionCheck::Mismatch(reason) => Found::Wrong(Ended { outcome: Outcome::RolledBack, reason }),

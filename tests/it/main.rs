@@ -45,6 +45,7 @@ mod notify;
 mod onnx;
 mod onnx_oracle;
 mod registry;
+mod registry_strategy;
 mod requests;
 mod rollout;
 mod sandbox;

@@ -37,7 +37,7 @@ pub async fn begin(
 ) -> Result<Begun, Failure> {
     let Verifier { plan, name, context, .. } = verifier;
     let by = by(context);
-    let found = world.controls.levers.router.read().await;
+    let found = world.controls.levers.read().await;
     let version = |entry: &Entry| given.map_or_else(|| entry.version.clone(), |given| given.vouched.version.clone());
     if let (Some((entry, _)), Ok(found)) = (&known, &found)
         && entry.is_in_production()
@@ -108,13 +108,13 @@ pub async fn begin(
 }
 
 /// What a flag was before the last rollout's end turned it off.
-fn turned_off(entry: &Entry) -> Option<String> {
+pub fn turned_off(entry: &Entry) -> Option<String> {
     let is_off = entry.state.ended.as_ref().is_some_and(|ended| ended.outcome != Outcome::Promoted);
     entry.flag.before.clone().filter(|_| is_off && !entry.state.keeps_flag)
 }
 
 /// What the flag is, before anything is moved: what a promotion after a rollback turns back to.
-async fn flag_now(world: &World) -> Option<String> {
+pub async fn flag_now(world: &World) -> Option<String> {
     match world.controls.levers.flag.as_ref()?.state().await {
         Ok(state) => state,
         Err(problem) => {

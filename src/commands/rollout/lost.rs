@@ -47,7 +47,8 @@ pub fn missing() -> Problem {
 pub fn end(controls: &Controls, about: &About<'_>, why: Problem) -> Result<Exit, Failure> {
     let journey = block_on(restore(controls, about, why)).map_err(Failure::unmeasured)?;
     // The step after the job tries again what is not known to be done.
-    if journey.weight.is_some() && journey.levers.iter().all(|pulled| pulled.is_done) {
+    let is_read = journey.weight.is_some() || controls.levers.router.is_none();
+    if is_read && journey.levers.iter().all(|pulled| pulled.is_done) {
         tell::remember(about.context, false);
     }
     announce::end(about.common, about.context, &about.planned.plan, None, &journey);
@@ -59,7 +60,8 @@ pub fn end(controls: &Controls, about: &About<'_>, why: Problem) -> Result<Exit,
 async fn restore(controls: &Controls, about: &About<'_>, why: Problem) -> Journey {
     let planned = about.planned;
     let (mut levers, mut problems) = (Vec::new(), Vec::new());
-    let left = match controls.levers.router.read().await {
+    let left = match controls.levers.read().await {
+        Ok(traffic) if controls.levers.router.is_none() => by_alias(controls, about.version, traffic).await,
         Ok(traffic) if is_split(traffic) => {
             let restored = controls.levers.restore_traffic().await;
             let said = if restored.is_done {
@@ -88,18 +90,34 @@ async fn restore(controls: &Controls, about: &About<'_>, why: Problem) -> Journe
     // Not settled: that is what the exit code goes by.
     let entry = Entry::unknown(strategy, &planned.name, &super::by(about.context), now());
     let weight = match left.traffic {
-        Some(_) => controls.levers.router.read().await.ok().map(|traffic| traffic.weight),
+        Some(_) => controls.levers.weight().await,
         None => None,
     };
     Journey { entry, ended: Ended { outcome, reason }, timeline: Vec::new(), levers, weight, problems }
 }
 
+/// The alias of production and its version, where the registry says it.
+async fn alias(controls: &Controls) -> Option<(String, String)> {
+    let registry = controls.levers.registry.as_ref()?;
+    Some((code(&registry.promote), registry.current().await.ok()??))
+}
+
+/// There is no router, and nobody's word says what the alias should be.
+async fn by_alias(controls: &Controls, version: Option<&str>, traffic: Traffic) -> Left {
+    let (said, is_champion) = match alias(controls).await {
+        Some((name, champion)) => {
+            let said = format!("nothing was moved: {name} is version {champion}");
+            (said, Some(champion.as_str()) == version)
+        }
+        None => ("nothing was moved: what the alias of production is could not be read".to_owned(), false),
+    };
+    let said = if is_champion { said } else { format!("{said}; `mlgate rollback --to-version VERSION` moves it") };
+    Left { traffic: Some(traffic), said, is_champion }
+}
+
 /// The candidate has all of the traffic: a healthy champion does not lose it to a lost file.
 async fn whole(controls: &Controls, version: Option<&str>, traffic: Traffic) -> Left {
-    let alias = match &controls.levers.registry {
-        Some(registry) => registry.current().await.ok().flatten().map(|version| (code(&registry.promote), version)),
-        None => None,
-    };
+    let alias = alias(controls).await;
     let is_champion = version.is_some() && alias.as_ref().map(|(_, version)| version.as_str()) == version;
     let said = match alias {
         Some((name, champion)) if is_champion => {

@@ -204,25 +204,25 @@ impl Opener<'_> {
             }
             None => None,
         };
-        let (host, token) = self.prometheus()?;
-        let is_proxied = self.context.is_proxied();
-        let connected = block_on(Prometheus::connect(
-            host,
-            token,
-            self.plan.stale_seconds,
-            self.plan.section.signals.absent_errors,
-            is_proxied,
-        ));
-        let prometheus = connected.map_err(Failure::unmeasured)?.map_err(Failure::unmeasured)?;
+        let prometheus = match (self.prometheus()?, &section.signals) {
+            (Some((host, token)), Some(signals)) => {
+                let (stale_seconds, is_proxied) = (self.plan.stale_seconds, self.context.is_proxied());
+                let connected =
+                    block_on(Prometheus::connect(host, token, stale_seconds, signals.absent_errors, is_proxied));
+                Some(connected.map_err(Failure::unmeasured)?.map_err(Failure::unmeasured)?)
+            }
+            _ => None,
+        };
         let levers = Levers { router: self.router()?, registry, flag: self.flag()?, unopened: Vec::new() };
         let controls = Controls { levers, journal: self.journal()?, versions: self.versions()?, stop };
         Ok(World { controls, prometheus, log })
     }
 
-    fn prometheus(self) -> Result<(AllowedHost, Option<String>), Failure> {
-        let prometheus = &self.plan.section.signals.prometheus;
+    fn prometheus(self) -> Result<Option<(AllowedHost, Option<String>)>, Failure> {
+        let Some(signals) = &self.plan.section.signals else { return Ok(None) };
+        let prometheus = &signals.prometheus;
         let token = self.token(prometheus.token_env.as_ref())?;
-        Ok((self.host(&prometheus.url, "the address of Prometheus", "rollout.signals.prometheus.url")?, token))
+        Ok(Some((self.host(&prometheus.url, "the address of Prometheus", "rollout.signals.prometheus.url")?, token)))
     }
 
     fn registry(self) -> Result<Option<Arc<Registry>>, Failure> {
@@ -241,8 +241,9 @@ impl Opener<'_> {
         })
     }
 
-    fn router(self) -> Result<Router, Failure> {
-        Ok(Router::new(match &self.plan.section.router {
+    fn router(self) -> Result<Option<Router>, Failure> {
+        let Some(section) = &self.plan.section.router else { return Ok(None) };
+        Ok(Some(Router::new(match section {
             RouterSection::Haproxy(haproxy) => Target::Haproxy(Haproxy { section: haproxy.clone() }),
             RouterSection::Envoy(envoy) => Target::Envoy(Envoy {
                 routes: self.workspace.resolve(&envoy.routes)?,
@@ -264,7 +265,7 @@ impl Opener<'_> {
                 stable: route.stable.clone(),
                 candidate: route.candidate.clone(),
             }),
-        }))
+        })))
     }
 
     fn flag(self) -> Result<Option<Flag>, Failure> {

@@ -28,14 +28,10 @@ const MOST_WRITES: u32 = 20;
 pub fn request(kind: RequestKind, args: &RequestArgs, context: &Context) -> Result<Exit, Failure> {
     let workspace = admit(&args.common, context)?;
     let planned = open::planned(&args.common, Asker::Rollout, &workspace)?;
-    let reason = args.reason.as_deref().map(one_line).filter(|reason| !reason.is_empty());
+    let reason = reason_of(args.reason.as_deref())?;
     if kind == RequestKind::Promote && reason.is_none() {
         let problem = Problem::new("`promote` skips what is left of the rollout, and needs a reason");
         return Err(Failure::usage(problem.hint("`--reason TEXT`, or the input `reason`")));
-    }
-    if reason.as_ref().is_some_and(|reason| reason.chars().count() > LONGEST_REASON) {
-        let problem = Problem::new(format!("the reason is longer than {LONGEST_REASON} characters"));
-        return Err(Failure::usage(problem.hint("shorten it, and link to what says more")));
     }
     let request = Request { kind, by: person(context), at: now(), reason, step: None };
     let journal = planned.journal(&args.common, context, &workspace)?;
@@ -58,8 +54,21 @@ pub fn request(kind: RequestKind, args: &RequestArgs, context: &Context) -> Resu
     asking.finish(answer.map_err(Failure::unmeasured)??)
 }
 
+/// A reason, on one line; none where it is empty.
+///
+/// # Errors
+/// It is too long.
+pub fn reason_of(given: Option<&str>) -> Result<Option<String>, Failure> {
+    let reason = given.map(one_line).filter(|reason| !reason.is_empty());
+    if reason.as_ref().is_some_and(|reason| reason.chars().count() > LONGEST_REASON) {
+        let problem = Problem::new(format!("the reason is longer than {LONGEST_REASON} characters"));
+        return Err(Failure::usage(problem.hint("shorten it, and link to what says more")));
+    }
+    Ok(reason)
+}
+
 /// Who asks: on GitHub the user and the run's page, else the account.
-fn person(context: &Context) -> String {
+pub fn person(context: &Context) -> String {
     let variable = |name: &str| context.variables.get(name).filter(|value| !value.trim().is_empty());
     let process = super::by(context);
     let who = match context.github {

@@ -51,7 +51,7 @@ pub fn rollback(args: &RollbackArgs, context: &Context) -> Result<Exit, Failure>
 /// Reads what is known, and writes down what will be done.
 async fn intention(controls: &Controls, unknown: &Entry, ended: &Ended, version: Option<&String>) -> Entry {
     // What it has now says whether anything is moved.
-    let (stored, _) = tokio::join!(controls.journal.read(), controls.levers.router.read());
+    let (stored, _) = tokio::join!(controls.journal.read(), controls.levers.read());
     let mut entry = match stored {
         Ok(Stored::Entry(entry, _)) => match same_model(&entry, &unknown.name) {
             Ok(()) => *entry,
@@ -93,7 +93,7 @@ pub fn abandoned(common: &Common, context: &Context) -> Result<Exit, Failure> {
     let entry = match block_on(controls.journal.read()).map_err(Failure::unmeasured)? {
         Ok(Stored::Entry(entry, _)) => *entry,
         Ok(Stored::Missing) => {
-            let found = block_on(controls.levers.router.read()).map_err(Failure::unmeasured)?;
+            let found = block_on(controls.levers.read()).map_err(Failure::unmeasured)?;
             return match found {
                 Ok(traffic) if !lost::is_split(traffic) => Ok(Exit::Passed),
                 _ => lost::end(&controls, &about, lost::missing()),
@@ -119,7 +119,7 @@ pub fn abandoned(common: &Common, context: &Context) -> Result<Exit, Failure> {
 /// Restores stable, unless an operator moved the traffic; the flag stays as it is, since nothing was found wrong.
 async fn undo(controls: &Controls, mut entry: Entry) -> Journey {
     let at = now();
-    let observed = controls.levers.router.observe().await.ok();
+    let observed = controls.levers.observe().await.ok();
     let by_operator = observed.and_then(|(traffic, uptime)| {
         operator::moved(&entry.stages, &entry.state, &RouterState { traffic, at, uptime })
     });

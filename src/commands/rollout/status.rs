@@ -10,10 +10,12 @@ use crate::http::block_on;
 use crate::log;
 use crate::plan::rollout::Asker;
 use crate::problem::{Exit, Failure, Problem};
+use crate::rollout::Traffic;
 use crate::rollout::controls::Controls;
 use crate::rollout::driver::now;
 use crate::rollout::journal::Stored;
-use crate::rollout::status::Status;
+use crate::rollout::levers::REGISTRY;
+use crate::rollout::status::{Alias, Status};
 use crate::words::code;
 
 /// Prints what the journal and the router say; with `watch`, again and again until the rollout is over.
@@ -58,26 +60,57 @@ struct Shown {
     problem: Option<Problem>,
 }
 
+/// What decides which version users get: the router, or the alias where there is none.
+struct Routing {
+    traffic: Option<Result<Traffic, String>>,
+    alias: Option<Result<Alias, String>>,
+    problem: Option<Problem>,
+}
+
+impl Routing {
+    async fn read(controls: &Controls) -> Self {
+        let levers = &controls.levers;
+        let mut problem = None;
+        let mut failed = |why: Problem| {
+            let message = why.message.clone();
+            problem = Some(why);
+            message
+        };
+        let (mut traffic, mut alias) = (None, None);
+        match (&levers.router, &levers.registry) {
+            (Some(router), _) => traffic = Some(router.read().await.map_err(&mut failed)),
+            (None, Some(registry)) => {
+                let version = registry.current().await.map_err(&mut failed);
+                alias = Some(version.map(|version| Alias { name: registry.promote.clone(), version }));
+            }
+            (None, None) => {
+                let unopened = levers.unopened.iter().find(|pulled| pulled.lever == REGISTRY);
+                alias = unopened.map(|pulled| Err(failed(Problem::new(pulled.said.clone()))));
+            }
+        }
+        Self { traffic, alias, problem }
+    }
+}
+
 async fn show(controls: &Controls, name: &str, patience_seconds: f64, is_json: bool) -> Result<Shown, Failure> {
     let entry = match controls.journal.read().await? {
         Stored::Entry(entry, _) => *entry,
         Stored::Lost(why) => return Err(Failure::unmeasured(why)),
         Stored::Missing => {
-            let traffic = controls.levers.router.read().await;
-            let weight = traffic.as_ref().ok().map(|traffic| traffic.weight);
+            let Routing { traffic, alias, problem } = Routing::read(controls).await;
+            let weight = traffic.and_then(|traffic| Some(traffic.ok()?.weight));
             let json = serde_json::json!({ "schema_version": 1, "state": "none", "weight": weight });
             let said = weight.map_or(String::new(), |weight| format!("; the router gives the candidate {weight} %"));
+            let alias = alias.and_then(Result::ok).and_then(|alias| Some((alias.name, alias.version?)));
+            let said = alias.map_or(said, |(name, version)| format!("; {} is version {}", code(&name), code(&version)));
             let text =
                 if is_json { format!("{json}\n") } else { format!("{}: there is no journal{said}\n", code(name)) };
-            return Ok(Shown { text, is_over: true, problem: traffic.err() });
+            return Ok(Shown { text, is_over: true, problem });
         }
     };
     same_model(&entry, name)?;
-    let (traffic, problem) = match controls.levers.router.read().await {
-        Ok(traffic) => (Ok(traffic), None),
-        Err(problem) => (Err(problem.message.clone()), Some(problem)),
-    };
-    let status = Status { entry: &entry, traffic, at: now(), patience_seconds };
+    let Routing { traffic, alias, problem } = Routing::read(controls).await;
+    let status = Status { entry: &entry, traffic, alias, at: now(), patience_seconds };
     let text = if is_json { format!("{}\n", status.json()) } else { status.text() };
     Ok(Shown { text, is_over: !entry.is_open(), problem })
 }

@@ -81,8 +81,8 @@ impl Watching<'_> {
                     Box::pin(self.evaluate(*entry, Some(proof))).await?
                 }
                 Ok(Stored::Lost(why)) => Some(Watched::Lost(why)),
-                Ok(Stored::Missing) => match controls.levers.router.read().await.map_err(Failure::unmeasured)? {
-                    Traffic::STABLE => {
+                Ok(Stored::Missing) => match controls.levers.read().await.map_err(Failure::unmeasured)? {
+                    traffic if traffic == Traffic::STABLE || controls.levers.router.is_none() => {
                         let problem = Problem::new("there is no journal: nothing was rolled out here");
                         return Err(Failure::usage(problem.hint("`mlgate rollout` writes it")));
                     }
@@ -112,7 +112,8 @@ impl Watching<'_> {
         same_model(&entry, self.verifier.name)?;
         serving_version::compare(&entry, &mut seen);
         let is_production = entry.is_in_production();
-        let mut weight = seen.traffic.as_ref().ok().map(|traffic| traffic.weight);
+        let has_router = world.controls.levers.router.is_some();
+        let mut weight = seen.traffic.as_ref().ok().map(|traffic| traffic.weight).filter(|_| has_router);
         let found = next(plan, &mut entry, &seen);
         let alias = match &found {
             Found::InOrder(_) | Found::Blind(_) | Found::Restarted if is_production => Alias::of(world, &entry).await,
@@ -204,10 +205,10 @@ impl Watching<'_> {
             Ok(Stored::Entry(now, _)) if now.is_in_production() && now.version == entry.version => {}
             _ => return Err(left("the journal was written meanwhile")),
         }
-        let router = &controls.levers.router;
+        let levers = &controls.levers;
         let failed = |why: &str| format!("{lost}, and they could not be set again: {why}");
-        router.write(PRODUCTION).await.map_err(|problem| failed(&problem.message))?;
-        match router.read().await {
+        levers.write(PRODUCTION).await.map_err(|problem| failed(&problem.message))?;
+        match levers.read().await {
             Ok(PRODUCTION) => Ok(format!("{lost}: it has all of the traffic again")),
             Ok(other) => Err(failed(&format!("the router gives it {} %", other.weight))),
             Err(problem) => Err(failed(&problem.message)),
@@ -220,7 +221,7 @@ impl Watching<'_> {
         let (world, plan) = (self.world, self.verifier.plan);
         let since = *self.away_since.get_or_insert_with(now);
         let why = failure.problems.first().cloned().unwrap_or_else(|| Problem::new("the journal could not be read"));
-        let traffic = world.controls.levers.router.read().await;
+        let traffic = world.controls.levers.read().await;
         match traffic {
             Ok(traffic) if lost::is_split(traffic) => {
                 let is_due = now() - since >= plan.heartbeat_seconds || world.controls.is_stopped();

@@ -3,6 +3,7 @@
 use super::Opener;
 use crate::plan::rollout::{RolloutPlan, VersionQuery};
 use crate::problem::{Failure, Problem};
+use crate::rollout::Strategy;
 use crate::rollout::version_source::{SignalSource, VersionSource, VersionSources};
 
 impl Opener<'_> {
@@ -11,6 +12,7 @@ impl Opener<'_> {
         Ok(VersionSources {
             stable: self.version(stable.as_ref(), "rollout.variants.stable.version.url")?,
             candidate: self.version(candidate.as_ref(), "rollout.variants.candidate.version.url")?,
+            is_alone: self.plan.policy.strategy == Strategy::Registry,
         })
     }
 
@@ -22,7 +24,7 @@ impl Opener<'_> {
                 Some(VersionSource::Http { host, pointer: pointer.clone(), is_proxied })
             }
             Some(VersionQuery::Signal { query, label }) => {
-                let (host, token) = self.prometheus()?;
+                let Some((host, token)) = self.prometheus()? else { return Ok(None) };
                 let (query, label, stale_seconds) = (query.clone(), label.clone(), self.plan.stale_seconds);
                 Some(VersionSource::Signal(SignalSource { host, token, stale_seconds, is_proxied, query, label }))
             }
@@ -37,5 +39,5 @@ pub(super) fn unreadable(plan: &RolloutPlan, failure: Failure) -> VersionSources
     let why = why.unwrap_or_else(|| Problem::new("it could not be opened"));
     let [stable, candidate] =
         plan.versions.each_ref().map(|query| query.as_ref().map(|_| VersionSource::Unavailable(why.clone())));
-    VersionSources { stable, candidate }
+    VersionSources { stable, candidate, is_alone: plan.policy.strategy == Strategy::Registry }
 }
