@@ -8,6 +8,7 @@ pub mod strategy;
 pub mod state;
 pub mod seen;
 pub mod request;
+pub mod hook;
 pub mod confirmation;
 pub mod operator;
 pub mod evidence;
@@ -51,6 +52,8 @@ pub enum Effect {
     Restore,
     /// Confirm that the registry's version is the model that was judged, while the evaluations go on.
     Confirm,
+    /// Call this hook, the policy's, while the evaluations go on.
+    Hook(usize),
     /// Close the journal, and move nothing: an operator did.
     Close,
 }

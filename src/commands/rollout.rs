@@ -60,7 +60,8 @@ pub fn run(args: &RolloutArgs, context: &Context) -> Result<Exit, Failure> {
     let stop = stop_on_signals();
     let verifier = Verifier { common: &args.common, context, workspace: &workspace, plan, name };
     let given = verifier.handed_over(args)?;
-    let world = planned.world(&args.common, context, &workspace, Arc::clone(&stop))?;
+    let mut world = planned.world(&args.common, context, &workspace, Arc::clone(&stop))?;
+    world.hooks = planned.hooks(&args.common, context, &workspace)?;
     let controls = &world.controls;
     let version = given.as_ref().map(|given| given.vouched.version.as_str());
     let version = version.or(args.model_version.as_deref()).or(plan.section.model.version.as_deref());
@@ -242,6 +243,14 @@ fn dry_run(plan: &RolloutPlan, world: &World, name: &str, vouched: &Vouched, wri
         let copies =
             if stage.traffic.mirror > 0 { format!(", copies of {} %", stage.traffic.mirror) } else { String::new() };
         out.push_str(&format!("  {}. {} %{copies} for {} s\n", at + 1, stage.traffic.weight, stage.seconds));
+    }
+    for hook in &policy.hooks {
+        out.push_str(&format!(
+            "  hook {} at {}, {} s at most\n",
+            code(&hook.name),
+            hook.at.word(),
+            hook.timeout_seconds
+        ));
     }
     out.push_str(&format!(
         "  a look may err with probability {:.1e}; {} requests of an arm before its errors say anything\n",

@@ -1,6 +1,7 @@
 //! `rollout:` as written: how a gated model comes into production, and what takes it back.
 
 mod notifications;
+mod hooks;
 mod signals;
 mod steps;
 mod variants;
@@ -8,6 +9,7 @@ mod variants;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+pub use self::hooks::{HookSection, HookWebhook, HookWorkflow};
 pub use self::notifications::{ChatSection, IssueSection, JsonSection, NotificationSection, NotifyOn};
 pub use self::signals::{GaugeSection, PrometheusSection, SignalsSection};
 pub use self::steps::{Approval, StepSection};
@@ -85,6 +87,9 @@ pub struct RolloutSection {
     #[serde(default, deserialize_with = "serde_yaml::with::singleton_map_recursive::deserialize")]
     #[schemars(with = "Vec<NotificationSection>")]
     pub notifications: Vec<NotificationSection>,
+    /// Who else decides whether it goes on: smoke tests, load tests, approvals.
+    #[serde(default)]
+    pub hooks: Vec<HookSection>,
     /// What a rollback starts: the retraining, say.
     pub on_rollback: Option<OnRollback>,
 }

@@ -1,5 +1,6 @@
 //! What `rollout:` means: stages, limits, queries of each arm.
 
+mod hooks;
 mod registry;
 mod versions;
 
@@ -144,6 +145,7 @@ impl RolloutPlan {
             no_data: section.no_data,
             max_hold_seconds: wrong.number("max_hold_seconds", section.max_hold_seconds, 1800.0, 0.0),
             ab_test: test,
+            hooks: hooks::of(&section, &mut wrong),
         };
         if policy.min_requests == 0 {
             wrong.at("min_requests", "at least 1: nothing is promoted that nobody asked");

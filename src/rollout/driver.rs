@@ -9,12 +9,13 @@ use serde::Serialize;
 
 use super::confirmation::{Confirmation, Confirming};
 use super::controls::{Controls, Ending};
+use super::hook::caller::{HookCaller, HookTarget};
 use super::journal::{Entry, Stored, Unwritten};
 use super::levers::Pulled;
 use super::log::Log;
 use super::signal::{Prometheus, SETTLED};
 use super::state::Counts;
-use super::{ArmSeen, Effect, Ended, Outcome, Reading, Seen, State, Stop, request, serving_version, step, watch};
+use super::{ArmSeen, Effect, Ended, Outcome, Reading, Seen, State, request, serving_version, step, watch};
 use crate::plan::rollout::{Queries, RolloutPlan};
 use crate::problem::Problem;
 
@@ -27,6 +28,8 @@ pub struct World {
     /// None where nothing is watched.
     pub prometheus: Option<Prometheus>,
     pub log: Option<Log>,
+    /// In the order of the policy's hooks; none where no rollout is carried on.
+    pub hooks: Vec<HookTarget>,
 }
 
 /// One look, as the timeline shows it.
@@ -128,6 +131,7 @@ impl World {
             stable,
             candidate,
             log,
+            hook: None,
             stop: None,
         }
     }
@@ -136,7 +140,7 @@ impl World {
     async fn look_or_stop(&self, plan: &RolloutPlan) -> Seen {
         tokio::select! {
             biased;
-            () = self.controls.stopped() => stopped_seen(),
+            () = self.controls.stopped() => Seen::stopped(steady()),
             seen = self.look(plan) => seen,
         }
     }
@@ -156,11 +160,13 @@ impl World {
         let mut written_at = 0.0;
         let patience = controls.journal.patience(plan.heartbeat_seconds);
         let mut confirming = Confirming::default();
+        let mut caller = HookCaller::new(plan, &self.hooks);
         // A promotion that was decided and not done is decided anew, by what is seen now.
         entry.state.ended = entry.state.ended.filter(|ended| ended.outcome != Outcome::Promoted);
         loop {
             let mut seen = self.look_or_stop(plan).await;
             seen.confirmation = confirming.state().await;
+            seen.hook = caller.seen().await;
             serving_version::compare(&entry, &mut seen);
             let before = entry.clone();
             request::take_up(&mut entry, seen.at);
@@ -181,7 +187,8 @@ impl World {
             if let Some(ended) = entry.state.ended.clone().filter(|ended| ended.outcome != Outcome::Promoted) {
                 return Box::pin(controls.restore(Ending { entry, ended, timeline, problems, retry_until })).await;
             }
-            let does_move = effects.iter().any(|effect| *effect != Effect::Confirm);
+            let is_asked = |effect: &Effect| matches!(effect, Effect::Confirm | Effect::Hook(_));
+            let does_move = effects.iter().any(|effect| !is_asked(effect)) || entry.state.hooks != before.state.hooks;
             let at = steady();
             let is_news = does_move || !before.requests.is_empty() || at - written_at >= patience;
             let written = Box::pin(self.write_or_stop(&entry, is_news)).await;
@@ -213,7 +220,7 @@ impl World {
                         return Box::pin(controls.restore(Ending { entry, ended, timeline, problems, retry_until }))
                             .await;
                     }
-                    self.pause(plan, &confirming).await;
+                    self.pause(plan, &confirming, &caller).await;
                     continue;
                 }
             }
@@ -237,10 +244,15 @@ impl World {
                 confirming.start(controls.levers.registry.as_ref(), &entry);
             }
             let is_being_read = confirms && !matches!(seen.confirmation, Confirmation::Unknown(_));
-            if until == Until::OneLook && !is_being_read {
+            for effect in &effects {
+                if let (Effect::Hook(hook), Ok(traffic)) = (effect, &seen.traffic) {
+                    caller.start(*hook, &entry, *traffic);
+                }
+            }
+            if until == Until::OneLook && !is_being_read && !caller.is_busy() {
                 return self.held(plan, entry, &seen, timeline, problems).await;
             }
-            self.pause(plan, &confirming).await;
+            self.pause(plan, &confirming, &caller).await;
         }
     }
 
@@ -345,11 +357,12 @@ impl World {
         self.controls.journey(Ending { entry, ended, timeline, problems, retry_until }, levers).await
     }
 
-    /// Until the next evaluation is due, a signal comes, or the model was read.
-    async fn pause(&self, plan: &RolloutPlan, confirming: &Confirming) {
+    /// Until the next evaluation is due, a signal comes, the model was read, or a hook has answered.
+    async fn pause(&self, plan: &RolloutPlan, confirming: &Confirming, caller: &HookCaller<'_>) {
         tokio::select! {
             () = self.controls.stopped() => {}
             () = confirming.ended() => {}
+            () = caller.ended() => {}
             () = tokio::time::sleep(Duration::from_secs_f64(plan.policy.interval_seconds)) => {}
         }
     }
@@ -364,22 +377,6 @@ fn undone(entry: &Entry, seen: &Seen) -> (State, Vec<Effect>) {
             (state, vec![Effect::Close])
         }
         None => (state, vec![Effect::Restore]),
-    }
-}
-
-/// What is seen where nobody looks any more.
-fn stopped_seen() -> Seen {
-    Seen {
-        at: steady(),
-        of: steady(),
-        traffic: Err("nobody asked".into()),
-        uptime: None,
-        confirmation: Confirmation::default(),
-        ready: Ok(()),
-        stable: ArmSeen::default(),
-        candidate: ArmSeen::default(),
-        log: BTreeMap::new(),
-        stop: Some(Stop::Signal),
     }
 }
 

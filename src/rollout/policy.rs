@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::hook::Hook;
+
 /// How a candidate gets its traffic.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -151,6 +153,8 @@ pub struct Policy {
     pub no_data: NoData,
     pub max_hold_seconds: f64,
     pub ab_test: Option<AbTest>,
+    /// In the order in which they are called.
+    pub hooks: Vec<Hook>,
 }
 
 /// The error that all looks together may make.

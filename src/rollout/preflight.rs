@@ -293,6 +293,7 @@ mod tests {
             no_data: NoData::Hold,
             max_hold_seconds: 1_800.0,
             ab_test: None,
+            hooks: Vec::new(),
         };
         let check = |rate, wanted: &str| assert!(time(&policy, rate).contains(wanted), "{}", time(&policy, rate));
         check(None, "600 s at least, in 2 steps");

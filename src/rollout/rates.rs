@@ -171,6 +171,7 @@ fn policy(limit: Limit) -> Policy {
         no_data: NoData::Hold,
         max_hold_seconds: 1_800.0,
         ab_test: None,
+        hooks: Vec::new(),
     }
 }
 
@@ -218,6 +219,7 @@ fn by_mlgate(limit: Limit, qualities: [Quality; 2], seed: u64) -> (Outcome, f64)
             stable: seen_of(&counters[0]),
             candidate: seen_of(&counters[1]),
             log: BTreeMap::new(),
+            hook: None,
             stop: None,
         };
         let (next, effects) = step(&policy, state, &seen);

@@ -164,6 +164,9 @@ fn change(state: &mut State, request: &Request, at: f64) {
             for since in [&mut state.hold_since, &mut state.unconfirmed_since, &mut state.awaits_approval] {
                 *since = since.map(|since| (since + lasted).min(at));
             }
+            for record in state.hooks.iter_mut().filter(|record| !record.is_passed) {
+                record.since = record.since.map(|since| (since + lasted).min(at));
+            }
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::confirmation::Confirmation;
+use super::hook::HookSeen;
 use super::policy::Traffic;
 use super::serving_version::{ServingVersion, VersionCheck};
 use super::slow::Slow;
@@ -58,7 +59,28 @@ pub struct Seen {
     pub candidate: ArmSeen,
     /// What the data checks say of the log of its predictions, by check: nothing wrong, what is, or that they cannot say.
     pub log: BTreeMap<String, Result<Option<String>, String>>,
+    /// Of the hook that was called last.
+    pub hook: Option<HookSeen>,
     pub stop: Option<Stop>,
+}
+
+impl Seen {
+    /// What is seen where nobody looks any more: a signal comes first.
+    pub fn stopped(at: f64) -> Self {
+        Self {
+            at,
+            of: at,
+            traffic: Err("nobody asked".into()),
+            uptime: None,
+            confirmation: Confirmation::default(),
+            ready: Ok(()),
+            stable: ArmSeen::default(),
+            candidate: ArmSeen::default(),
+            log: BTreeMap::new(),
+            hook: None,
+            stop: Some(Stop::Signal),
+        }
+    }
 }
 
 /// Who wants it to end.

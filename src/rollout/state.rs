@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::hook::HookRecord;
 use super::policy::Traffic;
 use super::request::{Pause, Request};
 use super::slow::SlowState;
@@ -159,6 +160,9 @@ pub struct State {
     /// The traffic before this stage's, where stages between were skipped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub skipped_from: Option<Traffic>,
+    /// What hooks said, at each step.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hooks: Vec<HookRecord>,
     /// Who paused it, and since when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paused: Option<Pause>,

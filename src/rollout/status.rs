@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::hook::HookRecord;
 use super::journal::Entry;
 use super::levers::Pulled;
 use super::request::Request;
@@ -84,6 +85,7 @@ impl Status<'_> {
             "next_look_by": self.entry.next_look_by.map(time),
             "by": self.entry.by,
             "paused": state.paused.as_ref().map(|pause| of_request(&pause.request)),
+            "hooks": state.hooks.iter().map(of_hook).collect::<Vec<_>>(),
             "requests": requests(&self.entry.requests),
             "interventions": requests(&self.entry.interventions),
             "next": self.next(),
@@ -127,6 +129,7 @@ impl Status<'_> {
         if !reason.is_empty() {
             lines.push(format!("  reason:     {}", one_line(reason)));
         }
+        lines.extend(entry.state.hooks.iter().map(|record| format!("  hook:       {}", of_record(record))));
         let of = |request: &Request| format!("{}, {}", request.words(), time(request.at));
         lines.extend(entry.interventions.iter().map(|request| format!("  person:     {}", of(request))));
         lines.extend(entry.requests.iter().map(|request| format!("  asked for:  {}", of(request))));
@@ -139,6 +142,31 @@ impl Status<'_> {
 /// An alias, as `--json` has it.
 pub fn of_alias(alias: &Alias) -> Value {
     json!({ "name": alias.name, "version": alias.version })
+}
+
+/// A hook at one step, as reports have it.
+pub fn of_hook(record: &HookRecord) -> Value {
+    let HookRecord { hook, at, stage, is_passed, run, answered_at, answer, .. } = record;
+    json!({
+        "hook": hook,
+        "at": at.word(),
+        "step": stage + 1,
+        "passed": is_passed,
+        "run": run,
+        "answered_at": answered_at.map(time),
+        "answer": answer,
+    })
+}
+
+/// `smoke-test (pre_rollout, step 1): passed, 200`.
+pub fn of_record(record: &HookRecord) -> String {
+    let HookRecord { hook, at, stage, is_passed, answered_at, answer, .. } = record;
+    let said = match (is_passed, answered_at) {
+        (true, _) => format!("passed, {}", one_line(answer)),
+        (false, Some(_)) => format!("did not pass, {}", one_line(answer)),
+        (false, None) => "no answer".to_owned(),
+    };
+    format!("{} ({}, step {}): {said}", one_line(hook), at.word(), stage + 1)
 }
 
 /// A request, as reports have it.

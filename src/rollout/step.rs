@@ -1,10 +1,14 @@
 //! One look, one decision.
 
+pub mod hooks;
 mod intervention;
+
+use std::ops::ControlFlow;
 
 use self::intervention::{await_approval, skip};
 use super::confirmation::Confirmation;
 use super::evidence::{self, Judged};
+use super::hook::HookPoint;
 use super::operator::{self, RouterState};
 use super::policy::{NoData, Policy, Stage, Traffic};
 use super::request::Request;
@@ -56,6 +60,12 @@ pub fn step(policy: &Policy, mut state: State, seen: &Seen) -> (State, Vec<Effec
     let versions = serving_version::judge(seen, traffic);
     if is_first && !matches!(versions, VersionCheck::Unproven(_)) {
         state.hold_since = None;
+    }
+    if is_first && matches!(versions, VersionCheck::Matched | VersionCheck::NotConfigured) {
+        match hooks::wait(policy, state, seen, HookPoint::PreRollout) {
+            ControlFlow::Break(waits) => return waits,
+            ControlFlow::Continue(next) => state = next,
+        }
     }
     if traffic != stage.traffic {
         return redirect_proven(policy, state, seen, traffic, versions);
@@ -156,6 +166,14 @@ fn judge_passed(policy: &Policy, mut state: State, seen: &Seen, judged: Judged) 
     if let (true, None, Judged::Open(why)) = (is_served, &state.approval, judged) {
         state.is_inconclusive = true;
         return hold(policy, state, seen.at, why);
+    }
+    let is_last = state.stage + 1 == policy.stages.len() && policy.strategy != Strategy::Shadow;
+    let points = [Some(HookPoint::Step), is_last.then_some(HookPoint::PrePromotion)];
+    for point in points.into_iter().flatten() {
+        match hooks::wait(policy, state, seen, point) {
+            ControlFlow::Break(waits) => return waits,
+            ControlFlow::Continue(next) => state = next,
+        }
     }
     if let (Some(seconds), None) = (stage.approval_seconds, &state.approval) {
         return await_approval(state, seen.at, seconds);

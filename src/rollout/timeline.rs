@@ -73,6 +73,7 @@ pub fn json(journey: &Journey) -> Value {
         "report_sha256": entry.report_sha256,
         "timeline": timeline,
         "levers": journey.levers.iter().map(status::of_action).collect::<Vec<_>>(),
+        "hooks": entry.state.hooks.iter().map(status::of_hook).collect::<Vec<_>>(),
         "interventions": entry.interventions.iter().map(status::of_request).collect::<Vec<_>>(),
         "problems": journey.problems.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
@@ -103,6 +104,9 @@ pub fn markdown(journey: &Journey, message: &Notification, limits: &Limits) -> S
             let state = if pulled.is_done { "✅ done" } else { "❌ failed" };
             out.push_str(&format!("| {} | {state} | {} |\n", pulled.lever, escaped(&pulled.said)));
         }
+    }
+    for record in &entry.state.hooks {
+        out.push_str(&format!("\n- hook {}\n", escaped(&status::of_record(record))));
     }
     for request in &entry.interventions {
         out.push_str(&format!("\n- {}: {}\n", time(request.at), escaped(&request.words())));

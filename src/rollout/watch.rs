@@ -69,6 +69,7 @@ pub fn next(plan: &RolloutPlan, entry: &mut Entry, seen: &Seen) -> Found {
             blind: state.blind,
             base: state.base.clone(),
             seen_at: state.seen_at,
+            hooks: std::mem::take(&mut state.hooks),
             earlier: vec![stable_before(state)],
             slow: state.slow.iter().map(|(name, slow)| (name.clone(), slow.stable_before())).collect(),
             ..State::default()

@@ -95,7 +95,7 @@ impl Served {
         self.requests().into_iter().map(|request| request.body).collect()
     }
 
-    fn requests(&self) -> Vec<Request> {
+    pub fn requests(&self) -> Vec<Request> {
         self.requests.lock().unwrap().clone()
     }
 }

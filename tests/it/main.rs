@@ -22,6 +22,7 @@ mod git;
 mod giveaways;
 mod github;
 mod history;
+mod hooks;
 mod hostile;
 mod identity;
 mod ids;

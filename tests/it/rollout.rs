@@ -177,6 +177,10 @@ fn each_request(inner: &Mutex<Inner>, stream: &mut TcpStream, answer: fn(&mut In
 fn haproxy(inner: &mut Inner, stream: &mut TcpStream) {
     let mut line = String::new();
     let _ = BufReader::new(&*stream).read_line(&mut line);
+    if line.is_empty() {
+        // Whoever connected was killed before it asked.
+        return;
+    }
     let mut said = String::new();
     for command in line.trim().split(';') {
         let words: Vec<&str> = command.split_whitespace().collect();

@@ -418,5 +418,6 @@ def dispatch_workflow(repository, call):
     if not call.body.get("return_run_details"):
         return Answer(204)
     number = repository.next_id()
+    repository.runs[number] = {"status": "queued", "conclusion": None, "event": "workflow_dispatch"}
     where = addresses(repository, call, "actions/runs", number)
     return Answer(200, {"workflow_run_id": number, "run_url": where["url"], "html_url": where["html_url"]})

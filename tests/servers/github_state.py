@@ -333,6 +333,7 @@ class Repository:
             "writes": self.writes,
             "dispatches": self.dispatches,
             "workflow_dispatches": self.workflow_dispatches,
+            "runs": self.runs,
             "hooks": self.hooks,
             "requests": self.requests,
             "violations": self.violations,

@@ -130,6 +130,7 @@ fn gone_on_with(entry: Entry, by: String, given: Option<&Attestation>) -> Entry 
     if entry.next_look_by.is_none() {
         // Whoever died did not look: the stage is watched for all of its time again, and this process has sent nothing yet.
         (state.stage_at, state.base, state.hold_since, state.sent) = (None, None, None, 0);
+        state.hooks.iter_mut().filter(|record| !record.is_passed).for_each(|record| record.since = None);
     }
     let entry = match given {
         Some(given) => Entry { vouched: given.vouched.clone(), report_sha256: given.report_sha256.clone(), ..entry },

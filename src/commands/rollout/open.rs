@@ -1,5 +1,6 @@
 //! What a rollout needs, opened: its section of the config, and everything that the section names.
 
+mod hooks;
 mod versions;
 
 use std::sync::atomic::AtomicBool;
@@ -26,6 +27,7 @@ use crate::problem::{Exit, Failure, Problem};
 use crate::rollout::controls::Controls;
 use crate::rollout::driver::World;
 use crate::rollout::flag::{Flag, Flagd, Unleash};
+use crate::rollout::hook::caller::HookTarget;
 use crate::rollout::journal::{Journal, Kept};
 use crate::rollout::levers::{FLAG, Levers, Pulled, REGISTRY};
 use crate::rollout::log::Log;
@@ -141,6 +143,12 @@ impl Planned {
         opener.world(self.log_entries.clone(), stop)
     }
 
+    /// Who a rollout's hooks call; nothing else calls them.
+    pub fn hooks(&self, common: &Common, context: &Context, workspace: &Workspace) -> Result<Vec<HookTarget>, Failure> {
+        let needs = Needs::Proof;
+        Opener { common, plan: &self.plan, name: &self.name, context, workspace, needs }.hooks()
+    }
+
     /// The journal alone, with the keys that sign what is written there.
     pub fn journal(&self, common: &Common, context: &Context, workspace: &Workspace) -> Result<Journal, Failure> {
         let needs = Needs::Proof;
@@ -215,7 +223,7 @@ impl Opener<'_> {
         };
         let levers = Levers { router: self.router()?, registry, flag: self.flag()?, unopened: Vec::new() };
         let controls = Controls { levers, journal: self.journal()?, versions: self.versions()?, stop };
-        Ok(World { controls, prometheus, log })
+        Ok(World { controls, prometheus, log, hooks: Vec::new() })
     }
 
     fn prometheus(self) -> Result<Option<(AllowedHost, Option<String>)>, Failure> {

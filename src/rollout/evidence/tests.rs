@@ -16,6 +16,7 @@ fn policy(limits: Limits) -> Policy {
         no_data: NoData::Hold,
         max_hold_seconds: 60.0,
         ab_test: None,
+        hooks: Vec::new(),
     }
 }
 
@@ -35,6 +36,7 @@ fn seen(at: f64) -> Seen {
         stable: ArmSeen::default(),
         candidate: ArmSeen::default(),
         log: BTreeMap::new(),
+        hook: None,
         stop: None,
     }
 }

@@ -6,6 +6,7 @@ use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, propte
 
 use super::*;
 use crate::inference::simulated::Draw;
+use crate::rollout::hook::{CallId, Hook, HookReading, HookSeen, OnFailure};
 use crate::rollout::policy::{AbTest, GaugeLimit, Limits, Measure, Stage};
 use crate::rollout::request::{Pause, Request, RequestKind};
 use crate::rollout::strategy::{
@@ -31,6 +32,7 @@ struct Toy {
     /// Seconds since the router's process began.
     uptime: Option<f64>,
     confirmation: Confirmation,
+    hook: Option<HookSeen>,
 }
 
 impl Toy {
@@ -47,6 +49,7 @@ impl Toy {
             effects: Vec::new(),
             uptime: Some(100_000.0),
             confirmation: Confirmation::Confirmed,
+            hook: None,
         }
     }
 
@@ -95,6 +98,7 @@ impl Toy {
             stable: arm(0),
             candidate: arm(1),
             log: BTreeMap::new(),
+            hook: self.hook.clone(),
             stop: None,
         }
     }
@@ -104,7 +108,7 @@ impl Toy {
             match effect {
                 Effect::Move(traffic) => self.traffic = *traffic,
                 Effect::Restore => self.traffic = Traffic::STABLE,
-                Effect::Promote | Effect::Confirm | Effect::Close => {}
+                Effect::Promote | Effect::Confirm | Effect::Hook(_) | Effect::Close => {}
             }
             self.effects.push(*effect);
         }
@@ -133,6 +137,7 @@ fn policy(strategy: Strategy) -> Policy {
         },
         no_data: NoData::Hold,
         max_hold_seconds: 300.0,
+        hooks: Vec::new(),
         ab_test: (strategy == Strategy::AbTest).then_some(AbTest {
             observations: 5_000,
             measure: Measure::Shares,
@@ -772,4 +777,102 @@ fn a_person_promotes_past_what_is_left_and_a_breach_still_rolls_back() {
     }
     let (ended, _, weight) = run(Strategy::Canary, 0.3);
     assert_eq!((ended.outcome, weight), (Outcome::RolledBack, 0), "{ended:?}");
+}
+
+/// Runs a canary of two steps with one hook that answers in turn; returns the calls, how it ended and the weights.
+fn hooked(hook: Hook, answers: &[HookReading]) -> (Vec<CallId>, Ended, Vec<u8>, State) {
+    let policy = Policy {
+        stages: stages(Strategy::Canary, &Asked { steps: vec![50], step_seconds: 60.0, bake_seconds: 60.0, share: 50 }),
+        hooks: vec![hook],
+        ..policy(Strategy::Canary)
+    };
+    let (mut toy, mut draw, mut state) = (Toy::new([0.005, 0.005]), Draw::new(7), State::default());
+    let (mut calls, mut weights, mut answers) = (Vec::new(), Vec::new(), answers.iter());
+    for _ in 0..200 {
+        let (next, effects) = step(&policy, state, &toy.seen());
+        state = next;
+        toy.act(&effects);
+        for effect in &effects {
+            match effect {
+                Effect::Move(traffic) => weights.push(traffic.weight),
+                Effect::Hook(hook) => {
+                    let stage = state.stage;
+                    let record = state.hooks.iter().find(|record| record.stage == stage).unwrap();
+                    let call = CallId { hook: *hook, stage, retries: record.retries };
+                    calls.push(call);
+                    let reading = answers.next().cloned().unwrap_or(HookReading::Pending);
+                    toy.hook = Some(HookSeen { call, reading });
+                }
+                _ => {}
+            }
+        }
+        if let Some(ended) = state.ended.clone() {
+            return (calls, ended, weights, state);
+        }
+        toy.pass(policy.interval_seconds, &mut draw);
+    }
+    panic!("it does not end: {state:#?}");
+}
+
+fn hook(at: HookPoint, on_failure: OnFailure) -> Hook {
+    Hook { name: "smoke-test".into(), at, timeout_seconds: 120.0, on_failure }
+}
+
+#[test]
+fn a_hook_is_called_before_between_and_after_steps_and_what_has_passed_is_not_called_again() {
+    let passed = || HookReading::Passed("200".into());
+    for (at, stages) in
+        [(HookPoint::PreRollout, vec![0]), (HookPoint::Step, vec![0, 1]), (HookPoint::PrePromotion, vec![1])]
+    {
+        let (calls, ended, weights, state) = hooked(hook(at, OnFailure::Rollback), &[passed(), passed()]);
+        assert_eq!(calls.iter().map(|call| call.stage).collect::<Vec<_>>(), stages, "{at:?}");
+        assert_eq!((ended.outcome, weights), (Outcome::Promoted, vec![50, 100]), "{at:?}");
+        assert!(state.hooks.iter().all(|record| record.is_passed && record.answer == "200"), "{at:?}");
+    }
+}
+
+#[test]
+fn a_hook_that_says_no_stops_as_configured() {
+    let refused = || HookReading::Refused("500, 3 of 40 failed".into());
+    let check = |at, on_failure, answers: &[HookReading], outcome, weights: &[u8]| {
+        let (calls, ended, moved, _) = hooked(hook(at, on_failure), answers);
+        assert_eq!((ended.outcome, moved.as_slice()), (outcome, weights), "{ended:?}");
+        (calls, ended.reason)
+    };
+    let (_, reason) = check(HookPoint::Step, OnFailure::Rollback, &[refused()], Outcome::RolledBack, &[50]);
+    assert_eq!(reason, "the hook `smoke-test` stopped the rollout: 500, 3 of 40 failed");
+    check(HookPoint::PreRollout, OnFailure::Abort, &[refused()], Outcome::Aborted, &[]);
+    // A retry is another call, and ends in time.
+    let passed = || HookReading::Passed("200".into());
+    let answers = [refused(), refused(), passed(), passed()];
+    let (calls, _) = check(HookPoint::Step, OnFailure::Retry, &answers, Outcome::Promoted, &[50, 100]);
+    assert_eq!(calls.iter().map(|call| call.retries).collect::<Vec<_>>(), [0, 1, 2, 0]);
+    let answers = vec![refused(); 50];
+    check(HookPoint::PrePromotion, OnFailure::Retry, &answers, Outcome::Aborted, &[50, 100]);
+    // What does not answer is waited for, and not for ever.
+    let answers = [HookReading::NoAnswer("away".into()), passed(), passed()];
+    check(HookPoint::Step, OnFailure::Rollback, &answers, Outcome::Promoted, &[50, 100]);
+    let answers = vec![HookReading::NoAnswer("away".into()); 50];
+    let (_, reason) = check(HookPoint::Step, OnFailure::Rollback, &answers, Outcome::Aborted, &[50]);
+    assert_eq!(reason, "the hook `smoke-test` gave no answer within 120 s: away");
+    check(HookPoint::Step, OnFailure::Rollback, &[], Outcome::Aborted, &[50]);
+    let unusable = [HookReading::Unusable("no permission".into())];
+    check(HookPoint::Step, OnFailure::Retry, &unusable, Outcome::Aborted, &[50]);
+}
+
+#[test]
+fn a_breach_ends_a_rollout_that_waits_for_a_hook() {
+    let mut policy = policy(Strategy::Canary);
+    policy.hooks = vec![hook(HookPoint::Step, OnFailure::Rollback)];
+    let (mut toy, mut draw, mut state) = (Toy::new([0.005, 0.005]), Draw::new(7), State::default());
+    for _ in 0..40 {
+        if state.hooks.first().is_some_and(|record| record.since.is_some()) {
+            toy.errors[1] = 0.5;
+        }
+        let (next, effects) = step(&policy, state, &toy.seen());
+        state = next;
+        toy.act(&effects);
+        toy.pass(policy.interval_seconds, &mut draw);
+    }
+    assert_eq!((state.ended.map(|ended| ended.outcome), toy.traffic), (Some(Outcome::RolledBack), Traffic::STABLE));
 }

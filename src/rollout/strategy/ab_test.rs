@@ -1,15 +1,17 @@
 //! A/B test: users stay with their arm, and what they do is judged once, when the planned observations are in.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use super::Asked;
 use crate::inference::arms::{Difference, Hits, Moments, sample_ratio, two_proportions, welch};
 use crate::rollout::Effect;
 use crate::rollout::evidence::Judged;
+use crate::rollout::hook::HookPoint;
 use crate::rollout::policy::{AbTest, Measure, Policy, Stage, Traffic};
 use crate::rollout::seen::Seen;
 use crate::rollout::state::{Outcome, State};
-use crate::rollout::step::{end, hold, next_stage};
+use crate::rollout::step::{end, hold, hooks, next_stage};
 use crate::words::{count, number};
 
 /// Units that came to an arm, its observations, and what was seen of them: the names of the counters.
@@ -93,6 +95,10 @@ pub fn judge(policy: &Policy, mut state: State, seen: &Seen, judged: Judged) -> 
     if gain <= 0.0 {
         return end(state, Outcome::RolledBack, format!("stable is better ({said})"));
     }
+    state = match hooks::wait(policy, state, seen, HookPoint::Step) {
+        ControlFlow::Break(waits) => return waits,
+        ControlFlow::Continue(next) => next,
+    };
     state.earlier.push(state.current);
     next_stage(&mut state);
     state.said = format!("the candidate is better ({said}): on to 100 %");
