@@ -33,6 +33,8 @@ pub enum Event {
     Held,
     /// What it waited for is there.
     Recovered,
+    /// The step has passed, and waits for a person's approval.
+    AwaitingApproval,
     Paused,
     Resumed,
     Ended(Outcome),
@@ -46,6 +48,7 @@ impl Event {
             Self::Step => "step",
             Self::Held => "held",
             Self::Recovered => "recovered",
+            Self::AwaitingApproval => "awaiting_approval",
             Self::Paused => "paused",
             Self::Resumed => "resumed",
             Self::Ended(outcome) => outcome.word(),
@@ -57,7 +60,7 @@ impl Event {
         match self {
             Self::Started => &[NotifyOn::Start],
             Self::Step => &[NotifyOn::Step],
-            Self::Held | Self::Recovered | Self::Paused | Self::Resumed => &[NotifyOn::Hold],
+            Self::Held | Self::Recovered | Self::AwaitingApproval | Self::Paused | Self::Resumed => &[NotifyOn::Hold],
             Self::Ended(Outcome::RolledBack | Outcome::Aborted) => &[NotifyOn::Rollback, NotifyOn::End],
             Self::Ended(_) => &[NotifyOn::End],
         }
@@ -79,6 +82,9 @@ pub fn event((before, earlier): (&State, f64), (after, at): (&State, f64), inter
     }
     if after.is_set && (!before.is_set || before.stage != after.stage) {
         return Some(Event::Step);
+    }
+    if before.awaits_approval.is_none() && after.awaits_approval.is_some() {
+        return Some(Event::AwaitingApproval);
     }
     match (is_held(before, earlier), is_held(after, at)) {
         (false, true) => Some(Event::Held),
@@ -182,7 +188,7 @@ impl Notification {
         match self.event {
             _ if self.is_undone() => "🔴",
             Event::Started | Event::Step | Event::Recovered | Event::Resumed => "▶️",
-            Event::Held | Event::Paused | Event::Ended(Outcome::Held) => "⏸️",
+            Event::Held | Event::AwaitingApproval | Event::Paused | Event::Ended(Outcome::Held) => "⏸️",
             Event::Ended(Outcome::Promoted) => "✅",
             Event::Ended(Outcome::RolledBack) => "⏪",
             Event::Ended(_) => "⚠️",
@@ -197,6 +203,7 @@ impl Notification {
             Event::Step => format!("step {} of {}{weight}", self.step, self.steps),
             Event::Held => format!("held{weight}"),
             Event::Recovered => format!("no longer held{weight}"),
+            Event::AwaitingApproval => format!("waits for approval{weight}"),
             Event::Paused => format!("paused{weight}"),
             Event::Resumed => format!("resumed{weight}"),
             Event::Ended(outcome) => outcome.word().replace('_', " "),
@@ -280,6 +287,9 @@ impl Notification {
                 &[("status", "shows what it does"), ("pause", "holds it"), ("abort", "restores stable")]
             }
             Event::Held => &[("status", "shows what it does"), ("abort", "restores stable")],
+            Event::AwaitingApproval => {
+                &[("approve", "lets the step pass"), ("status", "shows what it does"), ("abort", "restores stable")]
+            }
             Event::Paused => &[("resume", "goes on"), ("abort", "restores stable")],
             Event::Ended(Outcome::Promoted) => &[("rollback", "restores the version before")],
             Event::Ended(_) => &[("status", "shows what stands")],

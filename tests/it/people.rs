@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::action::act;
+use crate::endpoint::{Answer, Served};
 use crate::promotion::until;
 use crate::rollout::{Toy, action, begun, came_to, main_branch, on_github, rollout};
 use crate::world::World;
@@ -228,12 +229,16 @@ fn what_is_only_proposed_asks_for_nothing() {
 #[test]
 fn a_step_with_approval_holds_until_a_person_approves_it() {
     let toy = Toy::start([0.005, 0.005]);
-    let world = toy.world("canary\n  steps: [{ weight: 10, approval: required }, 50]").variable("USER", "alice");
+    let heard = Served::start(|_| Answer::json("ok"));
+    let more = "steps: [{ weight: 10, approval: required }, 50]\n  notifications: [slack: { url_env: MLGATE_SLACK }]";
+    let world = toy.world(&format!("canary\n  {more}")).variable("USER", "alice").variable("MLGATE_SLACK", heard.url());
     let mut child = begun(&toy, &world);
     until("it waits for approval", || journal(&world)["state"]["awaits_approval"].is_number());
     // Longer than `max_hold_seconds`.
     thread::sleep(Duration::from_millis(2_500));
     assert_eq!((&status(&world)["state"], toy.history()), (&json!("awaiting_approval"), vec![10]));
+    let told = |words: &str| heard.bodies().iter().any(|body| body.contains(words));
+    assert!(told("risk 8: waits for approval at 10 %") && told("mlgate approve"), "{:#?}", heard.bodies());
     world.run(&["approve", "--reason", "looks good"]).exits(0).saying("approved by alice");
     assert_eq!((child.wait().unwrap().code(), toy.history()), (Some(0), vec![10, 50, 100]));
     let found = came_to(&world);

@@ -61,7 +61,7 @@ pub enum NotifyOn {
     Start,
     /// The router has the next step's weights.
     Step,
-    /// It is held or paused, and goes on after that.
+    /// It waits for approval, is held or paused, and goes on after that.
     Hold,
     /// It ends without a promotion, and stable is restored.
     Rollback,

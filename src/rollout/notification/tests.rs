@@ -64,6 +64,7 @@ fn what_happens_is_news_once() {
     let request = Request { kind: RequestKind::Pause, by: "alice".into(), at: 7.0, reason: None, step: None };
     let paused = State { paused: Some(Pause { request, since: 7.0 }), ..of(0, true, None) };
     let ended = State { ended: Some(Ended { outcome: Outcome::Aborted, reason: String::new() }), ..of(0, true, None) };
+    let awaiting = State { awaits_approval: Some(115.0), ..of(0, true, None) };
     let check = |before: &State, after: &State| event((before, 100.0), (after, 115.0), 15.0);
     let rows = vec![
         (of(0, false, None), of(0, true, None), Some(Event::Step)),
@@ -79,6 +80,8 @@ fn what_happens_is_news_once() {
         (of(0, true, None), paused.clone(), Some(Event::Paused)),
         (paused, of(0, true, None), Some(Event::Resumed)),
         (of(0, true, None), ended, None),
+        (of(0, true, None), awaiting.clone(), Some(Event::AwaitingApproval)),
+        (awaiting.clone(), awaiting, None),
     ];
     for (before, after, expected) in rows {
         assert_eq!(check(&before, &after), expected, "{before:?} {after:?}");
