@@ -5,6 +5,7 @@ Each has three witnesses: what mlgate says (exit code, rollout.json), what the r
 mlgate's, and what users saw.
 """
 
+import http.server
 import json
 import shutil
 import signal
@@ -910,6 +911,105 @@ def only_what_was_gated_goes_out(stage):
     stage.is_served_by("stable")
     expect(stage.saw()["candidate"]["requests"] == 0, "a user met a model that nobody let out")
     return "eight refusals and a dry run, and no user met the candidate"
+
+
+# --- people and hooks
+
+
+@story(long=22)
+def hooks_and_a_person_decide_between_steps(stage):
+    calls, wanted = [], {"status": 200}
+
+    class Hook(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+            calls.append((body["at"], body["step"], stage.weights()["candidate"], self.headers["idempotency-key"]))
+            self.send_response(wanted["status"])
+            self.end_headers()
+            self.wfile.write(b"40 of 40")
+
+        def log_message(self, *_):
+            pass
+
+    def asked(*arguments):
+        return stage.run(*arguments, reports="asked")
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Hook)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        webhook = {"url": f"http://127.0.0.1:{server.server_port}/"}
+        points = ("pre_rollout", "step", "pre_promotion")
+        stage.config(
+            steps=[{"weight": 20, "approval": "required"}, 50, 100],
+            hooks=[{"name": f"on-{at}", "at": at, "webhook": webhook, "timeout_seconds": 30} for at in points],
+        )
+        stage.users()
+        ran = stage.start_rollout()
+        until(lambda: '"awaiting_approval"' in asked("status", "--json").said, "a step waits for approval")
+        asked("approve", "--reason", "looks good")
+        stage.at_weight(50, ran)
+        wanted["status"] = 500
+        ran.end().came_to("rolled_back", 1, "the hook `on-step` stopped the rollout", "40 of 40")
+        stage.is_served_by("stable")
+        said = [call[:3] for call in calls]
+        expect(said == [("pre_rollout", 1, 0), ("step", 1, 20), ("step", 2, 50)], f"the calls were {said}")
+        # Skipped by a person: no hook is called any more.
+        wanted["status"] = 200
+        ran = stage.start_rollout()
+        stage.at_weight(20, ran)
+        before = len(calls)
+        by_hand = asked("promote", "--reason", "a fix that all users need")
+        ran.end().came_to("promoted", 0, "a fix that all users need")
+        stage.is_served_by("candidate")
+        expect(by_hand.exit == 0 and len(calls) - before <= 1, f"exit {by_hand.exit}, calls {calls[before:]}")
+        expect(ran.json["interventions"][-1]["kind"] == "promote", f"{ran.json['interventions']}")
+        return f"{len(calls)} calls; {ran.reason}"
+    finally:
+        server.shutdown()
+
+
+@story(long=26)
+def without_a_router_the_alias_is_promoted_and_comes_back(stage):
+    mlflow = Mlflow(stage.folder / "mlflow")
+    try:
+        return registry_alone(stage, mlflow)
+    finally:
+        mlflow.close()
+
+
+def registry_alone(stage, mlflow):
+    stage.environment["MLFLOW_TRACKING_URI"] = mlflow.uri
+    stage.config(
+        strategy="registry",
+        limits=[{"error_rate": {"max": 0.02}}],
+        gauges=(),
+        journal={"mlflow": {}},
+        registry={"mlflow": {"promote": "champion", "keep": "previous"}},
+    )
+    config = stage.folder / "mlgate.yml"
+    section = json.loads(config.read_text())["rollout"]
+    del section["router"]
+    config.write_text(json.dumps({"rollout": section}))
+    stage.users()
+    only_the_served_file_counts(stage, mlflow)
+    # Whoever loads the model by its alias serves it: the candidate has all users.
+    stage.world.tell(set={"stable": 0, "candidate": 100})
+    handed_over = ("--report-sha256", stage.sha256)
+    dry = stage.run("promote", *handed_over, "--dry-run")
+    expect(dry.exit == 0 and mlflow.alias("champion") == "1", f"exit {dry.exit}: {dry.said}")
+    promoted = stage.run("promote", *handed_over, "--reason", "1.2 points better").came_to("promoted", 0, "1.2 points")
+    found = (mlflow.alias("champion"), mlflow.alias("previous"), mlflow.tags("2").get("mlgate.report_sha256"))
+    expect(found == ("2", "1", stage.sha256), f"champion, previous, report: {found}")
+    stage.run("watch", "--seconds", "3").came_to("held", 0)
+    ran = stage.start("watch", "--seconds", "30")
+    time.sleep(2)
+    stage.fault("candidate", errors=0.2)
+    ran.end().came_to("rolled_back", 1, "failed")
+    expect(mlflow.alias("champion") == "1", f"champion is {mlflow.alias('champion')}")
+    stage.run("promote", *handed_over).came_to("promoted", 0)
+    by_hand = stage.run("rollback", "--reason", "complaints").came_to("rolled_back", 0, "complaints")
+    expect(mlflow.alias("champion") == "1", f"champion is {mlflow.alias('champion')}")
+    return f"champion 1 → 2 → 1 → 2 → 1; {promoted.reason}; {ran.reason}; {by_hand.reason}"
 
 
 # --- the stage itself
