@@ -11,6 +11,7 @@ pub mod request;
 pub mod hook;
 pub mod confirmation;
 pub mod operator;
+pub mod slots;
 pub mod evidence;
 pub mod promql;
 pub mod query;
@@ -38,6 +39,7 @@ mod rates;
 
 pub use policy::{AbsentErrors, Limits, NoData, Policy, Stage, Strategy, Traffic};
 pub use seen::{ArmSeen, Reading, Seen, Stop};
+pub use slots::{SlotOrder, Slots};
 pub use state::{Ended, Outcome, State};
 pub use step::step;
 

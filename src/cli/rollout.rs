@@ -77,6 +77,10 @@ pub struct RollbackArgs {
     /// The version to go back to; the one that the journal names without it.
     #[arg(long, value_name = "VERSION")]
     pub to_version: Option<String>,
+    /// The router's slot that production is in, as `rollout.router` names it: where neither a journal nor the router's
+    /// weights tell it.
+    #[arg(long, value_name = "NAME")]
+    pub production_slot: Option<String>,
     /// Why, for those who read it later.
     #[arg(long, value_name = "TEXT")]
     pub reason: Option<String>,

@@ -10,6 +10,7 @@ mod preflight;
 mod promote;
 mod request;
 mod rollback;
+mod start;
 mod status;
 mod tell;
 mod watch;
@@ -30,6 +31,7 @@ use clap::Parser as _;
 use self::attest::Verifier;
 use self::begin::Begun;
 use self::notifier::Notifier;
+use self::start::Start;
 use super::{Context, Foreign, say};
 use crate::cli::rollout::{Common, RolloutArgs};
 use crate::cli::{self, Cli, Command, first_line};
@@ -40,8 +42,8 @@ use crate::problem::{Exit, Failure, Problem};
 use crate::rollout::driver::{Journey, Moment, Until, World};
 use crate::rollout::gated::Vouched;
 use crate::rollout::journal::{Entry, Stored};
-use crate::rollout::preflight::Writes;
-use crate::rollout::{Ended, Outcome, Strategy, Traffic, timeline};
+use crate::rollout::preflight::{Subject, Writes};
+use crate::rollout::{Ended, Outcome, SlotOrder, Strategy, Traffic, timeline};
 use crate::words::{self, code};
 use crate::workspace::Workspace;
 
@@ -69,10 +71,12 @@ pub fn run(args: &RolloutArgs, context: &Context) -> Result<Exit, Failure> {
     let is_dry = args.dry_run == Some(true);
     let stored = block_on(controls.journal.read()).map_err(Failure::unmeasured)??;
     let is_stable = || {
-        block_on(controls.levers.read()).map_err(Failure::unmeasured).map(|found| match found {
-            Ok(traffic) => traffic == Traffic::STABLE,
-            // What begins says so.
-            Err(_) => true,
+        block_on(controls.levers.router.split(SlotOrder::Configured).read()).map_err(Failure::unmeasured).map(|found| {
+            match found {
+                Ok(traffic) => traffic == Traffic::STABLE,
+                // What begins says so.
+                Err(_) => true,
+            }
         })
     };
     let known = match stored {
@@ -98,11 +102,9 @@ pub fn run(args: &RolloutArgs, context: &Context) -> Result<Exit, Failure> {
         if given.is_some() {
             block_on(verifier.confirm(&world, &vouched)).map_err(Failure::unmeasured)??;
         }
-        let writes = match &known {
-            Some((entry, _)) if entry.is_open() => Writes::LeftAlone,
-            _ => Writes::Tried,
-        };
-        return dry_run(plan, &world, name, &vouched, writes);
+        let known = known.as_ref().map(|(entry, _)| entry);
+        let found = block_on(Start::known(&world, plan, name, known)).map_err(Failure::unmeasured)?;
+        return dry_run(plan, &world, name, &vouched, found);
     }
     let _reports = tell::begin(&args.common, context, &workspace)?;
     let until = if args.once == Some(true) { Until::OneLook } else { Until::TheEnd };
@@ -114,7 +116,8 @@ pub fn run(args: &RolloutArgs, context: &Context) -> Result<Exit, Failure> {
     };
     // What is under way holds where it cannot see; what is new does not begin.
     if entry.state.looks == 0 && !entry.is_settled {
-        block_on(preflight::preflight(&world, plan, &entry.version, Writes::Tried)).map_err(Failure::unmeasured)??;
+        let subject = Subject { version: &entry.version, order: entry.order, is_first: entry.is_first };
+        block_on(preflight::preflight(&world, plan, subject, Writes::Tried)).map_err(Failure::unmeasured)??;
     }
     // One look of many is no deployment of its own.
     let deployment = match until {
@@ -157,7 +160,7 @@ pub fn run(args: &RolloutArgs, context: &Context) -> Result<Exit, Failure> {
 
 /// A job that is run again: the model is in production, and nothing is moved; what proves otherwise is said at the end.
 async fn already(world: &World, entry: Entry) -> Journey {
-    let weight = world.controls.levers.weight().await;
+    let weight = world.controls.levers.router.split(entry.order).weight().await;
     let ended = Ended { outcome: Outcome::Promoted, reason: "it is in production already".to_owned() };
     Journey { entry, ended, timeline: Vec::new(), levers: Vec::new(), weight, problems: Vec::new() }
 }
@@ -229,8 +232,17 @@ fn by(context: &Context) -> String {
     url.unwrap_or_else(|| format!("process {}", std::process::id()))
 }
 
+/// What it begins with, and what may be written.
+type Circumstances = (Result<Start, Failure>, Writes);
+
 /// The plan, and the preflight.
-fn dry_run(plan: &RolloutPlan, world: &World, name: &str, vouched: &Vouched, writes: Writes) -> Result<Exit, Failure> {
+fn dry_run(
+    plan: &RolloutPlan,
+    world: &World,
+    name: &str,
+    vouched: &Vouched,
+    (start, writes): Circumstances,
+) -> Result<Exit, Failure> {
     let policy = &plan.policy;
     let mut out = format!(
         "{} {} by {}, {:.0} s from one look to the next\n",
@@ -258,9 +270,21 @@ fn dry_run(plan: &RolloutPlan, world: &World, name: &str, vouched: &Vouched, wri
         policy.min_requests
     ));
     say(&out);
-    let found = block_on(preflight::preflight(world, plan, &vouched.version, writes)).map_err(Failure::unmeasured)?;
+    let Start { order, is_first, .. } = start.as_ref().cloned().unwrap_or_default();
+    let subject = Subject { version: &vouched.version, order, is_first };
+    let found = block_on(preflight::preflight(world, plan, subject, writes)).map_err(Failure::unmeasured)?;
     say("nothing was moved: this is a dry run\n");
-    found.map(|()| Exit::Passed)
+    match (start, found) {
+        (Ok(_), found) => found.map(|()| Exit::Passed),
+        (Err(failure), Ok(())) => Err(failure),
+        (Err(failure), Err(mut found)) => {
+            found
+                .problems
+                .retain(|problem| !failure.problems.iter().any(|own| problem.message.ends_with(&own.message)));
+            let exit = if failure.exit == Exit::Usage { failure.exit } else { found.exit };
+            Err(Failure { exit, problems: failure.problems.into_iter().chain(found.problems).collect() })
+        }
+    }
 }
 
 /// How a journey ends the process.

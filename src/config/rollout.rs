@@ -190,9 +190,9 @@ pub struct Nothing {}
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LogSection {
-    /// A file, a glob or a folder of Parquet, CSV (also gzip), NDJSON or Arrow IPC.
+    /// A file, a glob or a folder of Parquet, CSV (also gzip), NDJSON or Arrow IPC; `{{arm}}` becomes the candidate's name.
     pub path: String,
-    /// What it is compared with: stable's log, or the training table.
+    /// What it is compared with: stable's log, or the training table; `{{arm}}` becomes stable's name.
     pub reference: Option<String>,
 }
 

@@ -1,7 +1,7 @@
 //! What `rollout:` means: stages, limits, queries of each arm.
 
 mod hooks;
-mod registry;
+pub mod registry;
 mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,10 +14,10 @@ use crate::config::rollout::{
 use crate::limit::Finite;
 use crate::limit::range::{self, LimitSetting, ValueRange};
 use crate::problem::Problem;
-use crate::rollout::Strategy;
 use crate::rollout::policy::{AbTest, GaugeLimit, HistogramLimit, Limits, Measure, Policy, Stage};
 use crate::rollout::query::Query;
 use crate::rollout::strategy::{Asked, ab_test, stages};
+use crate::rollout::{SlotOrder, Strategy};
 use crate::signature::{VARIABLE, may_be_named};
 use crate::words::code;
 
@@ -45,10 +45,10 @@ pub struct RolloutPlan {
     pub policy: Policy,
     pub section: RolloutSection,
     pub arms: ArmsSection,
-    /// None without signals, or where no stable runs beside the candidate.
-    pub stable: Option<Queries>,
-    /// None without signals.
-    pub candidate: Option<Queries>,
+    /// Of the slots that the config names so; [`RolloutPlan::queries`] has them in the order of a rollout. None without signals,
+    /// or where no stable runs beside the candidate.
+    stable: Option<Queries>,
+    candidate: Option<Queries>,
     /// How stable's and the candidate's version is read.
     pub versions: [Option<VersionQuery>; 2],
     pub stale_seconds: f64,
@@ -170,6 +170,18 @@ impl RolloutPlan {
     }
 }
 
+impl RolloutPlan {
+    /// Whether there are signals to evaluate.
+    pub fn has_queries(&self) -> bool {
+        self.candidate.is_some()
+    }
+
+    /// Queries of stable and of the candidate.
+    pub fn queries(&self, order: SlotOrder) -> (Option<&Queries>, Option<&Queries>) {
+        order.of(self.stable.as_ref(), self.candidate.as_ref())
+    }
+}
+
 fn steps(section: &RolloutSection, wrong: &mut Wrong) -> Vec<u8> {
     let given = section.steps.as_ref();
     let steps = given.map_or_else(|| STEPS.to_vec(), |steps| steps.iter().map(|step| step.weight).collect());
@@ -201,6 +213,12 @@ fn fits(section: &RolloutSection, wrong: &mut Wrong) {
     let router = section.router.as_ref();
     if section.strategy == Strategy::Shadow && !matches!(router, None | Some(RouterSection::Envoy(_))) {
         wrong.at("strategy", "only Envoy copies requests here: take `router: { envoy: … }`");
+    }
+    if let Some(router) = router {
+        let ArmsSection { stable, candidate } = router.arms();
+        if stable == candidate {
+            wrong.at("router", &format!("stable and candidate are both {}: name two different ones", code(&stable)));
+        }
     }
     if let Some(RouterSection::Haproxy(haproxy)) = router {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':');

@@ -5,16 +5,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use super::driver::{Journey, Moment, now};
-use super::journal::{Entry, Journal};
+use super::journal::{Entry, Journal, Proof};
 use super::levers::{FLAG, Levers, Pulled, REGISTRY, TRAFFIC};
-use super::version_source::VersionSources;
-use super::{Ended, Outcome};
-use crate::problem::Problem;
+use super::serving_version::{Variant, VersionCheck};
+use super::slots::{SlotEvidence, uncertain};
+use super::version_source::{self, VersionSources};
+use super::{Ended, Outcome, SlotOrder, Slots, Traffic};
+use crate::problem::{Failure, Problem};
+use crate::words::code;
 
 /// From one question after a signal to the next.
 const POLL: Duration = Duration::from_millis(50);
 /// How long stable's traffic waits for the journal.
-const LONGEST_INTENTION: Duration = Duration::from_secs(2);
+pub const LONGEST_INTENTION: Duration = Duration::from_secs(2);
+/// How long the alias of production is waited for, to confirm the slots.
+const LONGEST_OF_ALIAS: Duration = Duration::from_secs(5);
 /// Between two tries of what could not be restored.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
@@ -24,6 +29,8 @@ pub struct Controls {
     pub levers: Levers,
     pub journal: Journal,
     pub versions: VersionSources,
+    /// The router's.
+    pub slots: Slots,
     /// Set by a signal.
     pub stop: Arc<AtomicBool>,
 }
@@ -38,9 +45,87 @@ pub struct Ending {
     pub retry_until: f64,
 }
 
+impl Ending {
+    /// Of an entry whose end was decided, with nothing seen.
+    pub fn of(entry: Entry) -> Self {
+        let ended = entry.state.ended.clone();
+        let ended = ended.unwrap_or(Ended { outcome: Outcome::Aborted, reason: String::new() });
+        Self { entry, ended, timeline: Vec::new(), problems: Vec::new(), retry_until: 0.0 }
+    }
+}
+
 impl Controls {
     pub fn is_stopped(&self) -> bool {
         self.stop.load(Ordering::SeqCst)
+    }
+
+    /// Confirms the order of an entry's slots by more than the word of a journal that is not signed.
+    ///
+    /// # Errors
+    /// Nothing confirms it.
+    pub async fn confirm_order(&self, entry: &Entry, proof: Proof, is_requested: bool) -> Result<(), Problem> {
+        if proof == Proof::Signed {
+            return Ok(());
+        }
+        let reading = match self.levers.router.split(entry.order).observe().await {
+            Ok(reading) => reading,
+            // Nor could anything be moved.
+            Err(_) if entry.order == SlotOrder::Configured => return Ok(()),
+            Err(problem) => return Err(uncertain(&problem.message)),
+        };
+        let (traffic, shown) = (reading.traffic, reading.order);
+        let evidence = SlotEvidence { proof, traffic, shown, alias: None, is_requested };
+        if evidence.confirms(entry) {
+            return Ok(());
+        }
+        let alias = match &self.levers.registry {
+            Some(registry) => tokio::time::timeout(LONGEST_OF_ALIAS, registry.current()).await.ok(),
+            None => None,
+        };
+        let alias = alias.and_then(Result::ok).flatten();
+        if (SlotEvidence { alias: alias.as_deref(), ..evidence }).confirms(entry) {
+            return Ok(());
+        }
+        let why = if shown.is_some() {
+            "the router's weights tell another one"
+        } else {
+            "the router's weights do not tell it"
+        };
+        let stable = code(self.slots.names(entry.order).0);
+        Err(uncertain(&format!("a journal that is not signed names {stable}, and {why}")))
+    }
+
+    /// The order of the slots as the router's weights tell it, where no journal does.
+    ///
+    /// # Errors
+    /// They do not, and stable as configured does not have all of the traffic.
+    pub async fn shown_order(&self) -> Result<SlotOrder, Problem> {
+        let reading = self.levers.router.split(SlotOrder::Configured).observe().await?;
+        match reading.order {
+            Some(order) => Ok(order),
+            None if reading.traffic == Traffic::STABLE => Ok(SlotOrder::Configured),
+            None => Err(uncertain("no journal names it, and the router's weights do not tell it")),
+        }
+    }
+
+    /// Confirms that stable's slot can take the traffic of what was promoted: it may be stopped by then, or have the next
+    /// version.
+    ///
+    /// # Errors
+    /// It cannot.
+    pub async fn can_serve(&self, entry: &Entry) -> Result<(), Problem> {
+        let split = self.levers.router.split(entry.order);
+        // Nor is anything moved at a router that does not answer.
+        if matches!(split.read().await, Ok(Traffic::STABLE) | Err(_)) {
+            return Ok(());
+        }
+        let (source, _) = self.versions.of(entry.order);
+        let (ready, serving) = tokio::join!(split.stable_ready(), version_source::read(source));
+        ready?;
+        match serving.check(Variant::Stable, entry.previous_version.as_deref()) {
+            VersionCheck::Mismatch(why) => Err(Problem::new(why)),
+            _ => Ok(()),
+        }
     }
 
     pub async fn stopped(&self) {
@@ -59,15 +144,20 @@ impl Controls {
             let _ = Box::pin(self.journal.overwrite(&entry)).await;
             entry.clone()
         };
-        Box::pin(self.restore_after(intention, ending)).await
+        Box::pin(self.restore_after(intention, LONGEST_INTENTION, ending)).await
     }
 
-    /// Restores stable after the intention was written down, for which its traffic waits two seconds at most; then flag and
+    /// Restores stable after the intention was written down, for which its traffic waits so long at most; then flag and
     /// registry by the entry that the intention ends with, then the journal.
-    pub async fn restore_after(&self, intention: impl Future<Output = Entry>, ending: Ending) -> Journey {
+    pub async fn restore_after(
+        &self,
+        intention: impl Future<Output = Entry>,
+        longest: Duration,
+        ending: Ending,
+    ) -> Journey {
         let Ending { ended, timeline, mut problems, retry_until, .. } = ending;
         let mut intention = std::pin::pin!(intention);
-        let early = tokio::time::timeout(LONGEST_INTENTION, &mut intention).await;
+        let early = tokio::time::timeout(longest, &mut intention).await;
         let traffic = async { self.levers.restore(TRAFFIC, &ending.entry).await };
         let (mut entry, traffic) = match early {
             Ok(entry) => (entry, traffic.await),
@@ -82,14 +172,23 @@ impl Controls {
             restored.extend([Some(registry), flag].into_iter().flatten());
         }
         let mut levers: Vec<Pulled> = restored.into_iter().flatten().collect();
+        if entry.is_first {
+            by_flag(&mut levers);
+        }
         self.restore_again(&mut entry, &mut levers, retry_until).await;
         levers.extend(self.levers.unopened.iter().cloned());
-        entry.is_settled = levers.iter().all(|pulled| pulled.is_done);
+        // What there is not is restored by no later run either.
+        entry.is_settled =
+            levers.iter().all(|pulled| pulled.is_done || entry.is_first && pulled.lever == TRAFFIC && pulled.is_final);
         entry.is_left = !entry.is_settled;
         let undone = levers.iter().filter(|pulled| !pulled.is_done);
         problems.extend(undone.map(|pulled| {
-            Problem::new(format!("{} could not be restored: {}", pulled.lever, pulled.said))
-                .hint("`mlgate rollback` tries again")
+            let hint = if entry.is_first && pulled.lever == TRAFFIC && pulled.is_final {
+                "roll out a better version to the same slot; `mlgate rollback --production-slot NAME` moves the traffic all the same"
+            } else {
+                "`mlgate rollback` tries again"
+            };
+            Problem::new(format!("{} could not be restored: {}", pulled.lever, pulled.said)).hint(hint)
         }));
         if let Err(problem) = Box::pin(self.settle(&mut entry)).await {
             entry.is_settled = false;
@@ -135,11 +234,27 @@ impl Controls {
         written
     }
 
+    /// An end that moves nothing, since stable could not take the traffic, or which slot is stable's is not certain.
+    pub async fn unmoved(&self, entry: Entry, why: Problem) -> Journey {
+        let failed = Pulled::failed(TRAFFIC, &Failure::unmeasured(why.clone()));
+        let ended = Ended { outcome: Outcome::Aborted, reason: why.message.clone() };
+        let ending = Ending { ended, problems: vec![why], ..Ending::of(entry) };
+        self.journey(ending, vec![failed]).await
+    }
+
     /// What came of it, with the weight that the router shows now.
     pub async fn journey(&self, ending: Ending, levers: Vec<Pulled>) -> Journey {
         let Ending { entry, ended, timeline, problems, .. } = ending;
-        let weight = self.levers.weight().await;
+        let weight = self.levers.router.split(entry.order).weight().await;
         Journey { entry, ended, timeline, levers, weight, problems }
+    }
+}
+
+/// The traffic of the first model is where it should be once the flag keeps users from it.
+fn by_flag(levers: &mut [Pulled]) {
+    let is_off = levers.iter().any(|pulled| pulled.lever == FLAG && pulled.is_done);
+    if let Some(traffic) = levers.iter_mut().find(|pulled| is_off && pulled.lever == TRAFFIC && pulled.is_final) {
+        traffic.is_done = true;
     }
 }
 

@@ -15,7 +15,7 @@ use super::levers::Pulled;
 use super::log::Log;
 use super::signal::{Prometheus, SETTLED};
 use super::state::Counts;
-use super::{ArmSeen, Effect, Ended, Outcome, Reading, Seen, State, request, serving_version, step, watch};
+use super::{ArmSeen, Effect, Ended, Outcome, Reading, Seen, SlotOrder, State, request, serving_version, step, watch};
 use crate::plan::rollout::{Queries, RolloutPlan};
 use crate::problem::Problem;
 
@@ -27,7 +27,8 @@ pub struct World {
     pub controls: Controls,
     /// None where nothing is watched.
     pub prometheus: Option<Prometheus>,
-    pub log: Option<Log>,
+    /// With the slots as configured, and exchanged.
+    pub log: Option<(Log, Log)>,
     /// In the order of the policy's hooks; none where no rollout is carried on.
     pub hooks: Vec<HookTarget>,
 }
@@ -87,10 +88,11 @@ pub fn now() -> f64 {
 
 impl World {
     /// One look at everything.
-    pub async fn look(&self, plan: &RolloutPlan) -> Seen {
+    pub async fn look(&self, plan: &RolloutPlan, order: SlotOrder) -> Seen {
         let at = steady();
         let log = async {
-            match self.log.clone() {
+            let log = self.log.as_ref().map(|(configured, exchanged)| order.of(configured, exchanged).0.clone());
+            match log {
                 // Beside this thread: a signal is not to wait for a large table.
                 Some(log) => tokio::task::spawn_blocking(move || log.judge(at)).await.unwrap_or_else(|_| {
                     BTreeMap::from([(
@@ -106,26 +108,27 @@ impl World {
             // Both variants at one moment.
             let time = prometheus.time().await;
             let (limits, time) = (&plan.policy.limits.histograms, &time);
-            let arm = async |queries: &Option<Queries>| match queries {
+            let arm = async |queries: Option<&Queries>| match queries {
                 Some(queries) => prometheus.arm(queries, limits, time).await,
                 None => ArmSeen::default(),
             };
-            tokio::join!(arm(&plan.stable), arm(&plan.candidate))
+            let (stable, candidate) = plan.queries(order);
+            tokio::join!(arm(stable), arm(candidate))
         };
-        let (traffic, ready, log, (mut stable, mut candidate), versions) = tokio::join!(
-            Box::pin(self.controls.levers.observe()),
-            Box::pin(self.controls.levers.ready()),
+        let split = self.controls.levers.router.split(order);
+        let (router, ready, log, (mut stable, mut candidate), versions) = tokio::join!(
+            Box::pin(split.observe()),
+            Box::pin(split.ready()),
             log,
             Box::pin(signals),
-            Box::pin(self.controls.versions.read()),
+            Box::pin(self.controls.versions.read(order)),
         );
         (stable.serving, candidate.serving) = versions;
-        let uptime = traffic.as_ref().ok().and_then(|(_, uptime)| *uptime);
         Seen {
             at,
             of: at - SETTLED,
-            traffic: traffic.map(|(traffic, _)| traffic).map_err(|problem| problem.message),
-            uptime,
+            uptime: router.as_ref().ok().and_then(|reading| reading.uptime),
+            traffic: router.map(|reading| reading.traffic).map_err(|problem| problem.message),
             confirmation: Confirmation::default(),
             ready: ready.map_err(|problem| problem.message),
             stable,
@@ -137,11 +140,11 @@ impl World {
     }
 
     /// A look, or a signal that comes first.
-    async fn look_or_stop(&self, plan: &RolloutPlan) -> Seen {
+    async fn look_or_stop(&self, plan: &RolloutPlan, order: SlotOrder) -> Seen {
         tokio::select! {
             biased;
             () = self.controls.stopped() => Seen::stopped(steady()),
-            seen = self.look(plan) => seen,
+            seen = self.look(plan, order) => seen,
         }
     }
 
@@ -164,10 +167,14 @@ impl World {
         // A promotion that was decided and not done is decided anew, by what is seen now.
         entry.state.ended = entry.state.ended.filter(|ended| ended.outcome != Outcome::Promoted);
         loop {
-            let mut seen = self.look_or_stop(plan).await;
+            let mut seen = self.look_or_stop(plan, entry.order).await;
             seen.confirmation = confirming.state().await;
             seen.hook = caller.seen().await;
             serving_version::compare(&entry, &mut seen);
+            // What there is not is not waited for.
+            if entry.is_first && !matches!(seen.candidate.requests, Reading::Unusable(_)) {
+                seen.stable = ArmSeen::default();
+            }
             let before = entry.clone();
             request::take_up(&mut entry, seen.at);
             let (state, effects) = match &entry.state.ended {
@@ -236,7 +243,7 @@ impl World {
                     }
                 }
             }
-            if self.send(&effects, &mut problems).await {
+            if self.send(entry.order, &effects, &mut problems).await {
                 continue;
             }
             let confirms = effects.contains(&Effect::Confirm);
@@ -256,15 +263,16 @@ impl World {
         }
     }
 
-    /// BehaviorResult the traffic, where that is asked for; whether it was taken is what the next look sees.
-    async fn send(&self, effects: &[Effect], problems: &mut Vec<Problem>) -> bool {
+    /// Moves the traffic, where that is asked for; whether it was taken is what the next look sees.
+    async fn send(&self, order: SlotOrder, effects: &[Effect], problems: &mut Vec<Problem>) -> bool {
+        let split = self.controls.levers.router.split(order);
         let mut has_moved = false;
         for effect in effects {
             let Effect::Move(traffic) = effect else { continue };
             has_moved = true;
             tokio::select! {
                 () = self.controls.stopped() => {}
-                written = self.controls.levers.write(*traffic) => problems.extend(written.err()),
+                written = split.write(*traffic) => problems.extend(written.err()),
             }
         }
         has_moved
@@ -330,6 +338,8 @@ impl World {
     pub async fn close(&self, mut entry: Entry, timeline: Vec<Moment>, mut problems: Vec<Problem>) -> Journey {
         let ended = entry.state.ended.clone().unwrap_or(Ended { outcome: Outcome::Aborted, reason: String::new() });
         (entry.is_settled, entry.next_look_by, entry.heartbeat_at) = (true, None, now());
+        // From here on the weights are the operator's, whatever a restart makes of them.
+        entry.state.seen_at = None;
         match self.controls.journal.write(&entry).await {
             Ok(()) => {}
             Err(Unwritten::Taken) => {

@@ -15,7 +15,7 @@ use self::place::History;
 pub use self::place::Kept;
 use super::gated::Vouched;
 use super::request::Request;
-use super::{Outcome, State, Traffic};
+use super::{Outcome, SlotOrder, Slots, State, Traffic};
 use crate::problem::{Failure, Problem};
 use crate::signature::SigningKeys;
 use crate::words::one_line;
@@ -25,6 +25,7 @@ const LARGEST: usize = 100_000;
 const MOST_WRITES: u32 = 5;
 
 /// One rollout, as the next process finds it.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, by its name in what is stored")]
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     pub schema_version: u32,
@@ -60,6 +61,15 @@ pub struct Entry {
     pub is_left: bool,
     #[serde(default)]
     pub flag: FlagRecord,
+    /// The slot of the router that is stable's; the one that the config names `stable` without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stable_slot: Option<String>,
+    /// What that name comes to by the config.
+    #[serde(skip)]
+    pub order: SlotOrder,
+    /// Whether there was no model before: there is none to restore.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_first: bool,
     /// What people asked for, and the process that carries it on has not taken up yet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub requests: Vec<Request>,
@@ -98,6 +108,9 @@ impl Entry {
             is_previous_known: false,
             is_left: false,
             flag: FlagRecord::default(),
+            stable_slot: None,
+            order: SlotOrder::Configured,
+            is_first: false,
             requests: Vec::new(),
             interventions: Vec::new(),
         }
@@ -118,6 +131,8 @@ impl Entry {
 pub struct Journal {
     place: Kept,
     keys: Option<SigningKeys>,
+    /// By which an entry's slot is known.
+    slots: Slots,
     mark: Mutex<Mark>,
 }
 
@@ -166,14 +181,14 @@ impl Unwritten {
 }
 
 impl Journal {
-    pub fn new(place: Kept, keys: Option<SigningKeys>) -> Self {
-        Self { place, keys, mark: Mutex::default() }
+    pub fn new(place: Kept, keys: Option<SigningKeys>, slots: Slots) -> Self {
+        Self { place, keys, slots, mark: Mutex::default() }
     }
 
     /// Returns what was written last, with its proof.
     ///
     /// # Errors
-    /// Usage: it takes a key to verify it, and there is none. Unmeasured: it cannot be read, or a later version of mlgate
+    /// Usage: it takes a key to verify it, and there is none; it names a slot that the router does not have. Unmeasured: it cannot be read, or a later version of mlgate
     /// wrote it.
     pub async fn read(&self) -> Result<Stored, Failure> {
         let mut text = self.place.text().await.map_err(Failure::unmeasured)?;
@@ -215,7 +230,10 @@ impl Journal {
             return Err(Failure::unmeasured(self.place.problem("was written by a later version of mlgate")));
         }
         match serde_json::from_value::<Entry>(value) {
-            Ok(entry) => Ok(Stored::Entry(Box::new(entry), proof)),
+            Ok(mut entry) => {
+                entry.order = self.slots.order(entry.stable_slot.as_deref()).map_err(Failure::usage)?;
+                Ok(Stored::Entry(Box::new(entry), proof))
+            }
             Err(error) => Ok(self.lost(&format!("is not an entry of mlgate's: {}", one_line(&error.to_string())))),
         }
     }
@@ -325,6 +343,11 @@ impl Journal {
 
     fn remember(&self, text: &str) {
         self.mark.lock().unwrap_or_else(PoisonError::into_inner).text = Some(text.to_owned());
+    }
+
+    /// Whether a key signs what is written there.
+    pub fn is_signed(&self) -> bool {
+        self.keys.is_some()
     }
 
     /// Proves that it may be written, and leaves what stands there as it is.

@@ -6,18 +6,20 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::Traffic;
 use super::flag::Flag;
 use super::journal::Entry;
 use super::registry::Registry;
 use super::router::Router;
-use super::watch::PRODUCTION;
+use super::{SlotOrder, Traffic};
 use crate::problem::{Exit, Failure, Problem};
 
 pub const PROMOTION: &str = "promotion";
 pub const TRAFFIC: &str = "traffic";
 pub const REGISTRY: &str = "registry";
 pub const FLAG: &str = "flag";
+
+/// Why the first model keeps its traffic.
+pub const NO_EARLIER: &str = "there is no earlier model to restore: the candidate keeps its traffic";
 
 const TRIES: u32 = 2;
 const PAUSE: Duration = Duration::from_millis(300);
@@ -26,8 +28,7 @@ const LONGEST_TRY: Duration = Duration::from_secs(15);
 
 /// Everything that can be moved.
 pub struct Levers {
-    /// None where the strategy is `registry`: whoever loads the model by its alias gets what the alias means.
-    pub router: Option<Router>,
+    pub router: Router,
     pub registry: Option<Arc<Registry>>,
     pub flag: Option<Flag>,
     /// What could not be opened, where stable is restored without it.
@@ -64,58 +65,7 @@ impl Levers {
     /// Whether this process moved traffic or an alias.
     pub fn has_moved(&self) -> bool {
         let registry = self.registry.as_ref();
-        self.router.as_ref().is_some_and(Router::has_moved)
-            || registry.is_some_and(|registry| registry.has_moved.load(Ordering::Relaxed))
-    }
-
-    /// What the candidate gets, and how long the router's process has been running. Without a router what was promoted is all
-    /// that there is.
-    ///
-    /// # Errors
-    /// As [`Router::observe`].
-    pub async fn observe(&self) -> Result<(Traffic, Option<f64>), Problem> {
-        match &self.router {
-            Some(router) => router.observe().await,
-            None => Ok((PRODUCTION, None)),
-        }
-    }
-
-    /// As [`Levers::observe`], the traffic alone.
-    ///
-    /// # Errors
-    /// As [`Router::read`].
-    pub async fn read(&self) -> Result<Traffic, Problem> {
-        match &self.router {
-            Some(router) => router.read().await,
-            None => Ok(PRODUCTION),
-        }
-    }
-
-    /// Moves the traffic, where there is a router.
-    ///
-    /// # Errors
-    /// As [`Router::write`].
-    pub async fn write(&self, traffic: Traffic) -> Result<(), Problem> {
-        match &self.router {
-            Some(router) => router.write(traffic).await,
-            None => Ok(()),
-        }
-    }
-
-    /// Whether the candidate would answer, as far as a router knows.
-    ///
-    /// # Errors
-    /// It would not.
-    pub async fn ready(&self) -> Result<(), Problem> {
-        match &self.router {
-            Some(router) => router.ready().await,
-            None => Ok(()),
-        }
-    }
-
-    /// The candidate's weight, where a router says it.
-    pub async fn weight(&self) -> Option<u8> {
-        self.router.as_ref()?.read().await.ok().map(|traffic| traffic.weight)
+        self.router.has_moved() || registry.is_some_and(|registry| registry.has_moved.load(Ordering::Relaxed))
     }
 
     /// Restores one of them; none where it is not configured.
@@ -129,18 +79,27 @@ impl Levers {
                 let flag = self.flag.as_ref()?;
                 pull(lever, async || flag.roll_back().await.map_err(Failure::unmeasured)).await
             }
-            _ => {
-                self.router.as_ref()?;
-                self.restore_traffic().await
-            }
+            _ if !self.router.exists() => return None,
+            _ if entry.is_first => self.restore_first(entry.order).await,
+            _ => self.restore_traffic(entry.order).await,
         })
     }
 
+    /// Says what becomes of the traffic of the first model: there is no other to give it to.
+    async fn restore_first(&self, order: SlotOrder) -> Pulled {
+        match self.router.split(order).read().await {
+            Ok(Traffic::STABLE) => Pulled::done(TRAFFIC, "the candidate has none of it".to_owned()),
+            Ok(_) => Pulled::failed(TRAFFIC, &Failure::usage(Problem::new(NO_EARLIER))),
+            Err(problem) => Pulled::failed(TRAFFIC, &Failure::unmeasured(problem)),
+        }
+    }
+
     /// Gives stable all of the traffic, and nothing else.
-    pub async fn restore_traffic(&self) -> Pulled {
+    pub async fn restore_traffic(&self, order: SlotOrder) -> Pulled {
+        let split = self.router.split(order);
         let once = async || {
-            self.write(Traffic::STABLE).await?;
-            match self.read().await? {
+            split.write(Traffic::STABLE).await?;
+            match split.read().await? {
                 Traffic::STABLE => Ok("stable has all of it".to_owned()),
                 other => Err(Problem::new(format!(
                     "the router still gives the candidate {} %",

@@ -8,7 +8,7 @@ use super::query::Query;
 use super::serving_version::{ServingVersion, Variant, VersionCheck};
 use super::signal::{Prometheus, Proof, Role, SETTLED, Trouble};
 use super::slow::Boundaries;
-use super::{Strategy, Traffic, query};
+use super::{SlotOrder, Strategy, Traffic, query};
 use crate::plan::rollout::{Queries, RolloutPlan};
 use crate::problem::Problem;
 use crate::words::{code, number};
@@ -39,15 +39,33 @@ pub enum Writes {
     LeftAlone,
 }
 
+/// What is rolled out, and where to.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    pub version: &'a str,
+    pub order: SlotOrder,
+    /// Whether there is no model before.
+    pub is_first: bool,
+}
+
+impl<'a> Subject<'a> {
+    /// A version that an alias will name, where there is no router.
+    pub fn of_alias(version: &'a str) -> Self {
+        Self { version, order: SlotOrder::Configured, is_first: false }
+    }
+}
+
 /// Tries everything.
-pub async fn check(world: &World, plan: &RolloutPlan, version: &str, writes: Writes) -> Vec<Finding> {
+pub async fn check(world: &World, plan: &RolloutPlan, rollout: Subject<'_>, writes: Writes) -> Vec<Finding> {
+    let Subject { version, order, is_first } = rollout;
     let mut found = Vec::new();
     let rate = match &world.prometheus {
-        Some(prometheus) => signals(prometheus, plan, &mut found).await,
+        Some(prometheus) => signals(prometheus, plan, (order, is_first), &mut found).await,
         None => None,
     };
-    if world.controls.levers.router.is_some() {
-        found.push(Finding { subject: "router".to_owned(), result: router(world, writes).await });
+    if world.controls.levers.router.exists() {
+        found.push(Finding { subject: "router".to_owned(), result: router(world, order, writes).await });
+        found.extend(slots(world, order));
     }
     if let (Some(registry), Writes::Tried) = (&world.controls.levers.registry, writes) {
         let result = registry.prove_writable(version).await.map_err(Fault::Unmeasured);
@@ -62,13 +80,18 @@ pub async fn check(world: &World, plan: &RolloutPlan, version: &str, writes: Wri
         found.extend(world.controls.versions.warning().map(unproven));
         return found;
     }
-    found.extend(versions(world, version).await);
+    found.extend(versions(world, rollout).await);
     found.push(Finding { subject: "time".to_owned(), result: Ok(time(&plan.policy, rate)) });
     found
 }
 
 /// Proves every query and limit. Returns how many requests a second stable answers.
-async fn signals(prometheus: &Prometheus, plan: &RolloutPlan, found: &mut Vec<Finding>) -> Option<f64> {
+async fn signals(
+    prometheus: &Prometheus,
+    plan: &RolloutPlan,
+    (order, is_first): (SlotOrder, bool),
+    found: &mut Vec<Finding>,
+) -> Option<f64> {
     let subject = format!("Prometheus at {}", prometheus.shown());
     let time = match prometheus.time().await {
         Ok(time) => time,
@@ -79,10 +102,11 @@ async fn signals(prometheus: &Prometheus, plan: &RolloutPlan, found: &mut Vec<Fi
         }
     };
     found.push(Finding { subject, result: Ok("answers".to_owned()) });
-    if !queries(prometheus, plan, time, found).await {
+    let both = plan.queries(order);
+    if !queries(prometheus, both, is_first, time, found).await {
         return None;
     }
-    let stable = plan.stable.as_ref()?;
+    let stable = both.0?;
     for limit in &plan.policy.limits.histograms {
         found.extend(boundaries(prometheus, stable, limit, time).await);
     }
@@ -90,8 +114,19 @@ async fn signals(prometheus: &Prometheus, plan: &RolloutPlan, found: &mut Vec<Fi
 }
 
 /// Proves every query of both variants; one answer that does not come is waited for, and no other. Returns whether all came.
-async fn queries(prometheus: &Prometheus, plan: &RolloutPlan, time: f64, found: &mut Vec<Finding>) -> bool {
-    for (variant, queries) in [("stable", &plan.stable), ("candidate", &plan.candidate)] {
+async fn queries(
+    prometheus: &Prometheus,
+    both: (Option<&Queries>, Option<&Queries>),
+    is_first: bool,
+    time: f64,
+    found: &mut Vec<Finding>,
+) -> bool {
+    if is_first {
+        let said = "there is none: this is the first model, and it is compared with nothing";
+        found.push(Finding { subject: "stable".to_owned(), result: Ok(said.to_owned()) });
+    }
+    let variants = [("stable", both.0), ("candidate", both.1)];
+    for (variant, queries) in variants.into_iter().skip(usize::from(is_first)) {
         let Some(queries) = queries else { continue };
         for (name, query, role) in named(queries) {
             let result = prometheus.prove(query, role, time).await;
@@ -105,6 +140,19 @@ async fn queries(prometheus: &Prometheus, plan: &RolloutPlan, time: f64, found: 
         }
     }
     true
+}
+
+/// Whether there is a model before: its server is not down, and has answered.
+pub async fn has_stable(world: &World, plan: &RolloutPlan, order: SlotOrder) -> bool {
+    if world.controls.levers.router.split(order).stable_ready().await.is_err() {
+        return false;
+    }
+    let (stable, _) = plan.queries(order);
+    // Where Prometheus does not answer, the preflight says so.
+    let (Some(prometheus), Some(stable)) = (&world.prometheus, stable) else { return true };
+    let Ok(time) = prometheus.time().await else { return true };
+    let proof = prometheus.prove(&stable.requests, Role::Requests, time).await;
+    !matches!(proof, Ok(Proof::Explained(_)) | Err(Trouble::Unexplained(_)))
 }
 
 /// Whether the limit on a histogram is a boundary of its buckets; nothing where stable has none yet.
@@ -174,34 +222,55 @@ fn fault(trouble: Trouble, name: &str, role: Role) -> Fault {
 }
 
 /// Reads the weights, and writes those that it read.
-async fn router(world: &World, writes: Writes) -> Result<String, Fault> {
-    let found = world.controls.levers.read().await.map_err(Fault::Unmeasured)?;
-    let said = format!("the candidate has {} %", found.weight.max(found.mirror));
+async fn router(world: &World, order: SlotOrder, writes: Writes) -> Result<String, Fault> {
+    let split = world.controls.levers.router.split(order);
+    let found = split.read().await.map_err(Fault::Unmeasured)?;
+    let (stable, candidate) = world.controls.slots.names(order);
+    let (stable, candidate) = (code(stable), code(candidate));
+    let said =
+        format!("the candidate, slot {candidate}, has {} %; stable is slot {stable}", found.weight.max(found.mirror));
     if writes == Writes::LeftAlone || found != Traffic::STABLE {
         return Ok(said);
     }
-    world.controls.levers.write(found).await.map_err(Fault::Unmeasured)?;
+    split.write(found).await.map_err(Fault::Unmeasured)?;
     Ok(format!("{said}, and its weights may be set"))
+}
+
+/// Where stable is in the slot that the config names `candidate`, what proves that to a later command.
+fn slots(world: &World, order: SlotOrder) -> Option<Finding> {
+    let controls = &world.controls;
+    if order == SlotOrder::Configured || controls.levers.router.tells_order() || controls.journal.is_signed() {
+        return None;
+    }
+    let stable = code(controls.slots.names(order).0);
+    let said = format!(
+        "that stable is slot {stable} stands in a journal that is not signed, and this router does not tell it"
+    );
+    let problem =
+        Problem::new(said).hint("set `journal-key`: without it, `watch` and `rollback` may have to be told the slot");
+    Some(Finding { subject: "slots".to_owned(), result: Err(Fault::Warning(problem)) })
 }
 
 /// Proves which version each variant answers with: the candidate the one that is rolled out, stable the one that the
 /// registry's alias names.
-async fn versions(world: &World, version: &str) -> Vec<Finding> {
+async fn versions(world: &World, Subject { version, order, is_first }: Subject<'_>) -> Vec<Finding> {
     let controls = &world.controls;
     let warning = controls.versions.warning();
     let warning = warning.map(unproven);
-    if controls.versions.stable.is_none() && controls.versions.candidate.is_none() {
+    let (of_stable, of_candidate) = controls.versions.of(order);
+    if of_stable.is_none() && of_candidate.is_none() {
         return warning.into_iter().collect();
     }
     let current = async {
-        match (&controls.levers.registry, &controls.versions.stable) {
+        match (&controls.levers.registry, of_stable) {
             (Some(registry), Some(_)) => registry.current().await,
             _ => Ok(None),
         }
     };
-    let (previous, (stable, candidate)) = tokio::join!(current, controls.versions.read());
+    let (previous, (stable, candidate)) = tokio::join!(current, controls.versions.read(order));
     let mut found = Vec::new();
     match previous {
+        _ if is_first => {}
         Ok(previous) => found.extend(proven(Variant::Stable, &stable, previous.as_deref())),
         Err(problem) => {
             found.push(Finding { subject: "stable version".to_owned(), result: Err(Fault::Unmeasured(problem)) });
@@ -244,7 +313,8 @@ fn time(policy: &Policy, rate: Option<f64>) -> String {
     let mut slowest: Option<(usize, f64)> = None;
     for (at, stage) in policy.stages.iter().enumerate() {
         let share = f64::from(stage.traffic.weight.max(stage.traffic.mirror)) / 100.0;
-        let needed = rate.filter(|rate| *rate > 0.0).map_or(0.0, |rate| policy.min_requests as f64 / (rate * share));
+        let needed =
+            rate.filter(|rate| *rate * share > 0.0).map_or(0.0, |rate| policy.min_requests as f64 / (rate * share));
         waited += needed.max(stage.seconds);
         if needed > stage.seconds && slowest.is_none_or(|(_, most)| needed > most) {
             slowest = Some((at, needed));

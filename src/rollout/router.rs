@@ -13,13 +13,16 @@ use haproxy::Haproxy;
 use kubernetes::Kubernetes;
 use webhook::Webhook;
 
-use super::Traffic;
+use super::watch::PRODUCTION;
+use super::{SlotOrder, Traffic};
 use crate::problem::Problem;
 
 /// A router, and whether this process moved its traffic.
 pub struct Router {
-    target: Target,
-    /// What it was last seen to have.
+    /// With its slots as configured, and exchanged.
+    configured: Target,
+    exchanged: Target,
+    /// What the slot that is configured as the candidate's was last seen to have.
     last: Mutex<Option<Traffic>>,
     has_moved: AtomicBool,
 }
@@ -30,61 +33,137 @@ pub enum Target {
     Envoy(Envoy),
     Webhook(Webhook),
     Kubernetes(Kubernetes),
+    /// `strategy: registry`: what was promoted is all that there is.
+    None,
+}
+
+/// What a router says, all of one process.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RouterReading {
+    /// What the candidate gets.
+    pub traffic: Traffic,
+    /// Seconds since its process began, where it tells.
+    pub uptime: Option<f64>,
+    /// The order of the slots that its weights were written in: those of exchanged slots add up to 200. None where they tell
+    /// nothing: they are not mlgate's, or the router takes no such weights.
+    pub order: Option<SlotOrder>,
+}
+
+impl RouterReading {
+    fn of(traffic: Traffic) -> Self {
+        Self { traffic, uptime: None, order: None }
+    }
+}
+
+/// How a router splits traffic between stable and the candidate, in one order of its slots.
+#[derive(Clone, Copy)]
+pub struct TrafficSplit<'a> {
+    router: &'a Router,
+    order: SlotOrder,
 }
 
 impl Router {
-    pub fn new(target: Target) -> Self {
-        Self { target, last: Mutex::default(), has_moved: AtomicBool::new(false) }
+    /// A router that is made for either order.
+    ///
+    /// # Errors
+    /// As of what makes it.
+    pub fn new<E>(make: impl Fn(SlotOrder) -> Result<Target, E>) -> Result<Self, E> {
+        Ok(Self {
+            configured: make(SlotOrder::Configured)?,
+            exchanged: make(SlotOrder::Exchanged)?,
+            last: Mutex::default(),
+            has_moved: AtomicBool::new(false),
+        })
+    }
+
+    /// Whether there is one; without it what was promoted has all of the traffic, and nothing moves it.
+    pub fn exists(&self) -> bool {
+        !matches!(self.configured, Target::None)
+    }
+
+    pub fn split(&self, order: SlotOrder) -> TrafficSplit<'_> {
+        TrafficSplit { router: self, order }
+    }
+
+    /// Whether its weights tell the order of the slots.
+    pub fn tells_order(&self) -> bool {
+        matches!(self.configured, Target::Haproxy(_) | Target::Envoy(_))
     }
 
     /// Whether it was sent other weights than it was last seen to have; those of a router that was not seen are others.
     pub fn has_moved(&self) -> bool {
         self.has_moved.load(Ordering::Relaxed)
     }
+}
 
-    fn remember(&self, traffic: Traffic) {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(traffic);
+impl<'a> TrafficSplit<'a> {
+    fn target(self) -> &'a Target {
+        match self.order {
+            SlotOrder::Configured => &self.router.configured,
+            SlotOrder::Exchanged => &self.router.exchanged,
+        }
     }
 
-    /// What the candidate gets, and how long the router's process has been running, where it tells: both of one process.
-    ///
-    /// # Errors
-    /// No answer, or one that says no weights.
-    pub async fn observe(&self) -> Result<(Traffic, Option<f64>), Problem> {
-        let Target::Haproxy(haproxy) = &self.target else { return Ok((self.read().await?, None)) };
-        let observed = haproxy.observe().await?;
-        self.remember(observed.0);
-        Ok(observed)
+    /// In the config's order of slots.
+    fn configured(self, traffic: Traffic) -> Traffic {
+        let (weight, _) = self.order.of(traffic.weight, 100_u8.saturating_sub(traffic.weight));
+        Traffic { weight, ..traffic }
+    }
+
+    fn remember(self, traffic: Traffic) {
+        let traffic = self.configured(traffic);
+        *self.router.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(traffic);
     }
 
     /// What the candidate gets, as the router itself says.
     ///
     /// # Errors
     /// No answer, or one that says no weights.
-    pub async fn read(&self) -> Result<Traffic, Problem> {
-        let traffic = match &self.target {
-            Target::Haproxy(haproxy) => haproxy.read().await,
-            Target::Envoy(envoy) => envoy.read().await,
-            Target::Webhook(webhook) => webhook.read().await,
-            Target::Kubernetes(route) => route.read().await.map(Traffic::weight),
-        }?;
-        self.remember(traffic);
-        Ok(traffic)
+    pub async fn read(self) -> Result<Traffic, Problem> {
+        Ok(self.observe().await?.traffic)
     }
 
-    /// BehaviorResult the traffic; whether it moved is for who reads it back.
+    /// What the router itself says.
+    ///
+    /// # Errors
+    /// No answer, or one that says no weights.
+    pub async fn observe(self) -> Result<RouterReading, Problem> {
+        let reading = match self.target() {
+            Target::Haproxy(haproxy) => haproxy.observe().await,
+            Target::Envoy(envoy) => envoy.observe().await,
+            Target::Webhook(webhook) => webhook.read().await.map(RouterReading::of),
+            Target::Kubernetes(route) => route.read().await.map(|weight| RouterReading::of(Traffic::weight(weight))),
+            Target::None => return Ok(RouterReading::of(PRODUCTION)),
+        }?;
+        self.remember(reading.traffic);
+        Ok(reading)
+    }
+
+    /// The candidate's weight; none where the router does not say it, or there is none.
+    pub async fn weight(self) -> Option<u8> {
+        if !self.router.exists() {
+            return None;
+        }
+        self.read().await.ok().map(|traffic| traffic.weight)
+    }
+
+    /// Moves the traffic; whether it moved is for who reads it back.
     ///
     /// # Errors
     /// It was refused, or not answered.
-    pub async fn write(&self, traffic: Traffic) -> Result<(), Problem> {
-        if *self.last.lock().unwrap_or_else(PoisonError::into_inner) != Some(traffic) {
-            self.has_moved.store(true, Ordering::Relaxed);
+    pub async fn write(self, traffic: Traffic) -> Result<(), Problem> {
+        if !self.router.exists() {
+            return Ok(());
         }
-        match &self.target {
+        if *self.router.last.lock().unwrap_or_else(PoisonError::into_inner) != Some(self.configured(traffic)) {
+            self.router.has_moved.store(true, Ordering::Relaxed);
+        }
+        match self.target() {
             Target::Haproxy(haproxy) => haproxy.write(traffic).await,
             Target::Envoy(envoy) => envoy.write(traffic).await,
             Target::Webhook(webhook) => webhook.write(traffic).await,
             Target::Kubernetes(route) => route.write(traffic.weight).await,
+            Target::None => Ok(()),
         }
     }
 
@@ -92,13 +171,39 @@ impl Router {
     ///
     /// # Errors
     /// It would not.
-    pub async fn ready(&self) -> Result<(), Problem> {
-        match &self.target {
+    pub async fn ready(self) -> Result<(), Problem> {
+        match self.target() {
             Target::Haproxy(haproxy) => haproxy.ready().await,
             Target::Kubernetes(route) => route.ready().await,
-            Target::Envoy(_) | Target::Webhook(_) => Ok(()),
+            Target::Envoy(_) | Target::Webhook(_) | Target::None => Ok(()),
         }
     }
+
+    /// Whether stable would answer, as [`TrafficSplit::ready`].
+    ///
+    /// # Errors
+    /// It would not.
+    pub async fn stable_ready(self) -> Result<(), Problem> {
+        match self.target() {
+            // Of an InferenceService only the newest revision is known.
+            Target::Kubernetes(_) => Ok(()),
+            _ => self.router.split(self.order.other()).ready().await,
+        }
+    }
+}
+
+/// What weights of slots that are exchanged are multiplied by, so that the router itself tells it.
+pub fn factor(order: SlotOrder) -> u64 {
+    match order {
+        SlotOrder::Configured => 1,
+        SlotOrder::Exchanged => 2,
+    }
+}
+
+/// The order of slots whose weights these are, where mlgate wrote them.
+pub fn order_of(stable: f64, candidate: f64) -> Option<SlotOrder> {
+    let is_total = |order: &SlotOrder| stable + candidate == (100 * factor(*order)) as f64;
+    [SlotOrder::Configured, SlotOrder::Exchanged].into_iter().find(is_total)
 }
 
 /// The candidate's share of two weights, in whole percent.

@@ -7,12 +7,14 @@ use super::journal::Entry;
 use super::levers::Pulled;
 use super::request::Request;
 use super::timeline::time;
-use super::{Outcome, Traffic};
+use super::{Outcome, Slots, Traffic};
 use crate::words::one_line;
 
 /// What a rollout does now.
 pub struct Status<'a> {
     pub entry: &'a Entry,
+    /// The router's.
+    pub slots: &'a Slots,
     /// What the router says, or why it says nothing; none without a router.
     pub traffic: Option<Result<Traffic, String>>,
     /// Where there is no router: the alias of production and what it means, or why that is unknown.
@@ -66,7 +68,8 @@ impl Status<'_> {
     }
 
     pub fn json(&self) -> Value {
-        let Entry { state, .. } = self.entry;
+        let entry = self.entry;
+        let state = &entry.state;
         let requests = |requests: &[Request]| -> Vec<Value> { requests.iter().map(of_request).collect() };
         json!({
             "schema_version": 1,
@@ -77,6 +80,7 @@ impl Status<'_> {
             "strategy": self.entry.strategy,
             "step": state.stage + 1,
             "steps": self.entry.stages.iter().map(|traffic| traffic.weight).collect::<Vec<_>>(),
+            "slots": self.slots.json(entry),
             "weight": self.traffic.as_ref().and_then(|traffic| Some(traffic.as_ref().ok()?.weight)),
             "alias": self.alias.as_ref().and_then(|alias| alias.as_ref().ok()).map(of_alias),
             "counts": { "stable": state.current.stable, "candidate": state.current.candidate },
@@ -95,6 +99,7 @@ impl Status<'_> {
     pub fn text(&self) -> String {
         let entry = self.entry;
         let counts = entry.state.current;
+        let (stable, candidate) = self.slots.names(entry.order);
         let weight = self.traffic.as_ref().map(|traffic| match traffic {
             Ok(traffic) => format!("the candidate has {} %", traffic.weight),
             Err(why) => format!("unknown: {}", one_line(why)),
@@ -114,7 +119,14 @@ impl Status<'_> {
             format!("{} {}: {}", one_line(&entry.name), one_line(&entry.version), self.word().replace('_', " ")),
             format!("  strategy:   {}{steps}", entry.strategy),
         ];
-        lines.extend(weight.map(|weight| format!("  traffic:    {weight}")));
+        if let Some(weight) = weight {
+            lines.push(format!("  traffic:    {weight}"));
+            lines.push(format!(
+                "  slots:      stable is {}, the candidate is {}",
+                one_line(stable),
+                one_line(candidate)
+            ));
+        }
         lines.extend(alias.map(|alias| format!("  alias:      {alias}")));
         lines.extend([
             format!(
@@ -195,8 +207,10 @@ mod tests {
         let check = |state: State, is_settled, next_look_by, heartbeat_at| {
             let unknown = Entry::unknown("canary", "risk", "a test", 1.0);
             let entry = Entry { heartbeat_at, next_look_by, state, is_settled, ..unknown };
+            let slots = Slots::of_tests(true);
             Status {
                 entry: &entry,
+                slots: &slots,
                 traffic: Some(Ok(Traffic::STABLE)),
                 alias: None,
                 at: 1_000.0,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::driver::{Arm, Journey, Moment};
 use super::notification::{Notification, issue};
 use super::policy::Limits;
-use super::{Outcome, status};
+use super::{Outcome, Slots, status};
 use crate::report::markdown::foreign::plain as escaped;
 use crate::words::{number, one_line};
 
@@ -44,7 +44,7 @@ pub fn clock(at: f64) -> String {
 }
 
 /// `rollout.json`.
-pub fn json(journey: &Journey) -> Value {
+pub fn json(journey: &Journey, slots: &Slots) -> Value {
     let entry = &journey.entry;
     let timeline: Vec<Value> = journey
         .timeline
@@ -68,6 +68,7 @@ pub fn json(journey: &Journey) -> Value {
         "strategy": entry.strategy,
         "model": { "name": entry.name, "version": entry.version },
         "previous_version": entry.previous_version,
+        "slots": slots.json(entry),
         "weight": journey.weight,
         "started_at": time(entry.started_at),
         "report_sha256": entry.report_sha256,
@@ -246,7 +247,7 @@ mod tests {
         for bad in ["<img", "](http", "\n::error"] {
             assert!(!said.contains(bad), "{bad}: {said}");
         }
-        assert_eq!(json(&journey("a"))["levers"][0]["state"], "failed");
+        assert_eq!(json(&journey("a"), &Slots::of_tests(true))["levers"][0]["state"], "failed");
         assert!(!line(&journey("a").timeline[2], 1_000.0).contains('\n'));
     }
 }

@@ -8,6 +8,7 @@ use super::policy::AbsentErrors;
 use super::query::Query;
 use super::serving_version::ServingVersion;
 use super::signal::Prometheus;
+use super::slots::SlotOrder;
 use crate::http::{self, AllowedHost, Patience, body, in_words};
 use crate::problem::Problem;
 use crate::words::code;
@@ -19,7 +20,7 @@ const LONGEST: usize = 200;
 /// How long one reading may take, whatever it asks.
 const LONGEST_READING: Duration = Duration::from_secs(5);
 
-/// Where the versions of both variants are read; none where the config does not say so.
+/// Where the versions of both slots are read, as the config names them; none where it does not say so.
 #[derive(Default)]
 pub struct VersionSources {
     pub stable: Option<VersionSource>,
@@ -51,9 +52,15 @@ pub struct SignalSource {
 }
 
 impl VersionSources {
+    /// Where stable's version is read, and the candidate's.
+    pub fn of(&self, order: SlotOrder) -> (Option<&VersionSource>, Option<&VersionSource>) {
+        order.of(self.stable.as_ref(), self.candidate.as_ref())
+    }
+
     /// Reads stable's and the candidate's.
-    pub async fn read(&self) -> (ServingVersion, ServingVersion) {
-        tokio::join!(Box::pin(read(self.stable.as_ref())), Box::pin(read(self.candidate.as_ref())))
+    pub async fn read(&self, order: SlotOrder) -> (ServingVersion, ServingVersion) {
+        let (stable, candidate) = self.of(order);
+        tokio::join!(Box::pin(read(stable)), Box::pin(read(candidate)))
     }
 
     /// What to tell where a version is not read.

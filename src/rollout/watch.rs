@@ -16,6 +16,11 @@ const WINDOW_LOOKS: u64 = 40;
 /// The traffic of what was promoted.
 pub const PRODUCTION: Traffic = Traffic::weight(100);
 
+/// What the candidate gets after the end of a rollout.
+pub fn production(entry: &Entry) -> Traffic {
+    if entry.is_in_production() { PRODUCTION } else { Traffic::STABLE }
+}
+
 /// What a watch found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Found {
@@ -29,7 +34,8 @@ pub enum Found {
     /// An operator moved the traffic, of a rollout that nobody carries on or of what was promoted: the journal is closed, and
     /// nothing is moved.
     Operator(Ended),
-    /// The router was restarted since it was last seen to give all of the traffic to what was promoted, and does not any more.
+    /// The router was restarted since it was last seen to have the weights of a rollout, and does not give all of the traffic to
+    /// production any more.
     Restarted,
 }
 
@@ -47,6 +53,9 @@ pub fn next(plan: &RolloutPlan, entry: &mut Entry, seen: &Seen) -> Found {
         return abandoned(plan, entry, seen);
     }
     if !entry.is_in_production() {
+        if let Some(found) = lost_stable(entry, seen) {
+            return found;
+        }
         let reason = entry.state.ended.as_ref().map_or("", |ended| ended.reason.as_str());
         return Found::InOrder(format!("there is nothing to watch: the last rollout was not promoted ({reason})"));
     }
@@ -76,7 +85,7 @@ pub fn next(plan: &RolloutPlan, entry: &mut Entry, seen: &Seen) -> Found {
         };
     }
     state.looks += 1;
-    let counted_now = if plan.candidate.is_some() { count(state, seen, 100) } else { Ok(()) };
+    let counted_now = if plan.has_queries() { count(state, seen, 100) } else { Ok(()) };
     if let Err(uncounted) = counted_now {
         let why = match uncounted {
             Uncounted::Unexplained(why) => {
@@ -112,9 +121,10 @@ pub fn next(plan: &RolloutPlan, entry: &mut Entry, seen: &Seen) -> Found {
             Found::InOrder(why)
         }
         (Judged::Within, ..) => {
-            let said = match &plan.candidate {
-                Some(_) => format!("in order, {} requests", counted(state.current.candidate.requests)),
-                None => "the alias is compared, and no `signals` are evaluated".to_owned(),
+            let said = if plan.has_queries() {
+                format!("in order, {} requests", counted(state.current.candidate.requests))
+            } else {
+                "the alias is compared, and no `signals` are evaluated".to_owned()
             };
             state.said.clone_from(&said);
             Found::InOrder(said)
@@ -157,6 +167,13 @@ fn elsewhere(entry: &mut Entry, seen: &Seen, traffic: Traffic) -> Found {
         entry.state.said.clone_from(said);
     }
     found
+}
+
+/// A router that was restarted has the weights of its own file, which may give traffic to what was not promoted.
+fn lost_stable(entry: &Entry, seen: &Seen) -> Option<Found> {
+    let traffic = *seen.traffic.as_ref().ok().filter(|traffic| **traffic != Traffic::STABLE)?;
+    let router = RouterState { traffic, at: seen.at, uptime: seen.uptime };
+    operator::is_restarted(&entry.state, &router).then_some(Found::Restarted)
 }
 
 /// All that stable was seen to do during the rollout.

@@ -47,6 +47,7 @@ mod onnx;
 mod onnx_oracle;
 mod registry;
 mod registry_strategy;
+mod releases;
 mod requests;
 mod rollout;
 mod sandbox;

@@ -169,7 +169,8 @@ fn killed_at_any_point_of_an_abort_stable_has_its_traffic_in_the_end() {
 fn what_cannot_be_asked_is_refused() {
     let toy = Toy::start([0.005, 0.005]);
     let world = toy.world("direct");
-    assert_eq!(status(&world), json!({ "schema_version": 1, "state": "none", "weight": 0 }));
+    let slots = json!({ "stable": "stable", "candidate": "candidate", "production": "stable", "idle": "candidate" });
+    assert_eq!(status(&world), json!({ "schema_version": 1, "state": "none", "weight": 0, "slots": slots }));
     world.run(&["pause"]).exits(2).saying("there is no journal");
     rollout(&world, &[]).exits(0);
     assert_eq!(status(&world)["state"], "promoted");

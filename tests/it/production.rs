@@ -28,9 +28,9 @@ fn a_router_that_was_restarted_gives_the_champion_its_traffic_again() {
     assert_eq!(toy.history(), [100; 3]);
     // Not to a server that is down.
     restart(&toy);
-    toy.set(|inner| inner.is_ready = false);
+    toy.set(|inner| inner.is_ready[1] = false);
     world.run(&["watch"]).exits(3).saying("nothing was moved").saying("health check");
-    toy.set(|inner| inner.is_ready = true);
+    toy.set(|inner| inner.is_ready[1] = true);
     // Nor on the word of a journal that anyone may have written.
     let report = world.read("report.json");
     world.write("report.json", report.replace("\"risk\"", "\"risk\" "));

@@ -34,15 +34,17 @@ pub struct Inner {
     victim: Option<u32>,
     pub is_down: bool,
     /// Whether stable has no series.
-    nobody: bool,
+    pub nobody: bool,
     /// What the models answer to who asks for their version, as JSON; nothing where it is empty.
     pub versions: [String; 2],
     /// Values of the label `version` of each model's series.
     pub labels: [Vec<&'static str>; 2],
     /// Since when the router's process runs.
     pub since: Instant,
-    /// What the router's health check says of the candidate.
-    pub is_ready: bool,
+    /// What the router's health check says of each server.
+    pub is_ready: [bool; 2],
+    /// Of the router's own file.
+    pub initial: [u64; 2],
 }
 
 /// A router and a Prometheus.
@@ -74,7 +76,8 @@ impl Toy {
             versions: ["7", "8"].map(|version| json!({ "model": { "version": version } }).to_string()),
             labels: [vec!["7"], vec!["8"]],
             since: Instant::now().checked_sub(Duration::from_hours(1)).unwrap(),
-            is_ready: true,
+            is_ready: [true; 2],
+            initial: [100, 0],
         }));
         let serve = |each: fn(&mut Inner, &mut TcpStream)| {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -97,8 +100,14 @@ impl Toy {
         self
     }
 
+    /// What the server `candidate` gets, in percent: in every second release that is stable's slot.
     pub fn candidate(&self) -> u64 {
-        self.inner.lock().unwrap().weights[1]
+        let [stable, candidate] = self.inner.lock().unwrap().weights;
+        100 * candidate / (stable + candidate)
+    }
+
+    pub fn weights(&self) -> [u64; 2] {
+        self.inner.lock().unwrap().weights
     }
 
     /// Where a model answers which version it is.
@@ -177,8 +186,8 @@ fn each_request(inner: &Mutex<Inner>, stream: &mut TcpStream, answer: fn(&mut In
 fn haproxy(inner: &mut Inner, stream: &mut TcpStream) {
     let mut line = String::new();
     let _ = BufReader::new(&*stream).read_line(&mut line);
-    if line.is_empty() {
-        // Whoever connected was killed before it asked.
+    // Whoever is killed has not said all of it.
+    if !line.ends_with('\n') {
         return;
     }
     let mut said = String::new();
@@ -202,12 +211,15 @@ fn haproxy(inner: &mut Inner, stream: &mut TcpStream) {
                 "Name: HAProxy\nPid: 7\nUptime_sec: {}\nStart_time_sec: 1\n\n",
                 inner.since.elapsed().as_secs()
             )),
-            ["get", "weight", server] => said.push_str(&format!("{} (initial 0)\n\n", inner.weights[arm(server)])),
+            ["get", "weight", server] => {
+                let (weight, initial) = (inner.weights[arm(server)], inner.initial[arm(server)]);
+                said.push_str(&format!("{weight} (initial {initial})\n\n"));
+            }
             ["show", "servers", "state", _] => {
                 said.push_str("1\n# be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state\n");
-                let state = if inner.is_ready { 2 } else { 0 };
+                let [stable, candidate] = inner.is_ready.map(|is_up| if is_up { 2 } else { 0 });
                 said.push_str(&format!(
-                    "3 models 1 stable 127.0.0.1 2 0\n3 models 2 candidate 127.0.0.1 {state} 0\n\n"
+                    "3 models 1 stable 127.0.0.1 {stable} 0\n3 models 2 candidate 127.0.0.1 {candidate} 0\n\n"
                 ));
             }
             other => panic!("{other:?}"),

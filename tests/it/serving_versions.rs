@@ -132,12 +132,33 @@ fn another_version_in_the_middle_is_rolled_back_and_no_answer_is_held() {
 }
 
 #[test]
-fn a_rollback_to_what_stable_does_not_answer_with_is_said() {
+fn what_was_promoted_does_not_lose_its_traffic_to_another_version_than_the_one_before() {
     let (toy, mlflow, world) = world("direct", by_http);
     rollout(&world, &[]).exits(0);
-    toy.set(|inner| inner.versions[0] = answer("3"));
-    world.run(&["rollback"]).exits(3).saying("stable answers as version `3`, and `7` is the version in production");
+    // The next version is deployed to the idle slot, and nothing has judged it there.
+    toy.set(|inner| inner.versions[0] = answer("9"));
+    let said = "stable answers as version `9`, and `7` is the version in production";
+    world.run(&["rollback"]).exits(3).saying("traffic: FAILED").saying("nothing was moved").saying(said);
+    toy.set(|inner| inner.errors[1] = 0.9);
+    world.run(&["watch", "--seconds", "5"]).exits(3).saying("requests failed").saying("traffic: FAILED").saying(said);
+    assert_eq!((toy.history(), mlflow.alias("champion").as_deref()), (vec![100], Some("8")));
+    toy.set(|inner| inner.versions[0] = answer("7"));
+    world.run(&["rollback"]).exits(0);
     assert_eq!((toy.candidate(), mlflow.alias("champion").as_deref()), (0, Some("7")));
+}
+
+#[test]
+fn after_a_hand_over_the_versions_are_those_of_the_slots() {
+    for variants in [by_http as fn(&Toy) -> String, |_| by_signal()] {
+        let (toy, mlflow, world) = world("canary\n  steps: [10]", variants);
+        rollout(&world, &[]).exits(0);
+        world.write("report.json", world.read("report.json").replace("\"version\":\"8\"", "\"version\":\"9\""));
+        let said = "the candidate answers as version `7`, and `9` is the version that is rolled out";
+        rollout(&world, &[]).exits(3).saying("stable version: it answers as version `8`").saying(said);
+        toy.set(|inner| (inner.versions[0], inner.labels[0]) = (answer("9"), vec!["9"]));
+        rollout(&world, &[]).exits(0).saying("candidate version: it answers as version `9`");
+        assert_eq!((toy.candidate(), mlflow.alias("champion").as_deref()), (0, Some("9")));
+    }
 }
 
 #[test]

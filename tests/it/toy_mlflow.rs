@@ -1,4 +1,4 @@
-//! An MLflow registry of this process with one model of versions 7 and 8: slow, away or failing on demand. The real one
+//! An MLflow registry of this process with one model of versions 7 to 10: slow, away or failing on demand. The real one
 //! is tests/it/mlflow's and tests/rollout's.
 
 use std::collections::BTreeMap;
@@ -12,7 +12,10 @@ use crate::endpoint::{Answer, Request, Served};
 /// What it holds, and how it behaves.
 pub struct Inner {
     pub aliases: BTreeMap<String, String>,
+    /// Of version 8.
     pub tags: BTreeMap<String, String>,
+    /// Of the other versions.
+    pub other_tags: BTreeMap<String, BTreeMap<String, String>>,
     /// Of the model: the journal is one of them.
     pub model_tags: BTreeMap<String, String>,
     pub model: String,
@@ -48,6 +51,7 @@ impl ToyMlflow {
         let inner = Arc::new(Mutex::new(Inner {
             aliases: [("champion".to_owned(), "7".to_owned())].into(),
             tags: BTreeMap::new(),
+            other_tags: BTreeMap::new(),
             model_tags: BTreeMap::new(),
             model: "the model".into(),
             delay_ms: 0,
@@ -139,14 +143,19 @@ fn served(inner: &mut Inner, line: &str, body: &str) -> Answer {
             ok(json!({}))
         }
         ("GET", "mlflow/model-versions/get") => match query["version"] {
-            version @ ("7" | "8") => {
-                let own = if version == "8" { tags(&inner.tags) } else { Vec::new() };
+            version @ ("7" | "8" | "9" | "10") => {
+                let own = if version == "8" { Some(&inner.tags) } else { inner.other_tags.get(version) };
+                let own = own.map(tags).unwrap_or_default();
                 ok(json!({ "model_version": { "name": "risk", "version": version, "run_id": "", "tags": own } }))
             }
             version => missing(&format!("Model Version (name=risk, version={version}) not found")),
         },
         ("POST", "mlflow/model-versions/set-tag") => {
-            inner.tags.insert(text("key"), text("value"));
+            let own = match text("version").as_str() {
+                "8" => &mut inner.tags,
+                version => inner.other_tags.entry(version.to_owned()).or_default(),
+            };
+            own.insert(text("key"), text("value"));
             ok(json!({}))
         }
         ("POST", "mlflow/registered-models/set-tag") => {

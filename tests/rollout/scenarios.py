@@ -557,6 +557,107 @@ def by_single_looks_it_is_promoted_or_ends_when_no_look_comes(stage):
     return f"promoted by {looks} looks; then: {late.reason}"
 
 
+# --- release after release
+
+
+def release(stage, version):
+    stage.write_report(model={"name": "credit-risk", "version": version, "sha256": MODEL, "artifact": None})
+    return stage.rollout()
+
+
+def three_releases(stage):
+    arms = {"2": "candidate", "3": "stable", "4": "candidate"}
+    seconds = []
+    for version, slot in arms.items():
+        ran = release(stage, version).came_to("promoted", 0)
+        stage.is_served_by(slot)
+        expect(ran.json["slots"]["production"] == slot, f"rollout.json says {ran.json['slots']}")
+        stage.run("watch").came_to("held", 0, "in order")
+        stage.is_served_by(slot)
+        seconds.append(round(ran.seconds))
+    # Back to the second one, which the fourth does not replace.
+    stage.run("rollback").came_to("rolled_back", 0)
+    stage.is_served_by("stable")
+    stage.fault("candidate", errors=0.3)
+    bad = release(stage, "5").came_to("rolled_back", 1, "fail")
+    stage.is_served_by("stable")
+    lost = stage.saw()["nobody"]["errors"]
+    expect(lost == 0, f"{lost} users were turned away")
+    return f"{seconds} s, back to version 3, and {bad.reason}"
+
+
+@story(long=60)
+def three_releases_in_a_row_and_back_at_haproxy(stage):
+    stage.fault("stable", errors=0.005)
+    stage.fault("candidate", errors=0.005)
+    stage.config(steps=[20, 100], step_seconds=2)
+    stage.users()
+    return three_releases(stage)
+
+
+@story(router="envoy", long=60)
+def three_releases_in_a_row_and_back_at_envoy(stage):
+    stage.config(steps=[20, 100], step_seconds=2, source={"absent_errors": "zero"})
+    stage.users()
+    return three_releases(stage)
+
+
+@story(long=40)
+def a_restart_after_the_second_release_is_repaired(stage):
+    stage.environment["MLGATE_JOURNAL_KEY"] = "a key of the stories, of some length"
+    stage.config(steps=[20, 100], step_seconds=2)
+    stage.users()
+    for version in ("2", "3"):
+        release(stage, version).came_to("promoted", 0)
+    stage.is_served_by("stable")
+    # Its own file names this slot, too.
+    stage.world.tell(restart="haproxy")
+    stage.run("watch").came_to("held", 0, "in order")
+    stage.is_served_by("stable")
+    # A third one in the other slot, and the version before is away.
+    release(stage, "4").came_to("promoted", 0)
+    stage.fault("stable", ready=False)
+    time.sleep(1.5)
+    ran = stage.run("rollback")
+    expect(ran.exit == 3 and "traffic: FAILED" in ran.said and "is down" in ran.said, f"exit {ran.exit}: {ran.said}")
+    stage.is_served_by("candidate")
+    stage.fault("stable", ready=True)
+    # And a fourth that is taken back, of which a restart makes all of the traffic.
+    time.sleep(1.5)
+    stage.fault("stable", errors=0.3)
+    release(stage, "5").came_to("rolled_back", 1, "fail")
+    stage.is_served_by("candidate")
+    stage.world.tell(restart="haproxy")
+    until(lambda: stage.weights()["candidate"] == 0, "the router has the weights of its own file")
+    repaired = stage.run("watch").came_to("held", 0, "was restarted", "stable has all of the traffic again")
+    stage.is_served_by("candidate")
+    return repaired.reason
+
+
+@story(long=30)
+def a_lost_journal_in_the_second_release_goes_by_the_weights(stage):
+    stage.config(steps=[20, 100], step_seconds=2)
+    stage.users()
+    release(stage, "2").came_to("promoted", 0)
+    stage.config(steps=[20, 100], step_seconds=60)
+    stage.write_report(model={"name": "credit-risk", "version": "3", "sha256": MODEL, "artifact": None})
+    ran = stage.start_rollout()
+    until(lambda: stage.weights()["candidate"] == 80, "the second release has 20 %")
+    time.sleep(1.5)
+    ran.process.kill()
+    ran.end()
+    (stage.folder / "state/rollout.json").unlink()
+    lost = stage.run("watch").came_to("aborted", 3, "stable has all of the traffic again")
+    stage.is_served_by("candidate")
+    stage.world.tell(set={"stable": 10, "candidate": 30})
+    ran = stage.run("rollback")
+    expect(ran.exit == 3 and "--production-slot NAME" in ran.said, f"exit {ran.exit}: {ran.said}")
+    expect(stage.weights()["candidate"] == 75, f"the router has {stage.weights()}")
+    stage.run("rollback", "--production-slot", "candidate").came_to("rolled_back", 0)
+    stage.is_served_by("candidate")
+    return lost.reason
+
+
 # --- the other strategies
 
 
@@ -809,11 +910,15 @@ def versions(stage, mlflow):
     stage.config(registry=registry, variants=by_http)
     stage.rollout().came_to("promoted", 0)
     expect(mlflow.alias("champion") == "2", f"champion is {mlflow.alias('champion')}")
-    # A rollback to a stable that has another model by now says so.
+    # Where stable has another model by now, the one in production keeps its traffic.
     stage.fault("stable", version="7")
-    back = stage.run("rollback").came_to("rolled_back", 3)
-    expect("stable answers as version `7`, and `1` is the version in production" in back.said, back.said)
+    kept = stage.run("rollback").came_to("aborted", 3, "nothing was moved")
+    expect("stable answers as version `7`, and `1` is the version in production" in kept.said, kept.said)
+    stage.is_served_by("candidate")
+    stage.fault("stable", version="1")
+    stage.run("rollback").came_to("rolled_back", 0)
     stage.is_served_by("stable")
+    expect(mlflow.alias("champion") == "1", f"champion is {mlflow.alias('champion')}")
     return f"{ran.reason}; rolled back in {ran.seconds:.0f} s"
 
 

@@ -9,7 +9,7 @@ standard input, and answers each line with one:
     {"fault": {"arm": "candidate", "errors": 0.08}}    from now on; the names and what they mean: `Faults`
     {"load": {"rps": 50}}                              users per second; 0 is a night
     {"seen": true}                                     what users saw since the start, by the arm that answered
-    {"weights": true}                                  {"stable": 95, "candidate": 5, "mirror": 0}, as the router says
+    {"weights": true}                                  {"stable": 95, "candidate": 5, "mirror": 0}, in percent, as the router says
     {"set": {"stable": 90, "candidate": 10}}           somebody else moves the traffic
     {"stop": "prometheus"}, {"start": …}, {"restart": "haproxy"}
 
@@ -408,6 +408,12 @@ class Process:
             self.ward = None
 
 
+def shares(stable, candidate):
+    """In percent: weights need not add up to 100."""
+    everything = stable + candidate or 1
+    return {"stable": round(100 * stable / everything), "candidate": round(100 * candidate / everything)}
+
+
 class NotReady(Exception):
     pass
 
@@ -521,14 +527,14 @@ class World:
         if self.router == "haproxy":
             said = self.haproxy("; ".join(f"get weight models/{arm}" for arm in ARMS))
             stable, candidate = (int(line.split()[0]) for line in said.split("\n") if line.strip())
-            return {"stable": stable, "candidate": candidate, "mirror": 0}
+            return {**shares(stable, candidate), "mirror": 0}
         dump = json.loads(get(f"http://127.0.0.1:{self.ports['control']}/config_dump?resource=dynamic_route_configs"))
         [config] = dump["configs"]
         route = config["route_config"]["virtual_hosts"][0]["routes"][0]["route"]
-        shares = {one["name"]: one.get("weight", 0) for one in route["weighted_clusters"]["clusters"]}
+        found = {one["name"]: one.get("weight", 0) for one in route["weighted_clusters"]["clusters"]}
         mirrors = [one["runtime_fraction"]["default_value"] for one in route.get("request_mirror_policies", [])]
         mirror = sum(one.get("numerator", 0) for one in mirrors)
-        return {**{arm: shares.get(arm, 0) for arm in ARMS}, "mirror": mirror}
+        return {**shares(*(found.get(arm, 0) for arm in ARMS)), "mirror": mirror}
 
     def set(self, stable, candidate):
         if self.router == "haproxy":

@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use super::attest::{Attestation, Verifier};
+use super::start::Start;
 use super::{by, is_stopped};
 use crate::plan::rollout::RolloutPlan;
 use crate::problem::{Failure, Problem};
 use crate::rollout::driver::{World, now, steady};
 use crate::rollout::journal::{Entry, FlagRecord, Proof, Stored};
+use crate::rollout::watch::PRODUCTION;
 use crate::rollout::{Outcome, Traffic};
 use crate::words::code;
 
@@ -37,18 +39,22 @@ pub async fn begin(
 ) -> Result<Begun, Failure> {
     let Verifier { plan, name, context, .. } = verifier;
     let by = by(context);
-    let found = world.controls.levers.read().await;
     let version = |entry: &Entry| given.map_or_else(|| entry.version.clone(), |given| given.vouched.version.clone());
-    if let (Some((entry, _)), Ok(found)) = (&known, &found)
+    if let Some((entry, _)) = &known
         && entry.is_in_production()
         && entry.name == name
         && entry.version == version(entry)
-        && *found == Traffic::weight(100)
+        && let Ok(PRODUCTION) = world.controls.levers.router.split(entry.order).read().await
     {
         return Ok(Begun::Entry(Box::new(entry.clone())));
     }
     let flag_before = known.as_ref().and_then(|(entry, _)| turned_off(entry));
-    if let Some((entry, proof)) = known.filter(|(entry, _)| entry.is_open()) {
+    let (open, last) = match known {
+        Some((entry, proof)) if entry.is_open() => (Some((entry, proof)), None),
+        Some((entry, _)) => (None, Some(entry)),
+        None => (None, None),
+    };
+    if let Some((entry, proof)) = open {
         let is_same = entry.name == name && entry.version == version(&entry);
         let is_carried_on = is_same && is_carried_on(plan, world, &entry).await?;
         if !is_same || is_carried_on {
@@ -66,6 +72,7 @@ pub async fn begin(
                 Problem::new(said).hint("go on with the config it began with, or end it: `mlgate rollback`"),
             ));
         }
+        world.controls.confirm_order(&entry, proof, false).await.map_err(Failure::unmeasured)?;
         // A model that differs from the judged one keeps no traffic.
         if let Some(why) = verifier.resume(world, &entry, proof, given).await? {
             return Ok(Begun::Refused(why));
@@ -74,22 +81,9 @@ pub async fn begin(
         return Ok(Begun::Entry(Box::new(gone_on_with(entry, by, given))));
     }
     let Some(given) = given else { return Err(no_report()) };
-    let found = found.map_err(Failure::unmeasured)?;
-    if found != Traffic::STABLE {
-        let said = format!(
-            "the router already gives the candidate {} %, and the journal has no rollout that is under way",
-            found.weight.max(found.mirror)
-        );
-        return Err(Failure::usage(
-            Problem::new(said)
-                .hint("what is in production is `stable`, with all of the traffic, before a rollout begins"),
-        ));
-    }
+    let start = Start::find(world, plan, last.filter(|last| last.name == name).as_ref()).await?;
+    let Start { order, previous_version, is_first } = start;
     verifier.confirm(world, &given.vouched).await?;
-    let previous_version = match &world.controls.levers.registry {
-        Some(registry) => registry.current().await.map_err(Failure::unmeasured)?,
-        None => None,
-    };
     if previous_version.as_deref() == Some(given.vouched.version.as_str()) {
         let said = format!("version {} is in production already", code(&given.vouched.version));
         return Err(Failure::usage(Problem::new(said)));
@@ -103,6 +97,9 @@ pub async fn begin(
         stages: stages(plan),
         report_sha256: given.report_sha256.clone(),
         vouched: given.vouched.clone(),
+        stable_slot: Some(world.controls.slots.names(order).0.to_owned()),
+        order,
+        is_first,
         ..Entry::unknown(plan.policy.strategy.word(), name, &by, now())
     })))
 }

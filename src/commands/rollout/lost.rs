@@ -10,6 +10,7 @@ use crate::problem::{Exit, Failure, Problem};
 use crate::rollout::controls::Controls;
 use crate::rollout::driver::{Journey, now};
 use crate::rollout::journal::Entry;
+use crate::rollout::levers::{Pulled, TRAFFIC};
 use crate::rollout::{Ended, Outcome, Traffic};
 use crate::words::code;
 use crate::workspace::Workspace;
@@ -47,7 +48,7 @@ pub fn missing() -> Problem {
 pub fn end(controls: &Controls, about: &About<'_>, why: Problem) -> Result<Exit, Failure> {
     let journey = block_on(restore(controls, about, why)).map_err(Failure::unmeasured)?;
     // The step after the job tries again what is not known to be done.
-    let is_read = journey.weight.is_some() || controls.levers.router.is_none();
+    let is_read = journey.weight.is_some() || !controls.levers.router.exists();
     if is_read && journey.levers.iter().all(|pulled| pulled.is_done) {
         tell::remember(about.context, false);
     }
@@ -60,27 +61,31 @@ pub fn end(controls: &Controls, about: &About<'_>, why: Problem) -> Result<Exit,
 async fn restore(controls: &Controls, about: &About<'_>, why: Problem) -> Journey {
     let planned = about.planned;
     let (mut levers, mut problems) = (Vec::new(), Vec::new());
-    let left = match controls.levers.read().await {
-        Ok(traffic) if controls.levers.router.is_none() => by_alias(controls, about.version, traffic).await,
-        Ok(traffic) if is_split(traffic) => {
-            let restored = controls.levers.restore_traffic().await;
+    let left = |traffic: Option<Traffic>, said: &str| Left { traffic, said: said.to_owned(), is_champion: false };
+    let order = controls.shown_order().await;
+    let in_order = order.as_ref().copied().unwrap_or_default();
+    let left = match (controls.levers.router.split(in_order).read().await, order) {
+        (Ok(traffic), _) if !controls.levers.router.exists() => by_alias(controls, about.version, traffic).await,
+        (Ok(traffic), Ok(order)) if is_split(traffic) => {
+            let restored = controls.levers.restore_traffic(order).await;
             let said = if restored.is_done {
                 "stable has all of the traffic again"
             } else {
                 "stable's traffic could not be restored"
             };
             levers.push(restored);
-            Left { traffic: Some(traffic), said: said.to_owned(), is_champion: false }
+            left(Some(traffic), said)
         }
-        Ok(Traffic::STABLE) => {
-            let said = "nothing was moved: stable has all of the traffic".to_owned();
-            Left { traffic: Some(Traffic::STABLE), said, is_champion: false }
-        }
-        Ok(traffic) => whole(controls, about.version, traffic).await,
-        Err(problem) => {
+        (Ok(traffic), Err(problem)) if is_split(traffic) => {
+            levers.push(Pulled::failed(TRAFFIC, &Failure::unmeasured(problem.clone())));
             problems.push(problem);
-            let said = "nothing was moved: the router does not answer".to_owned();
-            Left { traffic: None, said, is_champion: false }
+            left(Some(traffic), "nothing was moved: which slot is stable's is not certain")
+        }
+        (Ok(Traffic::STABLE), _) => left(Some(Traffic::STABLE), "nothing was moved: stable has all of the traffic"),
+        (Ok(traffic), _) => whole(controls, about.version, traffic).await,
+        (Err(problem), _) => {
+            problems.push(problem);
+            left(None, "nothing was moved: the router does not answer")
         }
     };
     let reason = format!("{}; {}", why.message, left.said);
@@ -88,9 +93,10 @@ async fn restore(controls: &Controls, about: &About<'_>, why: Problem) -> Journe
     let strategy = planned.plan.policy.strategy.word();
     let outcome = if left.is_champion { Outcome::Held } else { Outcome::Aborted };
     // Not settled: that is what the exit code goes by.
-    let entry = Entry::unknown(strategy, &planned.name, &super::by(about.context), now());
+    let by = super::by(about.context);
+    let entry = Entry { order: in_order, ..Entry::unknown(strategy, &planned.name, &by, now()) };
     let weight = match left.traffic {
-        Some(_) => controls.levers.weight().await,
+        Some(_) => controls.levers.router.split(in_order).weight().await,
         None => None,
     };
     Journey { entry, ended: Ended { outcome, reason }, timeline: Vec::new(), levers, weight, problems }

@@ -1,6 +1,7 @@
 //! What a rollout needs, opened: its section of the config, and everything that the section names.
 
 mod hooks;
+mod router;
 mod versions;
 
 use std::sync::atomic::AtomicBool;
@@ -13,9 +14,7 @@ use crate::commands::candidate::means;
 use crate::commands::check::read_config;
 use crate::commands::{Context, warn};
 use crate::config::document::Document;
-use crate::config::rollout::{
-    FlagSection, JournalSection, MlflowRegistry, RegistrySection, RolloutSection, RouterSection,
-};
+use crate::config::rollout::{FlagSection, JournalSection, MlflowRegistry, RegistrySection, RolloutSection};
 use crate::config::{Config, DataSection, Entry, NotifySection};
 use crate::github::branch::Place;
 use crate::http::hosts::HostSetting;
@@ -31,13 +30,10 @@ use crate::rollout::hook::caller::HookTarget;
 use crate::rollout::journal::{Journal, Kept};
 use crate::rollout::levers::{FLAG, Levers, Pulled, REGISTRY};
 use crate::rollout::log::Log;
+use crate::rollout::query::VARIANT;
 use crate::rollout::registry::Registry;
-use crate::rollout::router::envoy::Envoy;
-use crate::rollout::router::haproxy::Haproxy;
-use crate::rollout::router::kubernetes::Kubernetes;
-use crate::rollout::router::webhook::Webhook;
-use crate::rollout::router::{Router, Target};
 use crate::rollout::signal::Prometheus;
+use crate::rollout::{SlotOrder, Slots};
 use crate::signature::SigningKeys;
 use crate::words::code;
 use crate::workspace::Workspace;
@@ -179,11 +175,13 @@ impl Planned {
             Journal::new(
                 Kept::Unavailable(why.unwrap_or_else(|| Problem::new("the journal could not be opened"))),
                 None,
+                Slots::new(self.plan.section.router.as_ref()),
             )
         });
+        let slots = Slots::new(self.plan.section.router.as_ref());
         let levers = Levers { router: opener.router()?, registry, flag, unopened };
         let versions = opener.versions().unwrap_or_else(|failure| versions::unreadable(&self.plan, failure));
-        Ok(Controls { levers, journal, versions, stop })
+        Ok(Controls { levers, journal, versions, slots, stop })
     }
 }
 
@@ -204,11 +202,17 @@ impl Opener<'_> {
         let registry = self.registry()?;
         let log = match &section.log {
             Some(log) => {
-                self.workspace.resolve(&log.path)?;
-                let (path, reference) = (Some(log.path.clone()), log.reference.clone());
-                let data = DataSection { path, reference, ..DataSection::default() };
-                let log = Log::new(data, log_entries, Arc::new(self.workspace.clone()));
-                Some(log.map_err(|problems| Failure { exit: Exit::Usage, problems })?)
+                let workspace = Arc::new(self.workspace.clone());
+                let of = |order: SlotOrder| {
+                    let (stable, candidate) = order.of(&self.plan.arms.stable, &self.plan.arms.candidate);
+                    let path = log.path.replace(VARIANT, candidate);
+                    self.workspace.resolve(&path)?;
+                    let reference = log.reference.as_ref().map(|path| path.replace(VARIANT, stable));
+                    let data = DataSection { path: Some(path), reference, ..DataSection::default() };
+                    let log = Log::new(data, log_entries.clone(), Arc::clone(&workspace));
+                    log.map_err(|problems| Failure { exit: Exit::Usage, problems })
+                };
+                Some((of(SlotOrder::Configured)?, of(SlotOrder::Exchanged)?))
             }
             None => None,
         };
@@ -222,7 +226,8 @@ impl Opener<'_> {
             _ => None,
         };
         let levers = Levers { router: self.router()?, registry, flag: self.flag()?, unopened: Vec::new() };
-        let controls = Controls { levers, journal: self.journal()?, versions: self.versions()?, stop };
+        let slots = Slots::new(section.router.as_ref());
+        let controls = Controls { levers, journal: self.journal()?, versions: self.versions()?, slots, stop };
         Ok(World { controls, prometheus, log, hooks: Vec::new() })
     }
 
@@ -247,33 +252,6 @@ impl Opener<'_> {
             })),
             None => None,
         })
-    }
-
-    fn router(self) -> Result<Option<Router>, Failure> {
-        let Some(section) = &self.plan.section.router else { return Ok(None) };
-        Ok(Some(Router::new(match section {
-            RouterSection::Haproxy(haproxy) => Target::Haproxy(Haproxy { section: haproxy.clone() }),
-            RouterSection::Envoy(envoy) => Target::Envoy(Envoy {
-                routes: self.workspace.resolve(&envoy.routes)?,
-                shown: envoy.routes.clone(),
-                admin: self.host(&envoy.admin, "Envoy's admin interface", "rollout.router.envoy.admin")?,
-                stable: envoy.stable.clone(),
-                candidate: envoy.candidate.clone(),
-                header: envoy.header.clone(),
-            }),
-            RouterSection::Webhook(webhook) => Target::Webhook(Webhook {
-                host: self.host(&webhook.url, "the router's webhook", "rollout.router.webhook.url")?,
-                token: self.token(webhook.token_env.as_ref())?,
-                is_proxied: self.context.is_proxied(),
-            }),
-            RouterSection::Kubernetes(route) => Target::Kubernetes(Kubernetes {
-                kind: route.kind,
-                namespace: route.namespace.clone(),
-                name: route.name.clone(),
-                stable: route.stable.clone(),
-                candidate: route.candidate.clone(),
-            }),
-        })))
     }
 
     fn flag(self) -> Result<Option<Flag>, Failure> {
@@ -327,7 +305,7 @@ impl Opener<'_> {
                 }
             }
         };
-        Ok(Journal::new(place, keys))
+        Ok(Journal::new(place, keys, Slots::new(self.plan.section.router.as_ref())))
     }
 
     /// The keys that sign and verify.

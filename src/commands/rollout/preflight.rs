@@ -4,18 +4,18 @@ use crate::commands::say;
 use crate::plan::rollout::RolloutPlan;
 use crate::problem::{Exit, Failure, Problem};
 use crate::rollout::driver::World;
-use crate::rollout::preflight::{self, Fault, Writes};
+use crate::rollout::preflight::{self, Fault, Subject, Writes};
 use crate::words::one_line;
 
 /// Tries everything that the rollout needs, and says what came of it.
 ///
 /// # Errors
 /// Usage where the config is wrong, unmeasured where something cannot be read or moved.
-pub async fn preflight(world: &World, plan: &RolloutPlan, version: &str, writes: Writes) -> Result<(), Failure> {
+pub async fn preflight(world: &World, plan: &RolloutPlan, subject: Subject<'_>, writes: Writes) -> Result<(), Failure> {
     let mut exit = Exit::Unmeasured;
     let mut problems = Vec::new();
     say("preflight\n");
-    for finding in preflight::check(world, plan, version, writes).await {
+    for finding in preflight::check(world, plan, subject, writes).await {
         let subject = finding.subject;
         match finding.result {
             Ok(said) => say(&format!("  ok      {subject}: {}\n", one_line(&said))),

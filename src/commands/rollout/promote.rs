@@ -17,7 +17,7 @@ use crate::problem::{Exit, Failure, Problem};
 use crate::rollout::controls::Ending;
 use crate::rollout::driver::{Journey, World, now};
 use crate::rollout::journal::{Entry, FlagRecord, Proof, Stored, Unwritten};
-use crate::rollout::preflight::Writes;
+use crate::rollout::preflight::{Subject, Writes};
 use crate::rollout::request::{Request, RequestKind};
 use crate::rollout::{Ended, Outcome, Strategy};
 use crate::words::code;
@@ -92,7 +92,7 @@ pub fn by_registry(
         block_on(verifier.confirm(&world, &given.vouched)).map_err(Failure::unmeasured)??;
         say(&format!("{name} {} by registry: the alias is moved at once\n", given.vouched.version));
         let writes = if is_over { Writes::Tried } else { Writes::LeftAlone };
-        let found = block_on(preflight::preflight(&world, plan, &given.vouched.version, writes));
+        let found = block_on(preflight::preflight(&world, plan, Subject::of_alias(&given.vouched.version), writes));
         say("nothing was moved: this is a dry run\n");
         return found.map_err(Failure::unmeasured)?.map(|()| Exit::Passed);
     }
@@ -107,7 +107,8 @@ pub fn by_registry(
         }
     };
     if is_new {
-        block_on(preflight::preflight(&world, plan, &entry.version, Writes::Tried)).map_err(Failure::unmeasured)??;
+        block_on(preflight::preflight(&world, plan, Subject::of_alias(&entry.version), Writes::Tried))
+            .map_err(Failure::unmeasured)??;
     }
     let deployment = announce::begin(&args.common, context, &format!("{name} {}", entry.version));
     entry.interventions.extend(request);

@@ -10,12 +10,12 @@ use crate::http::block_on;
 use crate::log;
 use crate::plan::rollout::Asker;
 use crate::problem::{Exit, Failure, Problem};
-use crate::rollout::Traffic;
 use crate::rollout::controls::Controls;
 use crate::rollout::driver::now;
-use crate::rollout::journal::Stored;
+use crate::rollout::journal::{Entry, Stored};
 use crate::rollout::levers::REGISTRY;
 use crate::rollout::status::{Alias, Status};
+use crate::rollout::{SlotOrder, Traffic};
 use crate::words::code;
 
 /// Prints what the journal and the router say; with `watch`, again and again until the rollout is over.
@@ -68,7 +68,7 @@ struct Routing {
 }
 
 impl Routing {
-    async fn read(controls: &Controls) -> Self {
+    async fn read(controls: &Controls, order: SlotOrder) -> Self {
         let levers = &controls.levers;
         let mut problem = None;
         let mut failed = |why: Problem| {
@@ -77,13 +77,13 @@ impl Routing {
             message
         };
         let (mut traffic, mut alias) = (None, None);
-        match (&levers.router, &levers.registry) {
-            (Some(router), _) => traffic = Some(router.read().await.map_err(&mut failed)),
-            (None, Some(registry)) => {
+        match (levers.router.exists(), &levers.registry) {
+            (true, _) => traffic = Some(levers.router.split(order).read().await.map_err(&mut failed)),
+            (false, Some(registry)) => {
                 let version = registry.current().await.map_err(&mut failed);
                 alias = Some(version.map(|version| Alias { name: registry.promote.clone(), version }));
             }
-            (None, None) => {
+            (false, None) => {
                 let unopened = levers.unopened.iter().find(|pulled| pulled.lever == REGISTRY);
                 alias = unopened.map(|pulled| Err(failed(Problem::new(pulled.said.clone()))));
             }
@@ -97,9 +97,10 @@ async fn show(controls: &Controls, name: &str, patience_seconds: f64, is_json: b
         Stored::Entry(entry, _) => *entry,
         Stored::Lost(why) => return Err(Failure::unmeasured(why)),
         Stored::Missing => {
-            let Routing { traffic, alias, problem } = Routing::read(controls).await;
+            let Routing { traffic, alias, problem } = Routing::read(controls, SlotOrder::Configured).await;
             let weight = traffic.and_then(|traffic| Some(traffic.ok()?.weight));
-            let json = serde_json::json!({ "schema_version": 1, "state": "none", "weight": weight });
+            let slots = controls.slots.json(&Entry::unknown("", name, "", now()));
+            let json = serde_json::json!({ "schema_version": 1, "state": "none", "weight": weight, "slots": slots });
             let said = weight.map_or(String::new(), |weight| format!("; the router gives the candidate {weight} %"));
             let alias = alias.and_then(Result::ok).and_then(|alias| Some((alias.name, alias.version?)));
             let said = alias.map_or(said, |(name, version)| format!("; {} is version {}", code(&name), code(&version)));
@@ -109,8 +110,8 @@ async fn show(controls: &Controls, name: &str, patience_seconds: f64, is_json: b
         }
     };
     same_model(&entry, name)?;
-    let Routing { traffic, alias, problem } = Routing::read(controls).await;
-    let status = Status { entry: &entry, traffic, alias, at: now(), patience_seconds };
+    let Routing { traffic, alias, problem } = Routing::read(controls, entry.order).await;
+    let status = Status { entry: &entry, slots: &controls.slots, traffic, alias, at: now(), patience_seconds };
     let text = if is_json { format!("{}\n", status.json()) } else { status.text() };
     Ok(Shown { text, is_over: !entry.is_open(), problem })
 }

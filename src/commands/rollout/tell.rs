@@ -60,16 +60,17 @@ struct Final {
 /// Reads which version users get, where one variant has all of the traffic.
 async fn final_version(controls: &Controls, journey: &mut Journey) -> Final {
     let unknown = Final { serving_version: None, is_contradicted: false };
+    let (stable, candidate) = controls.versions.of(journey.entry.order);
     let (variant, source) = match journey.weight {
-        Some(0) => (Variant::Stable, &controls.versions.stable),
-        Some(100) => (Variant::Candidate, &controls.versions.candidate),
+        Some(0) => (Variant::Stable, stable),
+        Some(100) => (Variant::Candidate, candidate),
         _ => return unknown,
     };
     // A job that is cancelled has little time left.
     if controls.is_stopped() {
         return unknown;
     }
-    let serving = version_source::read(source.as_ref()).await;
+    let serving = version_source::read(source).await;
     let contradiction = serving_version::contradiction(&journey.entry, journey.ended.outcome, variant, &serving);
     let is_contradicted = contradiction.is_some();
     journey.problems.extend(contradiction.map(Problem::new));
@@ -92,7 +93,7 @@ pub fn end(
     let limits = &plan.policy.limits;
     let message = Notification::of_end(journey, limits, now(), &notifier::source(common, context));
     let markdown = timeline::markdown(journey, &message, limits);
-    let json = format!("{:#}\n", timeline::json(journey));
+    let json = format!("{:#}\n", timeline::json(journey, &controls.slots));
     let written = workspace.output_folder(shown)?.and_then(|folder| {
         folder.write(MARKDOWN, markdown.as_bytes())?;
         folder.write(JSON, json.as_bytes())

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::attest::Verifier;
 use super::notifier::Notifier;
+use super::rollback::unable;
 use super::{admit, announce, lost, open, stop_on_signals, tell};
 use crate::cli::rollout::WatchArgs;
 use crate::commands::{Context, say};
@@ -13,8 +14,8 @@ use crate::problem::{Exit, Failure, Problem};
 use crate::rollout::controls::Ending;
 use crate::rollout::driver::{Journey, Moment, World, moment, now, steady};
 use crate::rollout::journal::{Entry, Proof, Stored, Unwritten};
-use crate::rollout::watch::{Found, PRODUCTION, next};
-use crate::rollout::{Ended, Outcome, Traffic, serving_version, timeline};
+use crate::rollout::watch::{self, Found, next};
+use crate::rollout::{Ended, Outcome, SlotOrder, Traffic, serving_version, timeline};
 use crate::words::code;
 
 /// How long the alias is waited for: production is evaluated all the same.
@@ -81,8 +82,9 @@ impl Watching<'_> {
                     Box::pin(self.evaluate(*entry, Some(proof))).await?
                 }
                 Ok(Stored::Lost(why)) => Some(Watched::Lost(why)),
-                Ok(Stored::Missing) => match controls.levers.read().await.map_err(Failure::unmeasured)? {
-                    traffic if traffic == Traffic::STABLE || controls.levers.router.is_none() => {
+                Ok(Stored::Missing) => match controls.levers.router.split(SlotOrder::Configured).read().await {
+                    Err(problem) => return Err(Failure::unmeasured(problem)),
+                    Ok(traffic) if traffic == Traffic::STABLE || !controls.levers.router.exists() => {
                         let problem = Problem::new("there is no journal: nothing was rolled out here");
                         return Err(Failure::usage(problem.hint("`mlgate rollout` writes it")));
                     }
@@ -108,11 +110,21 @@ impl Watching<'_> {
     /// What an evaluation comes to; none where the watch goes on.
     async fn evaluate(&mut self, mut entry: Entry, proof: Option<Proof>) -> Result<Option<Watched>, Failure> {
         let (world, plan) = (self.world, self.verifier.plan);
-        let mut seen = world.look(plan).await;
         same_model(&entry, self.verifier.name)?;
+        if let Some(proof) = proof {
+            match world.controls.confirm_order(&entry, proof, false).await {
+                Ok(()) => {}
+                Err(problem) if self.is_over() => return Err(Failure::unmeasured(problem)),
+                Err(problem) => {
+                    say(&format!("{problem}\n"));
+                    return Ok(None);
+                }
+            }
+        }
+        let mut seen = world.look(plan, entry.order).await;
         serving_version::compare(&entry, &mut seen);
         let is_production = entry.is_in_production();
-        let has_router = world.controls.levers.router.is_some();
+        let has_router = world.controls.levers.router.exists();
         let mut weight = seen.traffic.as_ref().ok().map(|traffic| traffic.weight).filter(|_| has_router);
         let found = next(plan, &mut entry, &seen);
         let alias = match &found {
@@ -129,7 +141,7 @@ impl Watching<'_> {
             }
             Found::Restarted => match Box::pin(self.repair(&entry, proof, &alias)).await {
                 Ok(said) => {
-                    weight = Some(PRODUCTION.weight);
+                    weight = Some(watch::production(&entry).weight);
                     (false, said)
                 }
                 Err(why) => (true, why),
@@ -177,17 +189,23 @@ impl Watching<'_> {
         Ok(Some(Watched::Journey(Box::new(Journey { entry, ended, timeline, levers, weight, problems }))))
     }
 
-    /// Gives what was promoted its traffic again after a restart of the router, where more than an unsigned journal says that
-    /// it is the champion.
+    /// Gives production its traffic again after a restart of the router: what was promoted, where more than an unsigned journal
+    /// says that it is the champion; or stable, whose slot was confirmed.
     ///
     /// # Errors
     /// Why it was not done.
     async fn repair(&self, entry: &Entry, proof: Option<Proof>, alias: &Alias) -> Result<String, String> {
         let controls = &self.world.controls;
-        let lost = format!("the router was restarted and had lost the weights of version {}", code(&entry.version));
+        let (weights, who) = if entry.is_in_production() {
+            (format!("the weights of version {}", code(&entry.version)), "it")
+        } else {
+            ("stable's weights".to_owned(), "stable")
+        };
+        let lost = format!("the router was restarted and had lost {weights}");
         let left = |why: &str| format!("{lost}, and nothing was moved: {why}");
         let Some(proof) = proof else { return Err(left("the journal could not be read")) };
         match alias {
+            _ if !entry.is_in_production() => {}
             Alias::Other(_) => return Err(left("the alias does not agree")),
             Alias::Unknown(_) | Alias::None if proof == Proof::Unsigned => {
                 let verified = Box::pin(self.verifier.resume(self.world, entry, proof, None)).await;
@@ -202,14 +220,14 @@ impl Watching<'_> {
         }
         // Somebody may have rolled it back, or begun the next one, since it was read.
         match controls.journal.read().await {
-            Ok(Stored::Entry(now, _)) if now.is_in_production() && now.version == entry.version => {}
+            Ok(Stored::Entry(now, _)) if is_same_end(&now, entry) => {}
             _ => return Err(left("the journal was written meanwhile")),
         }
-        let levers = &controls.levers;
+        let (split, production) = (controls.levers.router.split(entry.order), watch::production(entry));
         let failed = |why: &str| format!("{lost}, and they could not be set again: {why}");
-        levers.write(PRODUCTION).await.map_err(|problem| failed(&problem.message))?;
-        match levers.read().await {
-            Ok(PRODUCTION) => Ok(format!("{lost}: it has all of the traffic again")),
+        split.write(production).await.map_err(|problem| failed(&problem.message))?;
+        match split.read().await {
+            Ok(traffic) if traffic == production => Ok(format!("{lost}: {who} has all of the traffic again")),
             Ok(other) => Err(failed(&format!("the router gives it {} %", other.weight))),
             Err(problem) => Err(failed(&problem.message)),
         }
@@ -221,15 +239,22 @@ impl Watching<'_> {
         let (world, plan) = (self.world, self.verifier.plan);
         let since = *self.away_since.get_or_insert_with(now);
         let why = failure.problems.first().cloned().unwrap_or_else(|| Problem::new("the journal could not be read"));
-        let traffic = world.controls.levers.read().await;
-        match traffic {
+        let order = match &self.last {
+            Some(last) => Ok(last.order),
+            None => world.controls.shown_order().await,
+        };
+        let Ok(order) = order else {
+            // The router does not answer, or tells nothing: nothing is moved.
+            return Ok(self.is_over().then_some(Watched::Lost(why)));
+        };
+        match world.controls.levers.router.split(order).read().await {
             Ok(traffic) if lost::is_split(traffic) => {
                 let is_due = now() - since >= plan.heartbeat_seconds || world.controls.is_stopped();
                 return Ok(is_due.then_some(Watched::Lost(why)));
             }
             Ok(traffic) if traffic != Traffic::STABLE && !self.is_over() => {
                 say(&format!("{failure}\n"));
-                let entry = self.last.clone().unwrap_or_else(|| self.in_production());
+                let entry = self.last.clone().unwrap_or_else(|| self.in_production(order));
                 let watched = Box::pin(self.evaluate(entry, None)).await?;
                 return Ok(watched);
             }
@@ -242,11 +267,11 @@ impl Watching<'_> {
     }
 
     /// What has all of the traffic and of which no journal tells: it can be judged by its limits.
-    fn in_production(&self) -> Entry {
+    fn in_production(&self, order: SlotOrder) -> Entry {
         let Verifier { plan, name, .. } = self.verifier;
         let mut entry = Entry::unknown(plan.policy.strategy.word(), name, "nobody known", now());
         entry.state.ended = Some(Ended { outcome: Outcome::Promoted, reason: "it has all of the traffic".to_owned() });
-        entry.is_settled = true;
+        (entry.is_settled, entry.order) = (true, order);
         entry
     }
 
@@ -287,9 +312,23 @@ impl Watching<'_> {
 
     async fn undo(&mut self, entry: Entry, ended: Ended) -> Watched {
         let timeline = std::mem::take(&mut self.timeline);
+        let controls = &self.world.controls;
+        if entry.is_in_production()
+            && !entry.is_first
+            && let Err(why) = controls.can_serve(&entry).await
+        {
+            let mut why = unable(why);
+            why.message = format!("{}; {}", ended.reason, why.message);
+            return Watched::Journey(Box::new(Journey { timeline, ..controls.unmoved(entry, why).await }));
+        }
         let ending = Ending { entry, ended, timeline, problems: Vec::new(), retry_until: self.until };
         Watched::Journey(Box::new(self.world.controls.restore(ending).await))
     }
+}
+
+/// Whether an entry is of the same end of the same rollout.
+fn is_same_end(now: &Entry, entry: &Entry) -> bool {
+    now.is_settled == entry.is_settled && now.state.ended == entry.state.ended && now.version == entry.version
 }
 
 /// What the registry's alias of production says of what was promoted.

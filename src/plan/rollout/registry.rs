@@ -10,7 +10,7 @@ pub fn arms() -> ArmsSection {
 }
 
 /// Reports sections that are missing for the strategy, or have no meaning in it.
-pub fn fits(section: &RolloutSection, wrong: &mut Wrong) {
+pub(super) fn fits(section: &RolloutSection, wrong: &mut Wrong) {
     if section.strategy != Strategy::Registry {
         if section.router.is_none() {
             wrong.at("router", "missing: only `strategy: registry` has no router");

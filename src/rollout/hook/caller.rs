@@ -88,7 +88,7 @@ impl<'a> HookCaller<'a> {
                     ("version", entry.version.clone()),
                     ("step", (stage + 1).to_string()),
                     ("weight", traffic.weight.to_string()),
-                    ("variant", self.plan.arms.candidate.clone()),
+                    ("variant", self.variants(entry).1.to_owned()),
                     ("idempotency_key", key),
                 ];
                 tokio::task::spawn(async move { workflow.start(&values).await })
@@ -104,8 +104,14 @@ impl<'a> HookCaller<'a> {
         }
     }
 
-    fn body(&self, hook: &Hook, entry: &Entry, traffic: Traffic, key: &str) -> serde_json::Value {
+    /// What stable and the candidate are called in this rollout.
+    fn variants(&self, entry: &Entry) -> (&str, &str) {
         let arms = &self.plan.arms;
+        entry.order.of(arms.stable.as_str(), arms.candidate.as_str())
+    }
+
+    fn body(&self, hook: &Hook, entry: &Entry, traffic: Traffic, key: &str) -> serde_json::Value {
+        let (stable, candidate) = self.variants(entry);
         json!({
             "schema_version": 1,
             "hook": hook.name,
@@ -114,8 +120,8 @@ impl<'a> HookCaller<'a> {
             "version": entry.version,
             "previous_version": entry.previous_version,
             "strategy": entry.strategy,
-            "variant": arms.candidate,
-            "variants": { "stable": arms.stable, "candidate": arms.candidate },
+            "variant": candidate,
+            "variants": { "stable": stable, "candidate": candidate },
             "step": entry.state.stage + 1,
             "steps": entry.stages.iter().map(|stage| stage.weight).collect::<Vec<_>>(),
             "weights": { "stable": 100 - traffic.weight, "candidate": traffic.weight },

@@ -13,7 +13,7 @@ pub fn entry() -> Entry {
 
 fn journal(folder: &std::path::Path, keys: &str) -> Journal {
     let place = Kept::File { path: folder.join("journal.json"), shown: "journal.json".into() };
-    Journal::new(place, SigningKeys::parse(keys).unwrap())
+    Journal::new(place, SigningKeys::parse(keys).unwrap(), Slots::of_tests(true))
 }
 
 /// What is read, in a word.

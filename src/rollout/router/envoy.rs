@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use serde_yaml::{Mapping, Value as Yaml};
 
-use super::share;
+use super::{RouterReading, factor, order_of, share};
 use crate::http::{self, AllowedHost, Patience, body, in_words};
 use crate::problem::Problem;
-use crate::rollout::Traffic;
+use crate::rollout::{SlotOrder, Traffic};
 use crate::words::{code, one_line};
 
 const PATIENCE: Patience = Patience { timeout: Duration::from_secs(5), tries: 1 };
@@ -27,15 +27,17 @@ pub struct Envoy {
     /// As the user wrote it.
     pub shown: String,
     pub admin: AllowedHost,
+    /// The cluster of stable's slot, and the candidate's.
     pub stable: String,
     pub candidate: String,
+    pub order: SlotOrder,
     /// By which users stay with an arm.
     pub header: Option<String>,
 }
 
 impl Envoy {
     /// What is live, not what was written.
-    pub(super) async fn read(&self) -> Result<Traffic, Problem> {
+    pub(super) async fn observe(&self) -> Result<RouterReading, Problem> {
         let mut url = self.admin.url().clone();
         url.set_path("/config_dump");
         url.set_query(Some("resource=dynamic_route_configs"));
@@ -48,11 +50,14 @@ impl Envoy {
         let text = body::read(response, LARGEST).await.map_err(|error| about(error.said()))?;
         let dump = body::json(&text).map_err(|why| about(format!("answers no JSON: {why}")))?;
         let mut found = Vec::new();
-        routes(&dump, &mut |route| found.extend(self.traffic(route)));
+        routes(&dump, &mut |route| found.extend(self.reading(route)));
         match found.as_slice() {
             [] => Err(about(format!("has no live route to {}", code(&self.stable)))
                 .hint("the listener takes its routes by `rds` from a file: `path_config_source`")),
-            [first, others @ ..] if others.iter().all(|other| other == first) => Ok(*first),
+            [first, others @ ..] if others.iter().all(|other| other.traffic == first.traffic) => {
+                let order = first.order.filter(|_| others.iter().all(|other| other.order == first.order));
+                Ok(RouterReading { order, ..*first })
+            }
             _ => Err(about("has routes of several weights".into())),
         }
     }
@@ -76,7 +81,7 @@ impl Envoy {
         replaced.map_err(|error| failed(format!("could not be written: {error}")))?;
         let start = Instant::now();
         loop {
-            let live = self.read().await?;
+            let live = self.observe().await?.traffic;
             if live == traffic {
                 return Ok(());
             }
@@ -124,7 +129,7 @@ impl Envoy {
         let cluster = |name: &str, weight: u8| {
             let mut one = Mapping::new();
             one.insert("name".into(), name.into());
-            one.insert("weight".into(), u64::from(weight).into());
+            one.insert("weight".into(), (factor(self.order) * u64::from(weight)).into());
             Yaml::Mapping(one)
         };
         let both = vec![cluster(&self.stable, 100 - traffic.weight), cluster(&self.candidate, traffic.weight)];
@@ -148,7 +153,8 @@ impl Envoy {
     }
 
     /// What a live route sends to the candidate; none where it is not ours.
-    fn traffic(&self, route: &Value) -> Option<Traffic> {
+    fn reading(&self, route: &Value) -> Option<RouterReading> {
+        let mut order = None;
         let weights = match route["weighted_clusters"]["clusters"].as_array() {
             Some(clusters) => {
                 let weight = |name: &str| {
@@ -156,7 +162,12 @@ impl Envoy {
                     // Protobuf leaves out what is 0.
                     Some(found["weight"].as_f64().unwrap_or(0.0))
                 };
-                (weight(&self.stable), weight(&self.candidate))
+                let weights = (weight(&self.stable), weight(&self.candidate));
+                order = weights.0.zip(weights.1).and_then(|(stable, candidate)| order_of(stable, candidate));
+                // Stable's is written first.
+                let first = |order: &SlotOrder| if *order == self.order { &self.stable } else { &self.candidate };
+                order = order.filter(|order| clusters.first().is_some_and(|own| own["name"] == first(order).as_str()));
+                weights
             }
             None if route["cluster"] == self.stable.as_str() => (Some(1.0), None),
             None if route["cluster"] == self.candidate.as_str() => (None, Some(1.0)),
@@ -173,7 +184,8 @@ impl Envoy {
                 None => 100,
             }
         });
-        Some(Traffic { weight, mirror: mirror.max().unwrap_or(0) })
+        let traffic = Traffic { weight, mirror: mirror.max().unwrap_or(0) };
+        Some(RouterReading { traffic, uptime: None, order })
     }
 }
 
@@ -211,6 +223,7 @@ mod tests {
             admin: AllowedHost::by_input(http::address("http://127.0.0.1:1", "the admin interface").unwrap()),
             stable: "stable".into(),
             candidate: "candidate".into(),
+            order: SlotOrder::Configured,
             header: header.map(ToOwned::to_owned),
         }
     }
@@ -220,8 +233,9 @@ mod tests {
         let written = envoy(header).with(text, traffic).unwrap();
         let value: Value = serde_yaml::from_str(&written).unwrap();
         let mut found = Vec::new();
-        routes(&value, &mut |route| found.extend(envoy(header).traffic(route)));
-        assert_eq!(found, [traffic], "{written}");
+        routes(&value, &mut |route| found.extend(envoy(header).reading(route)));
+        let order = Some(SlotOrder::Configured);
+        assert_eq!(found, [RouterReading { traffic, uptime: None, order }], "{written}");
         written
     }
 
@@ -235,6 +249,26 @@ mod tests {
         let written = check(&written, Traffic::weight(50), Some("x-user-id"));
         assert!(written.contains("use_hash_policy: true") && written.contains("x-user-id"), "{written}");
         assert!(!check(&written, Traffic::STABLE, None).contains("mirror"));
+    }
+
+    #[test]
+    fn exchanged_slots_are_told_by_their_weights() {
+        let exchanged = Envoy {
+            stable: "candidate".into(),
+            candidate: "stable".into(),
+            order: SlotOrder::Exchanged,
+            ..envoy(None)
+        };
+        let text = "resources: [{route: {cluster: candidate}}]";
+        let written = exchanged.with(text, Traffic::weight(25)).unwrap();
+        assert!(written.contains("weight: 150") && written.contains("weight: 50"), "{written}");
+        let value: Value = serde_yaml::from_str(&written).unwrap();
+        for (envoy, weight) in [(exchanged, 25), (envoy(None), 75)] {
+            let mut found = Vec::new();
+            routes(&value, &mut |route| found.extend(envoy.reading(route)));
+            let (traffic, order) = (Traffic::weight(weight), Some(SlotOrder::Exchanged));
+            assert_eq!(found, [RouterReading { traffic, uptime: None, order }], "{written}");
+        }
     }
 
     #[test]

@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::share;
+use super::{RouterReading, factor, order_of, share};
 use crate::config::rollout::Haproxy as Section;
 use crate::problem::Problem;
-use crate::rollout::Traffic;
+use crate::rollout::{SlotOrder, Traffic};
 use crate::words::{code, cut, one_line};
 
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -17,31 +17,28 @@ const LARGEST: u64 = 1_000_000;
 
 /// A backend with two servers.
 pub struct Haproxy {
+    /// With the server of stable's slot as `stable`.
     pub section: Section,
+    pub order: SlotOrder,
 }
 
 impl Haproxy {
-    pub(super) async fn read(&self) -> Result<Traffic, Problem> {
-        let Section { backend, stable, candidate, .. } = &self.section;
-        let said = self.ask(&format!("get weight {backend}/{stable}; get weight {backend}/{candidate}")).await?;
-        self.weights(&said)
-    }
-
     /// The weights and the uptime of one process: after a restart the weights are those of its configuration.
-    pub(super) async fn observe(&self) -> Result<(Traffic, Option<f64>), Problem> {
+    pub(super) async fn observe(&self) -> Result<RouterReading, Problem> {
         let Section { backend, stable, candidate, .. } = &self.section;
         let said =
             self.ask(&format!("get weight {backend}/{stable}; get weight {backend}/{candidate}; show info")).await?;
         let at = said.find("Name: ").unwrap_or(said.len());
         let (weights, info) = said.split_at(at);
         let uptime = info.lines().find_map(|line| line.strip_prefix("Uptime_sec: ")?.trim().parse().ok());
-        Ok((self.weights(weights)?, uptime))
+        Ok(RouterReading { uptime, ..self.weights(weights)? })
     }
 
     /// In one line, so that both happen or neither; the answer's first lines are empty where the weights were taken.
     pub(super) async fn write(&self, traffic: Traffic) -> Result<(), Problem> {
         let Section { backend, stable, candidate, .. } = &self.section;
-        let (own, other) = (traffic.weight, 100 - traffic.weight);
+        let factor = factor(self.order);
+        let (own, other) = (factor * u64::from(traffic.weight), factor * u64::from(100 - traffic.weight));
         let said = self
             .ask(&format!(
                 "set server {backend}/{stable} weight {other}; set server {backend}/{candidate} weight {own}; get weight \
@@ -78,12 +75,22 @@ impl Haproxy {
     }
 
     /// Two lines such as `25 (initial 0)`.
-    fn weights(&self, said: &str) -> Result<Traffic, Problem> {
+    fn weights(&self, said: &str) -> Result<RouterReading, Problem> {
         let lines: Vec<&str> = said.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-        let weight = |line: &str| line.split_once(" (initial ")?.0.parse::<f64>().ok();
+        let weight = |line: &str| {
+            let (weight, initial) = line.split_once(" (initial ")?;
+            let initial = initial.trim_end_matches(')').parse::<f64>().ok();
+            let weight = weight.parse::<f64>().ok()?;
+            Some((weight, initial == Some(weight)))
+        };
         match lines.as_slice() {
             [stable, candidate] => match (weight(stable), weight(candidate)) {
-                (Some(stable), Some(candidate)) => share(stable, candidate).map(Traffic::weight),
+                (Some((stable, is_first)), Some((candidate, is_second))) => {
+                    let traffic = share(stable, candidate).map(Traffic::weight)?;
+                    // Those of its own file were written by nobody.
+                    let order = order_of(stable, candidate).filter(|_| !(is_first && is_second));
+                    Ok(RouterReading { traffic, uptime: None, order })
+                }
                 _ => Err(self.wrong(said)),
             },
             _ => Err(self.wrong(said)),
@@ -131,20 +138,25 @@ impl Haproxy {
 mod tests {
     use super::*;
 
-    fn read(said: &str) -> Result<u8, String> {
+    fn read(said: &str) -> Result<(u8, Option<SlotOrder>), String> {
         let section = Section {
             address: "127.0.0.1:1".into(),
             backend: "models".into(),
             stable: "stable".into(),
             candidate: "candidate".into(),
         };
-        Haproxy { section }.weights(said).map(|traffic| traffic.weight).map_err(|problem| problem.message)
+        let read = Haproxy { section, order: SlotOrder::Configured }.weights(said);
+        read.map(|reading| (reading.traffic.weight, reading.order)).map_err(|problem| problem.message)
     }
 
     #[test]
     fn weights_are_two_lines_and_all_else_is_an_error() {
-        assert_eq!(read("95 (initial 100)\n\n5 (initial 0)\n\n"), Ok(5));
-        assert_eq!(read("\n\n0 (initial 100)\n100 (initial 0)\n"), Ok(100));
+        assert_eq!(read("95 (initial 100)\n\n5 (initial 0)\n\n"), Ok((5, Some(SlotOrder::Configured))));
+        assert_eq!(read("\n\n0 (initial 100)\n100 (initial 0)\n"), Ok((100, Some(SlotOrder::Configured))));
+        assert_eq!(read("190 (initial 0)\n\n10 (initial 100)\n"), Ok((5, Some(SlotOrder::Exchanged))));
+        // Of its own file, or an operator's.
+        assert_eq!(read("100 (initial 100)\n100 (initial 100)\n"), Ok((50, None)));
+        assert_eq!(read("3 (initial 100)\n1 (initial 0)\n"), Ok((25, None)));
         assert!(read("No such server.\n").unwrap_err().contains("`No such server.`"));
         assert!(read("95 (initial 100)\n").is_err());
         assert!(read("0 (initial 100)\n0 (initial 0)").is_err());

@@ -19,20 +19,25 @@ pub struct Webhook {
     pub host: AllowedHost,
     pub token: Option<String>,
     pub is_proxied: bool,
+    /// The key of stable's slot in the JSON, and of the candidate's.
+    pub keys: (&'static str, &'static str),
 }
+
+/// The slots in the JSON, as configured.
+pub const KEYS: [&str; 2] = ["stable", "candidate"];
 
 impl Webhook {
     pub(super) async fn read(&self) -> Result<Traffic, Problem> {
         let said = self.send(None).await?;
         let number = |name: &str| said[name].as_f64().filter(|number| number.is_finite());
-        match (number("stable"), number("candidate")) {
+        match (number(self.keys.0), number(self.keys.1)) {
             (Some(stable), Some(candidate)) => share(stable, candidate).map(Traffic::weight),
             _ => Err(self.about("does not answer {\"stable\": …, \"candidate\": …}")),
         }
     }
 
     pub(super) async fn write(&self, traffic: Traffic) -> Result<(), Problem> {
-        let body = json!({ "stable": 100 - traffic.weight, "candidate": traffic.weight });
+        let body = json!({ (self.keys.0): 100 - traffic.weight, (self.keys.1): traffic.weight });
         self.send(Some(body)).await.map(drop)
     }
 

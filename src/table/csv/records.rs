@@ -202,7 +202,7 @@ impl Records {
         }
     }
 
-    /// BehaviorResult what is left to the front and reads on.
+    /// Moves what is left to the front and reads on.
     fn fill(&mut self) -> Result<(), Problem> {
         self.buffer.copy_within(self.at..self.filled, 0);
         self.filled -= self.at;
