@@ -227,13 +227,13 @@ async fn router(world: &World, order: SlotOrder, writes: Writes) -> Result<Strin
     let found = split.read().await.map_err(Fault::Unmeasured)?;
     let (stable, candidate) = world.controls.slots.names(order);
     let (stable, candidate) = (code(stable), code(candidate));
-    let said =
-        format!("the candidate, slot {candidate}, has {} %; stable is slot {stable}", found.weight.max(found.mirror));
+    let weight = found.weight.max(found.mirror);
+    let said = format!("stable is slot {stable}, and the candidate, slot {candidate}, has {weight} %");
     if writes == Writes::LeftAlone || found != Traffic::STABLE {
         return Ok(said);
     }
     split.write(found).await.map_err(Fault::Unmeasured)?;
-    Ok(format!("{said}, and its weights may be set"))
+    Ok(format!("{said}; the weights may be set"))
 }
 
 /// Where stable is in the slot that the config names `candidate`, what proves that to a later command.

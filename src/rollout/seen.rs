@@ -65,7 +65,7 @@ pub struct Seen {
 }
 
 impl Seen {
-    /// What is seen where nobody looks any more: a signal comes first.
+    /// What is seen where a signal came, and nobody looks any more.
     pub fn stopped(at: f64) -> Self {
         Self {
             at,

@@ -132,7 +132,9 @@ impl SlotEvidence<'_> {
             _ => {}
         }
         let is_production = entry.is_in_production() && self.traffic == Traffic::weight(100);
-        is_production && (self.is_requested || self.alias == Some(entry.version.as_str()))
+        // The preflight of the next rollout has given the weights its order.
+        let is_next = self.shown == Some(entry.order.other());
+        is_production && (is_next || self.is_requested || self.alias == Some(entry.version.as_str()))
     }
 }
 
@@ -201,8 +203,10 @@ mod tests {
         check(unsigned, exchanged, promoted, 100, None, None, false, false);
         check(unsigned, exchanged, promoted, 100, None, Some("7"), false, false);
         check(unsigned, exchanged, promoted, 100, None, Some("8"), false, true);
-        check(unsigned, exchanged, promoted, 100, Some(configured), None, true, true);
+        check(unsigned, exchanged, promoted, 100, Some(configured), None, false, true);
+        check(unsigned, configured, promoted, 100, Some(exchanged), None, false, true);
         check(unsigned, exchanged, promoted, 50, None, Some("8"), true, false);
+        check(unsigned, exchanged, promoted, 50, Some(configured), None, false, false);
         check(unsigned, exchanged, Some(Outcome::RolledBack), 100, None, Some("8"), true, false);
     }
 }

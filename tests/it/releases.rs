@@ -183,6 +183,11 @@ fn a_bad_second_release_goes_back_to_the_first() {
     let toy = Toy::start([0.005, 0.005]);
     let world = toy.world(CANARY);
     release(&world, "8").exits(0);
+    gated(&world, "9");
+    // The preflight gives the weights the order of the next release, and production is watched all the same.
+    rollout(&world, &["--dry-run"]).exits(0).saying("stable is slot `candidate`");
+    assert_eq!(toy.weights(), [0, 200]);
+    world.run(&["watch"]).exits(0).saying("in order");
     toy.set(|inner| inner.errors[0] = 0.5);
     release(&world, "9").exits(1).saying("rolled back").saying("traffic: done");
     serves(&toy, "candidate");
