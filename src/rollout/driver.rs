@@ -194,10 +194,10 @@ impl World {
             if let Some(ended) = entry.state.ended.clone().filter(|ended| ended.outcome != Outcome::Promoted) {
                 return Box::pin(controls.restore(Ending { entry, ended, timeline, problems, retry_until })).await;
             }
-            let is_asked = |effect: &Effect| matches!(effect, Effect::Confirm | Effect::Hook(_));
-            let does_move = effects.iter().any(|effect| !is_asked(effect)) || entry.state.hooks != before.state.hooks;
+            let moves = effects.iter().any(|effect| !matches!(effect, Effect::Confirm | Effect::Hook(_)));
             let at = steady();
-            let is_news = does_move || !before.requests.is_empty() || at - written_at >= patience;
+            let is_asked = !before.requests.is_empty() || entry.state.asks_since(&before.state);
+            let is_news = moves || is_asked || at - written_at >= patience;
             let written = Box::pin(self.write_or_stop(&entry, is_news)).await;
             match written {
                 None => continue,

@@ -176,4 +176,9 @@ impl State {
     pub fn may_be_approved(&self) -> bool {
         self.approval.is_none() && (self.awaits_approval.is_some() || self.is_inconclusive)
     }
+
+    /// Whether a person or a hook is asked for something else than before: others read that in the journal.
+    pub fn asks_since(&self, before: &Self) -> bool {
+        self.hooks != before.hooks || self.may_be_approved() != before.may_be_approved()
+    }
 }

@@ -250,6 +250,23 @@ fn a_step_with_approval_holds_until_a_person_approves_it() {
     );
 }
 
+/// An evaluation that changes nothing is not written there: each is a commit.
+#[test]
+fn on_a_branch_a_step_that_waits_for_approval_is_written_at_once() {
+    let toy = Toy::start([0.005, 0.005]);
+    let (_, world) = on_github(&toy, "", main_branch());
+    let config = world
+        .read("mlgate.yml")
+        .replace("strategy: direct", "strategy: canary\n  steps: [{ weight: 10, approval: required }]")
+        .replace("heartbeat_seconds: 1", "heartbeat_seconds: 600");
+    world.write("mlgate.yml", config);
+    let mut child = begun(&toy, &world);
+    until("the candidate has 10 %", || toy.candidate() == 10);
+    until("it waits for approval", || status(&world)["state"] == "awaiting_approval");
+    world.run(&["approve"]).exits(0);
+    assert_eq!((child.wait().unwrap().code(), toy.history()), (Some(0), vec![10, 100]));
+}
+
 #[test]
 fn an_operator_intervenes_from_a_workflow() {
     let toy = Toy::start([0.005, 0.005]);
