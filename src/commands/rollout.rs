@@ -184,8 +184,11 @@ pub fn post(context: &Context) -> Result<Exit, Failure> {
     let arguments = context.arguments(vec!["mlgate".into()])?;
     let cli =
         Cli::try_parse_from(arguments).map_err(|error| Failure::usage(Problem::new(first_line(&error.to_string()))))?;
-    let Command::Rollout(args) = cli.command else { return Ok(Exit::Passed) };
-    rollback::abandoned(&args.common, context)
+    match cli.command {
+        Command::Rollout(args) => rollback::abandoned(&args.common, context),
+        Command::Promote(args) => rollback::abandoned(&args.common, context),
+        _ => Ok(Exit::Passed),
+    }
 }
 
 /// Refuses a run that may be of what somebody only proposes.

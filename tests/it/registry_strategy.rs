@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::action::{act, output};
 use crate::github::MERGE;
-use crate::rollout::{Toy, action, came_to, sha256};
+use crate::rollout::{Toy, action, came_to, post, sha256};
 use crate::toy_mlflow::{ToyMlflow, judged};
 use crate::world::{Ran, World};
 
@@ -83,15 +83,42 @@ fn the_alias_is_moved_and_comes_back() {
     assert_eq!(mlflow.alias("champion").as_deref(), Some("8"));
 }
 
+/// A workflow that promotes version 8.
+fn promoting(toy: &Toy, mlflow: &ToyMlflow) -> World {
+    let own = world(mlflow, "");
+    let action = action(toy, "push", &[]).variable("INPUT_COMMAND", "promote");
+    action.write("workspace/mlgate.yml", own.read("mlgate.yml"));
+    action.write("workspace/report.json", own.read("report.json"));
+    action.variable("INPUT_REPORT-SHA256", sha256(&own)).variable("MLFLOW_TRACKING_URI", mlflow.uri())
+}
+
+/// Killed with its job, the step after it undoes what the promotion left unfinished.
+#[test]
+fn the_post_step_restores_the_alias() {
+    let mut undone = 0;
+    for at in (1..).step_by(2) {
+        let (toy, mlflow) = (Toy::start([0.0, 0.0]), ToyMlflow::start());
+        let action = promoting(&toy, &mlflow);
+        let mut command = action.command(&[]);
+        command.current_dir(action.path("workspace")).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        mlflow.set(|inner| inner.kill_after = Some((at, child.id())));
+        if child.wait().unwrap().code().is_some() {
+            break;
+        }
+        undone += u32::from(mlflow.alias("champion").as_deref() == Some("8"));
+        let state = if action.read("state").is_empty() { "" } else { "under-way" };
+        let is_written = action.path("workspace/journal.json").is_file();
+        post(&action, state).exits(i32::from(is_written));
+        assert_eq!(mlflow.alias("champion").as_deref(), Some("7"), "killed after {at}");
+    }
+    assert!(undone > 0);
+}
+
 #[test]
 fn an_action_promotes_and_hands_over_its_outputs() {
     let (toy, mlflow) = (Toy::start([0.0, 0.0]), ToyMlflow::start());
-    let own = world(&mlflow, "");
-    let action = action(&toy, "push", &[]).variable("INPUT_COMMAND", "promote");
-    action
-        .write("workspace/mlgate.yml", own.read("mlgate.yml"))
-        .write("workspace/report.json", own.read("report.json"));
-    let action = action.variable("INPUT_REPORT-SHA256", sha256(&own)).variable("MLFLOW_TRACKING_URI", mlflow.uri());
+    let action = promoting(&toy, &mlflow);
     act(&action).exits(0);
     let expected =
         [("rollout-result", "promoted"), ("previous-version", "7"), ("moved", "true"), ("rollout-weight", "")];
