@@ -23,6 +23,7 @@ mod partial_scan;
 mod partitions;
 mod predictions;
 mod profile;
+mod recent;
 mod proof;
 mod repeats;
 mod rowhash;
@@ -40,6 +41,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 pub use batches::{Made, Slice, Written, batches};
 use distribution::Budget;
+pub use recent::rows_since;
 pub use source::{Footers, Source};
 pub use value_repeats::ROWS_PER_REPEAT;
 

@@ -6,8 +6,10 @@
 pub mod adjust;
 pub mod arms;
 pub mod bootstrap;
+pub mod change;
 pub mod distance;
 pub mod estimate;
+pub mod group_sequential;
 pub mod homogeneity;
 pub mod paired;
 pub mod proportion;

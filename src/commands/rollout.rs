@@ -298,7 +298,7 @@ fn exit_of(journey: &Journey) -> Exit {
         return Exit::Unmeasured;
     }
     match journey.ended.outcome {
-        Outcome::Promoted | Outcome::Held => Exit::Passed,
+        Outcome::Promoted | Outcome::Held | Outcome::NoDifference => Exit::Passed,
         Outcome::RolledBack | Outcome::Aborted => Exit::Blocked,
     }
 }

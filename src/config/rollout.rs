@@ -29,7 +29,8 @@ pub struct RolloutSection {
     pub report: Option<String>,
     /// What is carried into production.
     pub model: RolloutModel,
-    /// Weights of a canary in percent, ascending; `{ weight: 25, approval: required }` for one that a person approves.
+    /// Weights of a canary, or copies of a shadow, in percent, ascending; `{ weight: 25, approval: required }` for one that a
+    /// person approves.
     pub steps: Option<Vec<StepSection>>,
     /// How long a step with `approval: required` waits for `mlgate approve`. Default: 86400.
     pub approval_seconds: Option<Finite>,
@@ -194,6 +195,8 @@ pub struct LogSection {
     pub path: String,
     /// What it is compared with: stable's log, or the training table; `{{arm}}` becomes stable's name.
     pub reference: Option<String>,
+    /// The column of times (datetimes, or RFC 3339 text): only rows since the step began are judged. All of them without it.
+    pub timestamp: Option<String>,
 }
 
 /// One limit.
@@ -290,8 +293,12 @@ pub struct Flagd {
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AbTestSection {
-    /// Of each arm, when it is judged: once.
-    pub observations: u64,
+    /// Of each arm, when it ends at the latest; planned by `minimum_effect` without it.
+    pub observations: Option<u64>,
+    /// The difference that is to be found with a probability of 80 %: of shares or of means.
+    pub minimum_effect: Option<Finite>,
+    /// How long it lasts at least before the candidate may win; `step_seconds` without it.
+    pub min_seconds: Option<Finite>,
     /// Counter of who was assigned to an arm, not of requests.
     pub unit: Option<String>,
     /// Counters of trials and of those that succeeded.
@@ -301,11 +308,23 @@ pub struct AbTestSection {
     pub count: Option<String>,
     pub sum: Option<String>,
     pub sum_of_squares: Option<String>,
+    /// Counters of what every unit had before the test, by which means are adjusted (CUPED).
+    pub covariate: Option<CovariateSection>,
     pub alpha: Option<Finite>,
     /// The candidate's share in percent; 50 without it.
     pub weight: Option<u8>,
     /// `higher` without it.
     pub better: Option<Better>,
+}
+
+/// Counters of a value that every unit had before the test: of what it did last month, say.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CovariateSection {
+    pub sum: String,
+    pub sum_of_squares: String,
+    /// Of this value times the one that is compared.
+    pub sum_of_products: String,
 }
 
 /// Which way is better.

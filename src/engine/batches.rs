@@ -27,6 +27,10 @@ impl Slice {
         self.frame.height()
     }
 
+    pub(super) fn frame(&self) -> &DataFrame {
+        &self.frame
+    }
+
     /// These columns as models are asked about them.
     ///
     /// # Errors
@@ -231,7 +235,7 @@ fn other_answers(wanted: &Schema, found: &Schema, first: u64) -> Problem {
 }
 
 /// Without what is nested, which no check of predictions looks at, and with categories as texts.
-fn plain(frame: &DataFrame) -> PolarsResult<DataFrame> {
+pub(super) fn plain(frame: &DataFrame) -> PolarsResult<DataFrame> {
     let is_kept = |column: &&Column| !column.dtype().is_nested() && !column.dtype().is_object();
     let columns = frame.columns().iter().filter(is_kept).map(|column| match column.dtype() {
         DataType::Categorical(..) | DataType::Enum(..) => column.cast(&DataType::String),
@@ -240,7 +244,7 @@ fn plain(frame: &DataFrame) -> PolarsResult<DataFrame> {
     DataFrame::new(frame.height(), columns.collect::<PolarsResult<_>>()?)
 }
 
-fn failed(shown: &str, error: &PolarsError) -> Problem {
+pub(super) fn failed(shown: &str, error: &PolarsError) -> Problem {
     Problem::new(format!("{} could not be written: {}", shown, crate::words::one_line(&error.to_string())))
 }
 

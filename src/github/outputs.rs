@@ -24,7 +24,10 @@ pub const OUTPUTS: [(&str, &str); 23] = [
     ("model-version", "The candidate's version"),
     ("baseline-version", "The version of the model in production: the registry's, or the commit of a git ref"),
     ("comment-url", "The comment on the pull request; empty where there is none"),
-    ("rollout-result", "`promoted`, `rolled_back`, `held` or `aborted`: of the commands that move traffic"),
+    (
+        "rollout-result",
+        "`promoted`, `rolled_back`, `held`, `aborted` or `no_difference`: of the commands that move traffic",
+    ),
     ("rollout-weight", "The candidate's share of the traffic at the end, in percent"),
     ("rollout-reason", "One line that says why"),
     ("previous-version", "The version that was in production before"),

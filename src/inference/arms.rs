@@ -1,14 +1,13 @@
-//! Two arms of traffic: whether one errs more, whether one does better, whether they are as large as planned.
+//! Two arms of traffic: whether one errs more, whether one does better.
 //!
 //! tests/oracle/rollout.py asks SciPy and statsmodels the same questions.
 
+use serde::{Deserialize, Serialize};
 use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
-use statrs::function::beta::beta_reg;
-
-use super::distance::chi_squared_p;
+use statrs::function::beta::{beta_reg, inv_beta_reg};
 
 /// Hits among trials of one arm.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Hits {
     pub hits: u64,
     pub trials: u64,
@@ -154,6 +153,15 @@ pub fn wilson_lower(arm: Hits, alpha: f64) -> f64 {
     ((share + square / 2.0 - half) / (1.0 + square)).max(0.0)
 }
 
+/// Clopper and Pearson's upper bound of a share that lies below the true one with probability `alpha` at most (Biometrika 26,
+/// 1934); 1 without trials.
+pub fn exact_upper(arm: Hits, alpha: f64) -> f64 {
+    if arm.hits >= arm.trials {
+        return 1.0;
+    }
+    inv_beta_reg(arm.hits as f64 + 1.0, (arm.trials - arm.hits) as f64, 1.0 - alpha)
+}
+
 /// The probability of as many hits or more where each trial hits with probability `p`.
 pub fn at_least(arm: Hits, p: f64) -> f64 {
     match arm.hits {
@@ -199,34 +207,27 @@ impl Moments {
     }
 
     /// With `count − 1` below it.
-    fn variance(self) -> f64 {
+    pub fn variance(self) -> f64 {
         ((self.sum_of_squares - self.sum * self.sum / self.count) / (self.count - 1.0)).max(0.0)
     }
 }
 
 /// Welch's test of two means (B. L. Welch, Biometrika 34, 1947).
 pub fn welch(first: Moments, second: Moments) -> Difference {
-    let difference = first.mean() - second.mean();
-    let (a, b) = (first.variance() / first.count, second.variance() / second.count);
+    welch_of((first.mean(), first.variance(), first.count), (second.mean(), second.variance(), second.count))
+}
+
+/// As [`welch`], of the mean, the variance and the count of each.
+pub fn welch_of(first: (f64, f64, f64), second: (f64, f64, f64)) -> Difference {
+    let difference = first.0 - second.0;
+    let (a, b) = (first.1 / first.2, second.1 / second.2);
     if a + b <= 0.0 {
         return Difference { difference, p: if difference == 0.0 { 1.0 } else { 0.0 } };
     }
-    let freedom = (a + b).powi(2) / (a * a / (first.count - 1.0) + b * b / (second.count - 1.0));
+    let freedom = (a + b).powi(2) / (a * a / (first.2 - 1.0) + b * b / (second.2 - 1.0));
     let t = difference / (a + b).sqrt();
     let p = StudentsT::new(0.0, 1.0, freedom).map_or(1.0, |law| 2.0 * law.sf(t.abs()));
     Difference { difference, p }
-}
-
-/// The p that as many units came to each arm as these shares say.
-pub fn sample_ratio(first: u64, second: u64, share_of_first: f64) -> f64 {
-    let all = (first + second) as f64;
-    let expected = [all * share_of_first, all * (1.0 - share_of_first)];
-    let planned_none = [(first, expected[0]), (second, expected[1])];
-    if let Some((found, _)) = planned_none.into_iter().find(|(_, expected)| *expected <= 0.0) {
-        return if found == 0 { 1.0 } else { 0.0 };
-    }
-    let apart = |found: u64, expected: f64| (found as f64 - expected).powi(2) / expected;
-    chi_squared_p(apart(first, expected[0]) + apart(second, expected[1]), 1)
 }
 
 #[cfg(test)]
@@ -299,6 +300,25 @@ mod tests {
     }
 
     #[test]
+    fn upper_bounds_are_those_of_clopper_and_pearson() {
+        // scipy.stats.beta.ppf(1 - alpha, hits + 1, trials - hits)
+        for (hits, trials, alpha, wanted) in [
+            (0, 300, 0.025, 0.01222097469429355),
+            (20, 2000, 0.0125, 0.016239166963783355),
+            (0, 1, 0.05, 0.95),
+            (150, 20000, 0.00625, 0.009163977545934988),
+            (5, 10, 0.05, 0.7775588989918706),
+            (99990, 100000, 0.01, 0.9999586970026328),
+            (0, 5000000, 0.025, 7.377756186662215e-07),
+        ] {
+            let found = exact_upper(Hits { hits, trials }, alpha);
+            assert!((found - wanted).abs() < 1e-9, "{hits} of {trials}: {found}");
+        }
+        assert_eq!(exact_upper(Hits { hits: 5, trials: 5 }, 0.05), 1.0);
+        assert_eq!(exact_upper(Hits::default(), 0.05), 1.0);
+    }
+
+    #[test]
     fn differences_of_arms_are_statsmodels_and_scipys() {
         check("two_proportions", |case| {
             let first = hits(case, "first_hits", "first_trials");
@@ -314,14 +334,6 @@ mod tests {
             let found = welch(moments("first"), moments("second"));
             near(found.p, case, "p", 1e-9);
             near(found.difference, case, "difference", 1e-9);
-        });
-        check("sample_ratio", |case| {
-            let found = sample_ratio(
-                case["first"].as_u64().unwrap(),
-                case["second"].as_u64().unwrap(),
-                number(case, "share_of_first"),
-            );
-            near(found, case, "p", 1e-9);
         });
     }
 }

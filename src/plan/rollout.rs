@@ -1,22 +1,23 @@
 //! What `rollout:` means: stages, limits, queries of each arm.
 
+mod ab_test;
 mod hooks;
 pub mod registry;
+mod segments;
 mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 pub use self::versions::VersionQuery;
 use crate::config::rollout::{
-    AbTestSection, Approval, ArmsSection, Better, FlagSection, LimitSection, RolloutSection, RouterSection,
-    SignalBounds,
+    Approval, ArmsSection, FlagSection, LimitSection, RolloutSection, RouterSection, SignalBounds,
 };
 use crate::limit::Finite;
 use crate::limit::range::{self, LimitSetting, ValueRange};
 use crate::problem::Problem;
-use crate::rollout::policy::{AbTest, GaugeLimit, HistogramLimit, Limits, Measure, Policy, Stage};
+use crate::rollout::policy::{GaugeLimit, HistogramLimit, Limits, Policy, Stage};
 use crate::rollout::query::Query;
-use crate::rollout::strategy::{Asked, ab_test, stages};
+use crate::rollout::strategy::{Asked, stages};
 use crate::rollout::{SlotOrder, Strategy};
 use crate::signature::{VARIABLE, may_be_named};
 use crate::words::code;
@@ -33,6 +34,8 @@ pub enum Asker {
 pub struct Queries {
     pub requests: Query,
     pub errors: Query,
+    /// The label by whose values both are read, too.
+    pub by: Option<String>,
     pub gauges: BTreeMap<String, Query>,
     /// Counters of what gauges are of.
     pub samples: BTreeMap<String, Query>,
@@ -97,7 +100,7 @@ impl RolloutPlan {
         };
         fits(&section, &mut wrong);
         let (test, trial) = match (&section.ab_test, section.strategy) {
-            (Some(test), Strategy::AbTest) => ab_test_of(test, &mut wrong),
+            (Some(test), Strategy::AbTest) => ab_test::plan(test, step_seconds, &mut wrong),
             (None, Strategy::AbTest) => {
                 wrong.at("ab_test", "nothing says what is compared");
                 (None, BTreeMap::new())
@@ -120,6 +123,7 @@ impl RolloutPlan {
             Some(Queries {
                 requests: of(&signals.requests),
                 errors: of(&signals.errors),
+                by: signals.by.clone(),
                 gauges: signals.gauges.iter().map(|(name, gauge)| (name.clone(), of(&gauge.query))).collect(),
                 samples: signals
                     .gauges
@@ -135,6 +139,9 @@ impl RolloutPlan {
                 let why = format!("{} does not say {{{{arm}}}}, so that both arms are the same", code(query));
                 wrong.at(&format!("signals.{name}"), &why);
             }
+        }
+        if let Some(signals) = signals {
+            segments::check(signals, asked.steps.len(), &mut wrong);
         }
         let policy = Policy {
             strategy: section.strategy,
@@ -183,16 +190,18 @@ impl RolloutPlan {
 }
 
 fn steps(section: &RolloutSection, wrong: &mut Wrong) -> Vec<u8> {
+    let usual = || if section.strategy == Strategy::Shadow { vec![100] } else { STEPS.to_vec() };
     let given = section.steps.as_ref();
-    let steps = given.map_or_else(|| STEPS.to_vec(), |steps| steps.iter().map(|step| step.weight).collect());
+    let steps = given.map_or_else(usual, |steps| steps.iter().map(|step| step.weight).collect());
     if steps.is_empty() || steps.iter().any(|step| !(1..=100).contains(step)) {
         wrong.at("steps", "weights of 1 to 100 percent");
     }
     if steps.windows(2).any(|pair| pair[0] >= pair[1]) {
         wrong.at("steps", "each step is larger than the one before");
     }
-    if section.steps.is_some() && section.strategy != Strategy::Canary {
-        wrong.at("steps", &format!("steps are a canary's, and the strategy is {}", section.strategy.word()));
+    if section.steps.is_some() && !matches!(section.strategy, Strategy::Canary | Strategy::Shadow) {
+        let why = format!("steps are a canary's or a shadow's, and the strategy is {}", section.strategy.word());
+        wrong.at("steps", &why);
     }
     steps
 }
@@ -275,7 +284,8 @@ const P99: &str = "latency_p99_ms";
 
 fn limits(section: &RolloutSection, asker: Asker, wrong: &mut Wrong) -> Limits {
     let number = |value: Option<Finite>| value.map(|Finite(value)| value);
-    let mut limits = Limits::default();
+    let mut limits =
+        Limits { by: section.signals.as_ref().and_then(|signals| signals.by.clone()), ..Limits::default() };
     // Who names other limits keeps these two, each until it is named itself.
     if !section.limits.iter().any(|limit| matches!(limit, LimitSection::ErrorRate(_))) {
         limits.max_error_rate = Some(if asker == Asker::Rollout { 0.01 } else { 0.02 });
@@ -371,36 +381,4 @@ fn add(limits: &mut Limits, section: &RolloutSection, bounds: SignalBounds) -> R
         window_seconds: query.window.as_secs_f64(),
     });
     Ok(())
-}
-
-fn ab_test_of(section: &AbTestSection, wrong: &mut Wrong) -> (Option<AbTest>, BTreeMap<String, String>) {
-    let shares = [(ab_test::TRIALS, &section.trials), (ab_test::SUCCESSES, &section.successes)];
-    let means =
-        [(ab_test::COUNT, &section.count), (ab_test::SUM, &section.sum), (ab_test::SQUARES, &section.sum_of_squares)];
-    let given = |all: &[(&str, &Option<String>)]| all.iter().filter(|(_, query)| query.is_some()).count();
-    let (measure, queries): (Measure, Vec<_>) = match (given(&shares), given(&means)) {
-        (2, 0) => (Measure::Shares, shares.to_vec()),
-        (0, 3) => (Measure::Means, means.to_vec()),
-        _ => {
-            wrong.at("ab_test", "either `successes` and `trials`, or `count`, `sum` and `sum_of_squares`");
-            return (None, BTreeMap::new());
-        }
-    };
-    let alpha = or(section.alpha, 0.05);
-    if !(alpha > 0.0 && alpha < 1.0) {
-        wrong.at("ab_test.alpha", "between 0 and 1");
-    }
-    if section.observations < 2 {
-        wrong.at("ab_test.observations", "at least 2 of each arm");
-    }
-    let unit = (ab_test::UNIT, &section.unit);
-    let queries = queries.into_iter().chain([unit]);
-    let queries = queries.filter_map(|(name, query)| Some((name.to_owned(), query.clone()?))).collect();
-    let test = AbTest {
-        observations: section.observations,
-        measure,
-        alpha,
-        lower_is_better: section.better == Some(Better::Lower),
-    };
-    (Some(test), queries)
 }

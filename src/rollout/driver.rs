@@ -87,14 +87,14 @@ pub fn now() -> f64 {
 }
 
 impl World {
-    /// One look at everything.
-    pub async fn look(&self, plan: &RolloutPlan, order: SlotOrder) -> Seen {
+    /// One look at everything; of the log, at rows that are not older than `since`.
+    pub async fn look(&self, plan: &RolloutPlan, order: SlotOrder, since: f64) -> Seen {
         let at = steady();
         let log = async {
             let log = self.log.as_ref().map(|(configured, exchanged)| order.of(configured, exchanged).0.clone());
             match log {
                 // Beside this thread: a signal is not to wait for a large table.
-                Some(log) => tokio::task::spawn_blocking(move || log.judge(at)).await.unwrap_or_else(|_| {
+                Some(log) => tokio::task::spawn_blocking(move || log.judge(at, since)).await.unwrap_or_else(|_| {
                     BTreeMap::from([(
                         "log".to_owned(),
                         Err("it could not be judged: this is a bug in mlgate".to_owned()),
@@ -140,11 +140,11 @@ impl World {
     }
 
     /// A look, or a signal that comes first.
-    async fn look_or_stop(&self, plan: &RolloutPlan, order: SlotOrder) -> Seen {
+    async fn look_or_stop(&self, plan: &RolloutPlan, order: SlotOrder, since: f64) -> Seen {
         tokio::select! {
             biased;
             () = self.controls.stopped() => Seen::stopped(steady()),
-            seen = self.look(plan, order) => seen,
+            seen = self.look(plan, order, since) => seen,
         }
     }
 
@@ -167,7 +167,8 @@ impl World {
         // A promotion that was decided and not done is decided anew, by what is seen now.
         entry.state.ended = entry.state.ended.filter(|ended| ended.outcome != Outcome::Promoted);
         loop {
-            let mut seen = self.look_or_stop(plan, entry.order).await;
+            let since = entry.state.stage_at.unwrap_or_else(steady);
+            let mut seen = self.look_or_stop(plan, entry.order, since).await;
             seen.confirmation = confirming.state().await;
             seen.hook = caller.seen().await;
             serving_version::compare(&entry, &mut seen);

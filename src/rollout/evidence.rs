@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::policy::{GaugeLimit, HistogramLimit, Policy};
 use super::seen::{ArmSeen, Reading, Seen};
-use super::slow::{Slow, SlowState, SlowStratum};
+use super::slow::{Slow, SlowCounts, SlowState, SlowStratum};
 use super::state::{GaugeWindow, State, Stratum};
 use crate::inference::arms::{Hits, at_least, risk_ratio, strata_greater, wilson_lower};
 use crate::words::number;
@@ -22,6 +22,8 @@ const FEW: u64 = 3;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Judged {
     Breached(String),
+    /// Beyond a limit, and stable is so too: nothing says that it is the candidate.
+    Shared(String),
     /// Why it cannot be said.
     Open(String),
     Within,
@@ -33,34 +35,56 @@ impl Judged {
     pub fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::Breached(why), _) | (_, Self::Breached(why)) => Self::Breached(why),
+            (Self::Shared(why), _) | (_, Self::Shared(why)) => Self::Shared(why),
             (Self::Open(why), _) | (_, Self::Open(why)) => Self::Open(why),
             _ => Self::Within,
         }
     }
 }
 
-/// The candidate's errors, by themselves and beside stable's.
-pub fn errors(policy: &Policy, state: &State, weight: u8) -> Judged {
-    let own = state.current.candidate.hits();
-    if own.trials >= AT_ONCE && 2 * own.hits > own.trials {
-        return Judged::Breached(format!("{} of {} requests failed", own.hits, own.trials));
-    }
-    by_itself(policy, state, own).and(beside(policy, state, weight))
+/// Requests and errors of both variants, of all traffic or of a segment, and the alpha of one test.
+pub struct ErrorCounts<'a> {
+    pub current: &'a Stratum,
+    pub earlier: &'a [Stratum],
+    pub alpha: f64,
 }
 
-fn by_itself(policy: &Policy, state: &State, own: Hits) -> Judged {
+/// The candidate's errors, by themselves and beside stable's.
+pub fn errors(policy: &Policy, state: &State, weight: u8) -> Judged {
+    let counts = ErrorCounts { current: &state.current, earlier: &state.earlier, alpha: policy.alpha() };
+    judge_errors(policy, &counts, weight)
+}
+
+/// As [`errors`], of a part of the traffic too.
+pub fn judge_errors(policy: &Policy, counts: &ErrorCounts, weight: u8) -> Judged {
+    let (own, stable) = (counts.current.candidate.hits(), counts.current.stable.hits());
+    let is_most = |arm: Hits| arm.trials >= AT_ONCE && 2 * arm.hits > arm.trials;
+    let at_once = if is_most(own) {
+        let said = format!("{} of {} requests failed", own.hits, own.trials);
+        breach(said, is_most(stable).then(|| format!("{} of {}", stable.hits, stable.trials)))
+    } else {
+        by_itself(policy, counts, own)
+    };
+    at_once.and(beside(policy, counts, weight))
+}
+
+/// A limit that is broken, by stable too where it is said how.
+pub fn breach(said: String, stable: Option<String>) -> Judged {
+    match stable {
+        Some(stable) => Judged::Shared(format!("{said}; stable {stable} too: it is not the candidate")),
+        None => Judged::Breached(said),
+    }
+}
+
+fn by_itself(policy: &Policy, counts: &ErrorCounts, own: Hits) -> Judged {
     let Some(max) = policy.limits.max_error_rate else { return Judged::Within };
-    let alpha = policy.alpha();
-    let said =
-        |arm: Hits| format!("{} % of {} requests failed", number(100.0 * arm.share(), &[100.0 * max]), arm.trials);
+    let alpha = counts.alpha;
+    let shown = |arm: Hits| format!("{} % of {}", number(100.0 * arm.share(), &[100.0 * max]), arm.trials);
+    let said = |arm: Hits| format!("{} requests failed", shown(arm));
     if is_beyond(own, max, alpha) {
-        let stable = state.current.stable.hits();
-        let too = if is_beyond(stable, max, alpha) {
-            format!("; stable is beyond it too: {}", said(stable))
-        } else {
-            String::new()
-        };
-        return Judged::Breached(format!("{}, at most {} % may{too}", said(own), number(100.0 * max, &[])));
+        let stable = counts.current.stable.hits();
+        let said = format!("{}, at most {} % may", said(own), number(100.0 * max, &[]));
+        return breach(said, is_beyond(stable, max, alpha).then(|| shown(stable)));
     }
     if own.trials > 0 && own.share() > max {
         return Judged::Open(format!(
@@ -79,17 +103,19 @@ fn is_beyond(arm: Hits, max: f64, alpha: f64) -> bool {
 }
 
 /// Whether the candidate's errors are as many more than stable's as they may not be.
-fn beside(policy: &Policy, state: &State, weight: u8) -> Judged {
+fn beside(policy: &Policy, counts: &ErrorCounts, weight: u8) -> Judged {
     let Some(max) = policy.limits.max_ratio else { return Judged::Within };
     let pair = |stratum: &Stratum| (stratum.candidate.hits(), stratum.stable.hits());
-    let strata = state.earlier.iter().chain([&state.current]).map(pair).collect();
+    let strata = counts.earlier.iter().chain([counts.current]).map(pair).collect();
     let has_max = policy.limits.max_error_rate.is_some();
-    compare(policy, Comparison { strata, max, weight, has_max, what: "it fails", other: "stable" })
+    let alpha = counts.alpha;
+    compare(policy, Comparison { strata, alpha, max, weight, has_max, what: "it fails", other: "stable" })
 }
 
 /// Both variants, step by step, the current one last, and how many times stable's share the candidate's may be.
 struct Comparison {
     strata: Vec<(Hits, Hits)>,
+    alpha: f64,
     max: f64,
     weight: u8,
     /// Whether a limit on the candidate by itself decides where there is nothing to compare with.
@@ -101,7 +127,7 @@ struct Comparison {
 
 /// At 100 % stable is what it was before.
 fn compare(policy: &Policy, comparison: Comparison) -> Judged {
-    let Comparison { mut strata, max, weight, has_max, what, other } = comparison;
+    let Comparison { mut strata, alpha, max, weight, has_max, what, other } = comparison;
     if weight == 100 {
         let current = strata.pop().unwrap_or_default();
         let stable = strata.iter().fold(Hits::default(), |all, (_, stable)| Hits {
@@ -124,7 +150,7 @@ fn compare(policy: &Policy, comparison: Comparison) -> Judged {
     let p = strata_greater(&strata);
     let times = if ratio.is_finite() { format!("{} times", number(ratio, &[max])) } else { "infinitely".to_owned() };
     let said = format!("{what} {times} as often as {other}, at most {} times may be", number(max, &[]));
-    if p < policy.alpha() && own >= policy.min_requests && stable >= policy.min_requests {
+    if p < alpha && own >= policy.min_requests && stable >= policy.min_requests {
         Judged::Breached(format!("{said} (p {p:.1e})"))
     } else if p < CHANCE && strata.iter().map(|(own, _)| own.hits).sum::<u64>() >= FEW {
         Judged::Open(format!("{said}, which is not sure yet"))
@@ -155,8 +181,30 @@ pub fn slow(policy: &Policy, state: &mut State, seen: &Seen, weight: u8) -> Judg
     all
 }
 
+/// Answers that are possibly beyond the limit of a histogram, where they are too many and those that surely are not.
+pub fn between_boundaries(limit: &HistogramLimit, own: SlowCounts) -> Option<String> {
+    let HistogramLimit { name, max, max_share, .. } = limit;
+    if own.all == 0 || own.possibly().share() <= *max_share || own.surely().share() > *max_share {
+        return None;
+    }
+    let percent = |share: f64| number(100.0 * share, &[100.0 * max_share]);
+    Some(format!(
+        "{name}: {} % of {} answers are beyond {}, and possibly {} %, at most {} % may: {} lies between two boundaries of its \
+         buckets",
+        percent(own.surely().share()),
+        own.all,
+        number(*max, &[]),
+        percent(own.possibly().share()),
+        number(100.0 * max_share, &[]),
+        number(*max, &[])
+    ))
+}
+
 /// A histogram's counters; those that have not counted yet are 0, and those that did and are gone are no data.
-fn counted(seen: &ArmSeen, name: &str, before: Option<Slow>) -> Result<Slow, String> {
+///
+/// # Errors
+/// Why they cannot be counted.
+pub fn counted(seen: &ArmSeen, name: &str, before: Option<Slow>) -> Result<Slow, String> {
     match seen.slow.get(name) {
         Some(Reading::Value(slow)) => Ok(*slow),
         Some(Reading::Absent) if before.is_some_and(|before| before.all > 0.0) => {
@@ -176,35 +224,33 @@ fn beyond_histogram(policy: &Policy, limit: &HistogramLimit, track: &SlowState, 
         let share = number(100.0 * hits.share(), &[100.0 * max_share]);
         format!("{name}: {share} % of {} answers are beyond {}", hits.trials, number(*max, &[]))
     };
-    if is_beyond(own.surely(), *max_share, policy.alpha()) {
-        let too = if is_beyond(stable.surely(), *max_share, policy.alpha()) {
-            format!("; stable is beyond it too: {}", said(stable.surely()))
-        } else {
-            String::new()
-        };
-        return Judged::Breached(format!("{}, {limit_said}{too}", said(own.surely())));
-    }
     let beside = max_ratio.map_or(Judged::Within, |max| {
         let pair = |stratum: &SlowStratum| (stratum.candidate.surely(), stratum.stable.surely());
         let strata = track.earlier.iter().chain([&track.current]).map(pair).collect();
         compare(
             policy,
-            Comparison { strata, max, weight, has_max: true, what: "its answers are slow", other: "stable's" },
+            Comparison {
+                strata,
+                alpha: policy.alpha(),
+                max,
+                weight,
+                has_max: true,
+                what: "its answers are slow",
+                other: "stable's",
+            },
         )
     });
+    if is_beyond(own.surely(), *max_share, policy.alpha()) {
+        let shown = |hits: Hits| format!("{} % of {}", number(100.0 * hits.share(), &[100.0 * max_share]), hits.trials);
+        let too = is_beyond(stable.surely(), *max_share, policy.alpha()).then(|| shown(stable.surely()));
+        return breach(format!("{}, {limit_said}", said(own.surely())), too).and(beside);
+    }
     let by_itself = if own.all < policy.min_requests {
         Judged::Open(format!("{name}: {} answers in the histogram, {} are needed", own.all, policy.min_requests))
     } else if own.surely().share() > *max_share {
         Judged::Open(format!("{}, {limit_said}, which is not sure yet", said(own.surely())))
-    } else if own.possibly().share() > *max_share {
-        let possibly = number(100.0 * own.possibly().share(), &[100.0 * max_share]);
-        Judged::Open(format!(
-            "{}, and possibly {possibly} %, {limit_said}: {} lies between two boundaries of its buckets",
-            said(own.surely()),
-            number(*max, &[])
-        ))
     } else {
-        Judged::Within
+        between_boundaries(limit, own).map_or(Judged::Within, Judged::Open)
     };
     beside.and(by_itself)
 }
@@ -261,7 +307,7 @@ fn gauge(limit: &GaugeLimit, state: &mut State, seen: &Seen, weight: u8) -> Judg
             return Judged::Open(why);
         }
     };
-    let breach = match breach(limit, value, || read(&seen.stable), weight) {
+    let breach = match broken(limit, value, || read(&seen.stable), weight) {
         Ok(breach) => breach,
         Err(why) => return Judged::Open(format!("stable: {why}")),
     };
@@ -312,7 +358,7 @@ fn gauge(limit: &GaugeLimit, state: &mut State, seen: &Seen, weight: u8) -> Judg
 }
 
 /// Which limit a gauge's value breaks; an error where stable's cannot be read.
-fn breach(
+fn broken(
     limit: &GaugeLimit,
     value: f64,
     stable: impl FnOnce() -> Result<f64, String>,

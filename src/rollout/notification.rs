@@ -191,6 +191,7 @@ impl Notification {
             Event::Held | Event::AwaitingApproval | Event::Paused | Event::Ended(Outcome::Held) => "⏸️",
             Event::Ended(Outcome::Promoted) => "✅",
             Event::Ended(Outcome::RolledBack) => "⏪",
+            Event::Ended(Outcome::NoDifference) => "🟰",
             Event::Ended(_) => "⚠️",
         }
     }

@@ -44,6 +44,11 @@ impl Traffic {
     pub const fn weight(weight: u8) -> Self {
         Self { weight, mirror: 0 }
     }
+
+    /// Of requests, or of copies where it gets no requests.
+    pub fn percent(self) -> u8 {
+        self.weight.max(self.mirror)
+    }
 }
 
 /// One stretch of a rollout.
@@ -110,6 +115,8 @@ pub struct Limits {
     pub max_error_rate: Option<f64>,
     /// Of the error rate over stable's.
     pub max_ratio: Option<f64>,
+    /// The label by whose values errors are judged too.
+    pub by: Option<String>,
     pub gauges: Vec<GaugeLimit>,
     pub histograms: Vec<HistogramLimit>,
 }
@@ -117,9 +124,12 @@ pub struct Limits {
 impl Limits {
     /// Tests that an evaluation makes.
     fn tests(&self) -> usize {
-        let errors = usize::from(self.max_error_rate.is_some()) + usize::from(self.max_ratio.is_some());
         let slow = self.histograms.iter().map(|limit| 1 + usize::from(limit.max_ratio.is_some()));
-        (errors + slow.sum::<usize>()).max(1)
+        (self.error_tests() + slow.sum::<usize>()).max(1)
+    }
+
+    fn error_tests(&self) -> usize {
+        usize::from(self.max_error_rate.is_some()) + usize::from(self.max_ratio.is_some())
     }
 }
 
@@ -130,11 +140,15 @@ pub enum Measure {
     Means,
 }
 
-/// An A/B test: judged once, when the planned observations are in.
+/// An A/B test: it may end at every evaluation, and does when the planned observations are in.
 #[derive(Debug, Clone, PartialEq)]
 pub struct AbTest {
-    /// Of each arm.
-    pub observations: u64,
+    /// Of each arm; planned by `minimum_effect` without it.
+    pub observations: Option<u64>,
+    /// The difference that is to be found.
+    pub minimum_effect: Option<f64>,
+    /// Nothing is promoted before.
+    pub min_seconds: f64,
     pub measure: Measure,
     pub alpha: f64,
     /// Whether less is better.
@@ -165,6 +179,15 @@ impl Policy {
     pub fn alpha(&self) -> f64 {
         let looks = |seconds: f64| (seconds / self.interval_seconds).ceil().max(1.0);
         let planned: f64 = self.stages.iter().map(|stage| looks(stage.seconds)).sum();
-        ALPHA / (planned + looks(self.max_hold_seconds)) / self.limits.tests() as f64
+        // All segments together have as much as the whole.
+        let tests = self.limits.tests() + self.limits.by.as_ref().map_or(0, |_| self.limits.error_tests());
+        ALPHA / (planned + looks(self.max_hold_seconds)) / tests as f64
+    }
+
+    /// The error that the test of one limit may make in `watch`, however long it watches. Errors have a test without a limit
+    /// of their own too.
+    pub fn watch_alpha(&self) -> f64 {
+        let unlimited = self.limits.max_error_rate.is_none() && self.limits.max_ratio.is_some();
+        ALPHA / (self.limits.tests() + usize::from(unlimited)) as f64
     }
 }

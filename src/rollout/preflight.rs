@@ -2,16 +2,21 @@
 //!
 //! Nothing is moved by it: the router is given the weights that it has, the alias the version that it is.
 
+use std::collections::BTreeMap;
+
 use super::driver::World;
-use super::policy::{HistogramLimit, Policy};
+use super::policy::{AbTest, HistogramLimit, Policy};
 use super::query::Query;
 use super::serving_version::{ServingVersion, Variant, VersionCheck};
 use super::signal::{Prometheus, Proof, Role, SETTLED, Trouble};
 use super::slow::Boundaries;
-use super::{SlotOrder, Strategy, Traffic, query};
+use super::{Reading, SlotOrder, Strategy, Traffic, query};
 use crate::plan::rollout::{Queries, RolloutPlan};
 use crate::problem::Problem;
 use crate::words::{code, number};
+
+/// Segments that are named.
+const MOST_SHOWN: usize = 8;
 
 /// What was tried, and what came of it.
 #[derive(Debug)]
@@ -81,6 +86,11 @@ pub async fn check(world: &World, plan: &RolloutPlan, rollout: Subject<'_>, writ
         return found;
     }
     found.extend(versions(world, rollout).await);
+    if plan.section.log.as_ref().is_some_and(|log| log.timestamp.is_none()) {
+        let problem = Problem::new("all of its rows are judged, those from before the rollout too");
+        let problem = problem.hint("name the column of their times: `rollout.log.timestamp`");
+        found.push(Finding { subject: "log".to_owned(), result: Err(Fault::Warning(problem)) });
+    }
     found.push(Finding { subject: "time".to_owned(), result: Ok(time(&plan.policy, rate)) });
     found
 }
@@ -109,6 +119,11 @@ async fn signals(
     let stable = both.0?;
     for limit in &plan.policy.limits.histograms {
         found.extend(boundaries(prometheus, stable, limit, time).await);
+    }
+    found.extend(segments(prometheus, stable, time).await);
+    if let Some(test) = &plan.policy.ab_test {
+        let share = plan.policy.stages.first().map_or(0.5, |stage| f64::from(stage.traffic.weight) / 100.0);
+        found.push(ab_test(prometheus, stable, (test, share), time).await);
     }
     prometheus.per_second(&stable.requests, time).await
 }
@@ -184,6 +199,42 @@ async fn boundaries(prometheus: &Prometheus, stable: &Queries, limit: &Histogram
         }
     };
     Some(Finding { subject: format!("limit on {name}"), result })
+}
+
+/// Which segments stable has.
+async fn segments(prometheus: &Prometheus, stable: &Queries, time: f64) -> Option<Finding> {
+    let label = stable.by.as_ref()?;
+    let both = (&stable.requests, &stable.errors);
+    let found = prometheus.segments(both, label, &Reading::Absent, time - SETTLED).await;
+    let result = match found {
+        Ok(found) => {
+            let names: Vec<String> = found.keys().take(MOST_SHOWN).map(|name| code(name)).collect();
+            let more = if found.len() > names.len() { ", …" } else { "" };
+            Ok(format!("{} of stable: {}{more}", found.len(), names.join(", ")))
+        }
+        Err(Trouble::Query(why)) => Err(Fault::Config(Problem::new(why).hint("correct `rollout.signals.by`"))),
+        Err(trouble) => Err(Fault::Unmeasured(Problem::new(trouble.text()))),
+    };
+    Some(Finding { subject: format!("segments by {}", code(label)), result })
+}
+
+/// How many observations an A/B test needs, by what stable has counted so far.
+async fn ab_test(prometheus: &Prometheus, stable: &Queries, (test, share): (&AbTest, f64), time: f64) -> Finding {
+    let mut counters = BTreeMap::new();
+    for (name, query) in &stable.trial {
+        if let Ok(Proof::Number(value)) = prometheus.prove(query, Role::Trial, time).await {
+            counters.insert(name.clone(), value);
+        }
+    }
+    let rate = match stable.trial.get(test.observed()) {
+        Some(query) => prometheus.per_second(query, time).await,
+        None => None,
+    };
+    let result = test.describe(&counters, share, rate).map_err(|why| {
+        let problem = Problem::new(format!("it cannot be planned by `minimum_effect`: {why}"));
+        Fault::Unmeasured(problem.hint("set `rollout.ab_test.observations`, or wait until stable has more of them"))
+    });
+    Finding { subject: "A/B test".to_owned(), result }
 }
 
 fn named(queries: &Queries) -> Vec<(&str, &Query, Role)> {
@@ -325,7 +376,7 @@ fn time(policy: &Policy, rate: Option<f64>) -> String {
         (None, _) => said,
         (Some(rate), None) => format!("{said}; {} requests a second are enough for it", number(rate, &[])),
         (Some(rate), Some((at, needed))) => {
-            let weight = policy.stages[at].traffic.weight;
+            let weight = policy.stages[at].traffic.percent();
             let end = if needed > policy.stages[at].seconds + policy.max_hold_seconds {
                 format!(", longer than `max_hold_seconds` ({:.0}) allows", policy.max_hold_seconds)
             } else {

@@ -91,6 +91,8 @@ pub struct Parsed {
     pub quantile: Option<HistogramQuantile>,
     /// The longest range that it looks back over.
     pub window: Duration,
+    /// Whether it is one selector, or the sum of one over all labels.
+    pub is_sum: bool,
 }
 
 /// Parses a query.
@@ -105,7 +107,7 @@ pub fn parse(query: &str) -> Result<Parsed, String> {
     let mut found = Found::default();
     found.visit(&expr, None, 0)?;
     let quantile = quantile(&expr, 1.0).filter(|_| found.selectors.len() == 1);
-    Ok(Parsed { selectors: found.selectors, quantile, window: found.window })
+    Ok(Parsed { selectors: found.selectors, quantile, window: found.window, is_sum: is_sum(&expr) })
 }
 
 #[derive(Default)]
@@ -220,6 +222,15 @@ fn quantile(expr: &Expr, factor: f64) -> Option<HistogramQuantile> {
             _ => None,
         },
         _ => None,
+    }
+}
+
+fn is_sum(expr: &Expr) -> bool {
+    match expr {
+        Expr::Paren(paren) => is_sum(&paren.expr),
+        Expr::Aggregate(sum) => sum.op.id() == T_SUM && sum.modifier.is_none() && is_sum(&sum.expr),
+        Expr::VectorSelector(_) => true,
+        _ => false,
     }
 }
 

@@ -18,6 +18,7 @@ pub struct Query {
     pub quantile: Option<HistogramQuantile>,
     /// The longest range that it looks back over.
     pub window: Duration,
+    is_sum: bool,
 }
 
 /// One selector of a query.
@@ -36,12 +37,18 @@ impl Query {
         let parsed = promql::parse(&text).and_then(|own| Ok((own, promql::parse(&template.replace(VARIANT, ANY))?)));
         let (own, any) = match parsed {
             Ok(parsed) => parsed,
-            Err(why) => return Self { text, sources: Err(why), quantile: None, window: Duration::ZERO },
+            Err(why) => return Self { text, sources: Err(why), quantile: None, window: Duration::ZERO, is_sum: false },
         };
-        let Parsed { selectors, quantile, window } = own;
+        let Parsed { selectors, quantile, window, is_sum } = own;
         let pairs = selectors.into_iter().zip(any.selectors);
         let sources = pairs.map(|(selector, any)| source(selector, any)).collect();
-        Self { text, sources: Ok(sources), quantile, window }
+        Self { text, sources: Ok(sources), quantile, window, is_sum }
+    }
+
+    /// The same counter by the values of a label; none where it is not one counter, or the sum of one.
+    pub fn grouped(&self, label: &str) -> Option<String> {
+        let source = self.sources.as_ref().ok().filter(|_| self.is_sum)?.first()?;
+        Some(format!("sum by ({label}) ({})", source.selector.text()))
     }
 }
 
@@ -76,6 +83,10 @@ mod tests {
         check(r#"a{server=~"{{arm}}-.*"} + b"#, &[(r#"a{server=~"new-.*"}"#, "a"), ("b", "b")]);
         check("{{arm}}_errors_total", &[("new_errors_total", r#"{__name__=~".+_errors_total"}"#)]);
         assert!(Query::new("sum(", "new").sources.is_err());
+        let grouped = |template: &str| Query::new(template, "new").grouped("region");
+        assert_eq!(grouped(r#"sum(a{s="{{arm}}"})"#).as_deref(), Some(r#"sum by (region) (a{s="new"})"#));
+        assert_eq!(grouped(r#"a{s="{{arm}}"}"#).as_deref(), Some(r#"sum by (region) (a{s="new"})"#));
+        assert_eq!([grouped("sum by (x) (a)"), grouped("a + b"), grouped("sum(rate(a[5m]))")], [None, None, None]);
         let query = Query::new(r#"a{server="{{arm}}",code="5xx"}"#, "new");
         assert_eq!(query.sources.unwrap()[0].variant[0].text(), r#"server="new""#);
     }

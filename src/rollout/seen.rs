@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::confirmation::Confirmation;
 use super::hook::HookSeen;
 use super::policy::Traffic;
+use super::segments::Raws;
 use super::serving_version::{ServingVersion, VersionCheck};
 use super::slow::Slow;
 
@@ -23,7 +24,7 @@ pub enum Reading<T = f64> {
 }
 
 /// What was seen of one arm.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ArmSeen {
     /// Counters, as they stand.
     pub requests: Reading,
@@ -33,11 +34,29 @@ pub struct ArmSeen {
     pub slow: BTreeMap<String, Reading<Slow>>,
     /// Counters of the samples that a gauge is of, by its name.
     pub samples: BTreeMap<String, Reading>,
+    /// Requests and errors by segment, or why they cannot be read.
+    pub segments: Result<Raws, String>,
     /// Counters of an A/B test, by name.
     pub trial: BTreeMap<String, Reading>,
     /// Which version it answers with, and what that comes to beside the one that is expected of it.
     pub serving: ServingVersion,
     pub version: VersionCheck,
+}
+
+impl Default for ArmSeen {
+    fn default() -> Self {
+        Self {
+            requests: Reading::default(),
+            errors: Reading::default(),
+            gauges: BTreeMap::new(),
+            slow: BTreeMap::new(),
+            samples: BTreeMap::new(),
+            segments: Ok(Raws::new()),
+            trial: BTreeMap::new(),
+            serving: ServingVersion::default(),
+            version: VersionCheck::default(),
+        }
+    }
 }
 
 /// One look.

@@ -106,7 +106,9 @@ pub fn judge(seen: &Seen, traffic: Traffic) -> VersionCheck {
 pub fn contradiction(entry: &Entry, outcome: Outcome, variant: Variant, serving: &ServingVersion) -> Option<String> {
     let expected = match (variant, outcome) {
         (Variant::Candidate, Outcome::Promoted) => Some(entry.version.as_str()).filter(|version| !version.is_empty()),
-        (Variant::Stable, Outcome::RolledBack | Outcome::Aborted) => entry.previous_version.as_deref(),
+        (Variant::Stable, Outcome::RolledBack | Outcome::Aborted | Outcome::NoDifference) => {
+            entry.previous_version.as_deref()
+        }
         _ => None,
     };
     match serving.check(variant, Some(expected?)) {

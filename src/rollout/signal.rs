@@ -3,6 +3,7 @@
 
 mod absence;
 mod label;
+mod segments;
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -142,7 +143,15 @@ impl Prometheus {
         let requests = round.read(&queries.requests, Role::Requests).await;
         round.requests = requests.clone();
         let errors = round.read(&queries.errors, Role::Errors).await;
-        let mut seen = ArmSeen { requests, errors, ..ArmSeen::default() };
+        let segments = match (&queries.by, &round.down) {
+            (None, _) => Ok(BTreeMap::new()),
+            (Some(_), Some(why)) => Err(why.clone()),
+            (Some(label), None) => {
+                let both = (&queries.requests, &queries.errors);
+                self.segments(both, label, &errors, at).await.map_err(Trouble::text)
+            }
+        };
+        let mut seen = ArmSeen { requests, errors, segments, ..ArmSeen::default() };
         for (name, query) in &queries.gauges {
             let limit = limits.iter().find(|limit| limit.name == *name);
             let (gauge, slow) = round.read_gauge(query, limit).await;

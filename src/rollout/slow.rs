@@ -66,19 +66,25 @@ pub struct SlowState {
 }
 
 impl SlowState {
-    /// Adds what came since the last evaluation.
-    pub fn count(&mut self, stable: Option<Slow>, candidate: Option<Slow>, weight: u8) {
+    /// Adds what came since the last evaluation, and returns it.
+    pub fn count(&mut self, stable: Option<Slow>, candidate: Option<Slow>, weight: u8) -> SlowStratum {
+        let mut since = SlowStratum::default();
         if let Some(now) = candidate
             && let Some(before) = self.candidate.replace(now)
         {
+            since.candidate.add(&before, &now);
             self.current.candidate.add(&before, &now);
         }
-        // At 100 % stable is what it was before, and what little still reaches it is no measure.
         if let Some(now) = stable
-            && let Some(before) = self.stable.replace(now).filter(|_| weight < 100)
+            && let Some(before) = self.stable.replace(now)
         {
-            self.current.stable.add(&before, &now);
+            since.stable.add(&before, &now);
+            // At 100 % stable is what it was before, and what little still reaches it is no measure.
+            if weight < 100 {
+                self.current.stable.add(&before, &now);
+            }
         }
+        since
     }
 
     /// Begins to count anew, as after a router that lost its weights.

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::change::LimitTest;
 use super::hook::HookRecord;
 use super::policy::Traffic;
 use super::request::{Pause, Request};
+use super::segments::SegmentState;
 use super::slow::SlowState;
 use crate::inference::arms::Hits;
 
@@ -63,6 +65,9 @@ pub struct Trial {
     pub candidate: BTreeMap<String, f64>,
     /// Observations of both at the last look.
     pub observed: f64,
+    /// Observations of each at which it ends.
+    #[serde(default)]
+    pub planned: Option<u64>,
 }
 
 /// The last evaluation of a gauge that counted, or the begin of the step.
@@ -86,6 +91,8 @@ pub enum Outcome {
     Held,
     /// Nothing was found wrong, and it could not go on.
     Aborted,
+    /// An A/B test in which neither is better: stable stays.
+    NoDifference,
 }
 
 impl Outcome {
@@ -95,6 +102,7 @@ impl Outcome {
             Self::RolledBack => "rolled_back",
             Self::Held => "held",
             Self::Aborted => "aborted",
+            Self::NoDifference => "no_difference",
         }
     }
 }
@@ -125,6 +133,12 @@ pub struct State {
     /// Answers beyond limits on histograms, by name.
     #[serde(default)]
     pub slow: BTreeMap<String, SlowState>,
+    /// By segment, its requests and errors.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub segments: BTreeMap<String, SegmentState>,
+    /// By limit on errors or slow answers, the test of `watch`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub tests: BTreeMap<String, LimitTest>,
     /// By gauge, the last evaluation that counted.
     #[serde(default)]
     pub windows: BTreeMap<String, GaugeWindow>,

@@ -6,6 +6,7 @@ mod intervention;
 use std::ops::ControlFlow;
 
 use self::intervention::{await_approval, skip};
+use super::change;
 use super::confirmation::Confirmation;
 use super::evidence::{self, Judged};
 use super::hook::HookPoint;
@@ -13,6 +14,7 @@ use super::operator::{self, RouterState};
 use super::policy::{NoData, Policy, Stage, Traffic};
 use super::request::Request;
 use super::seen::{ArmSeen, Reading, Seen, Stop};
+use super::segments::{self, SegmentState};
 use super::serving_version::{self, VersionCheck};
 use super::slow::SlowState;
 use super::state::{Base, Counts, Ended, Outcome, Raw, State, Stratum};
@@ -80,6 +82,7 @@ pub fn step(policy: &Policy, mut state: State, seen: &Seen) -> (State, Vec<Effec
         state.stage_at.get_or_insert(seen.at);
         state.base = None;
         state.slow.values_mut().for_each(SlowState::forget);
+        state.segments.values_mut().for_each(SegmentState::forget);
     }
     // The process before this one may have had another clock.
     state.stage_at = state.stage_at.map(|since| since.min(seen.at));
@@ -91,6 +94,7 @@ pub fn step(policy: &Policy, mut state: State, seen: &Seen) -> (State, Vec<Effec
         return (state, Vec::new());
     }
     let weight = stage.traffic.weight;
+    let before = state.base.clone();
     if let Err(uncounted) = count(&mut state, seen, weight) {
         let why = match uncounted {
             // What is not known to be an error is not known to be missing either.
@@ -105,12 +109,22 @@ pub fn step(policy: &Policy, mut state: State, seen: &Seen) -> (State, Vec<Effec
     }
     state.blind = 0;
     state.is_inconclusive = false;
-    let judged = evidence::errors(policy, &state, weight);
-    let judged = judged.and(evidence::slow(policy, &mut state, seen, weight));
+    let is_trial = policy.strategy == Strategy::AbTest && state.stage == 0;
+    let judged = if is_trial {
+        let counts = since(before.as_ref(), state.base.as_ref());
+        change::errors(policy, &mut state, counts, seen.of).and(change::slow(policy, &mut state, seen, weight))
+    } else {
+        let errors = evidence::errors(policy, &state, weight);
+        let segments = segments::judge(policy, &mut state, (&seen.stable, &seen.candidate), weight);
+        errors.and(segments).and(evidence::slow(policy, &mut state, seen, weight))
+    };
     let judged = judged.and(evidence::gauges(policy, &mut state, seen, weight));
     let judged = judged.and(evidence::log(policy, &mut state, &seen.log));
-    if let Judged::Breached(why) = judged {
-        return end(state, Outcome::RolledBack, why);
+    match judged {
+        Judged::Breached(why) => return end(state, Outcome::RolledBack, why),
+        // The candidate may be the cause of both: stable has its traffic back, and nothing says that the model is bad.
+        Judged::Shared(why) => return end(state, Outcome::Aborted, why),
+        Judged::Open(_) | Judged::Within => {}
     }
     if let Some(pause) = &state.paused {
         state.said = pause.request.words();
@@ -122,7 +136,7 @@ pub fn step(policy: &Policy, mut state: State, seen: &Seen) -> (State, Vec<Effec
     if let Some(request) = state.skip.clone() {
         return skip(policy, state, seen, &request);
     }
-    if policy.strategy == Strategy::AbTest && state.stage == 0 {
+    if is_trial {
         return ab_test::judge(policy, state, seen, judged);
     }
     pass_when_due(policy, state, seen, &stage, judged)
@@ -183,10 +197,12 @@ fn judge_passed(policy: &Policy, mut state: State, seen: &Seen, judged: Judged) 
 
 /// On to the next stage, or into production.
 fn pass(policy: &Policy, mut state: State, seen: &Seen) -> (State, Vec<Effect>) {
+    let small = segments::too_small(policy, &state);
     if let Some(next) = policy.stages.get(state.stage + 1) {
         state.earlier.push(std::mem::take(&mut state.current));
         next_stage(&mut state);
-        state.said = format!("passed: on to {} %", next.traffic.weight);
+        let small = small.map_or(String::new(), |small| format!("; {small}"));
+        state.said = format!("passed: on to {} %{small}", next.traffic.percent());
         return (state, vec![Effect::Move(next.traffic)]);
     }
     if policy.strategy == Strategy::Shadow {
@@ -196,7 +212,8 @@ fn pass(policy: &Policy, mut state: State, seen: &Seen) -> (State, Vec<Effect>) 
     match &seen.confirmation {
         Confirmation::Confirmed => {
             let by_person = state.skip.as_ref().map(Request::words);
-            promote(state, by_person.unwrap_or_else(|| "every stage was within its limits".into()))
+            let small = small.map_or(String::new(), |small| format!("; {small}"));
+            promote(state, by_person.unwrap_or_else(|| format!("every stage was within its limits{small}")))
         }
         Confirmation::Refused(why) => end(state, Outcome::Aborted, format!("it could not be promoted: {why}")),
         Confirmation::Open | Confirmation::Pending => {
@@ -229,6 +246,7 @@ pub fn next_stage(state: &mut State) {
     state.beyond.clear();
     state.windows.clear();
     state.slow.values_mut().for_each(SlowState::next_step);
+    state.segments.values_mut().for_each(SegmentState::next_step);
     state.current = Stratum::default();
 }
 
@@ -286,10 +304,11 @@ fn redirect(policy: &Policy, mut state: State, found: &RouterState) -> (State, V
     if !state.is_set && (state.sent > 0 || found.traffic == operator::before(&stages, &state)) {
         state.sent += 1;
         if state.sent > MOST_SENT {
-            let reason = format!("the router does not take {} %: it says {} %", wanted.weight, found.traffic.weight);
+            let (wanted, found) = (wanted.percent(), found.traffic.percent());
+            let reason = format!("the router does not take {wanted} %: it says {found} %");
             return end(state, Outcome::Aborted, reason);
         }
-        state.said = format!("to {} %", wanted.weight);
+        state.said = format!("to {} %", wanted.percent());
         return (state, vec![Effect::Move(wanted)]);
     }
     if let Some(reason) = operator::moved(&stages, &state, found) {
@@ -304,7 +323,7 @@ fn redirect(policy: &Policy, mut state: State, found: &RouterState) -> (State, V
     state.stage_at = None;
     state.sent = 1;
     state.base = None;
-    state.said = format!("the router was restarted and had lost its weights: back to {} %", wanted.weight);
+    state.said = format!("the router was restarted and had lost its weights: back to {} %", wanted.percent());
     (state, vec![Effect::Move(wanted)])
 }
 
@@ -392,6 +411,16 @@ fn raw(seen: &ArmSeen, before: Option<&Raw>) -> Result<Raw, Uncounted> {
     let is_new = requests < was(|raw| raw.requests);
     let errors = counter("errors", &seen.errors, if is_new { 0.0 } else { was(|raw| raw.errors) })?;
     Ok(Raw { requests, errors, trial })
+}
+
+/// What came since an evaluation, of both variants.
+pub fn since(before: Option<&Base>, now: Option<&Base>) -> Stratum {
+    let mut since = Stratum::default();
+    if let (Some(before), Some(now)) = (before, now) {
+        add(&mut since.candidate, &before.candidate, &now.candidate);
+        add(&mut since.stable, &before.stable, &now.stable);
+    }
+    since
 }
 
 /// A counter that is smaller than before began anew.

@@ -11,7 +11,7 @@ use super::policy::{Stage, Strategy};
 /// What the stages are made of, as it was asked for.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Asked {
-    /// Weights of a canary, ascending.
+    /// Weights of a canary, or copies of a shadow, ascending.
     pub steps: Vec<u8>,
     pub step_seconds: f64,
     /// How long a new colour is watched.

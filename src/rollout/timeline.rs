@@ -88,6 +88,7 @@ pub fn markdown(journey: &Journey, message: &Notification, limits: &Limits) -> S
         Outcome::RolledBack => ("⏪", "Rolled back"),
         Outcome::Held => ("⏸️", "Held"),
         Outcome::Aborted => ("⚠️", "Aborted"),
+        Outcome::NoDifference => ("🟰", "No difference"),
     };
     let model = format!("{} {}", escaped(&entry.name), escaped(&entry.version));
     let mut out =

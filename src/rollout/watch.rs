@@ -1,18 +1,17 @@
 //! What a watch makes of the journal and of one look. Pure.
 
+use super::change;
 use super::evidence::{self, Judged};
 use super::journal::Entry;
 use super::operator::{self, RouterState};
 use super::request::{self, RequestKind};
 use super::serving_version::{self, VersionCheck};
 use super::state::{Counts, Ended, Outcome, State, Stratum};
-use super::step::{BLIND, Uncounted, count};
+use super::step::{BLIND, Uncounted, count, since};
 use super::{NoData, Seen, Stop, Strategy, Traffic};
 use crate::plan::rollout::RolloutPlan;
 use crate::words::{code, count as counted};
 
-/// Looks after which a watch begins to count anew: what was long ago must not hide what is now.
-const WINDOW_LOOKS: u64 = 40;
 /// The traffic of what was promoted.
 pub const PRODUCTION: Traffic = Traffic::weight(100);
 
@@ -71,8 +70,8 @@ pub fn next(plan: &RolloutPlan, entry: &mut Entry, seen: &Seen) -> Found {
         return if is_registry { Found::Blind(why) } else { wrong(Outcome::RolledBack, why) };
     }
     let state = &mut entry.state;
-    if state.looks >= WINDOW_LOOKS || state.stage_at.is_some() {
-        // From the end of the rollout to the first watch, too.
+    if state.stage_at.is_some() {
+        // From the end of the rollout on.
         *state = State {
             ended: state.ended.clone(),
             blind: state.blind,
@@ -85,6 +84,7 @@ pub fn next(plan: &RolloutPlan, entry: &mut Entry, seen: &Seen) -> Found {
         };
     }
     state.looks += 1;
+    let base = state.base.clone();
     let counted_now = if plan.has_queries() { count(state, seen, 100) } else { Ok(()) };
     if let Err(uncounted) = counted_now {
         let why = match uncounted {
@@ -102,12 +102,14 @@ pub fn next(plan: &RolloutPlan, entry: &mut Entry, seen: &Seen) -> Found {
         return Found::Blind(state.said.clone());
     }
     state.blind = 0;
-    let judged = evidence::errors(&plan.policy, state, 100)
-        .and(evidence::slow(&plan.policy, state, seen, 100))
+    let counts = since(base.as_ref(), state.base.as_ref());
+    let judged = change::errors(&plan.policy, state, counts, seen.of)
+        .and(change::slow(&plan.policy, state, seen, 100))
         .and(evidence::gauges(&plan.policy, state, seen, 100))
         .and(evidence::log(&plan.policy, state, &seen.log));
     match (judged, versions, &seen.traffic) {
         (Judged::Breached(why), _, _) => wrong(Outcome::RolledBack, why),
+        (Judged::Shared(why), _, _) => wrong(Outcome::Aborted, why),
         (_, _, Err(why)) => {
             state.said = format!("the router does not say its weights: {why}");
             Found::Blind(state.said.clone())
@@ -137,7 +139,11 @@ fn elsewhere(entry: &mut Entry, seen: &Seen, traffic: Traffic) -> Found {
     let version = code(&entry.version);
     let router = RouterState { traffic, at: seen.at, uptime: seen.uptime };
     let is_told = seen.uptime.is_some() && entry.state.seen_at.is_some();
-    let found = if operator::is_restarted(&entry.state, &router) {
+    let serving =
+        (traffic == Traffic::STABLE && !entry.version.is_empty()).then(|| seen.stable.serving.one()).flatten();
+    let found = if serving == Some(entry.version.as_str()) {
+        Found::InOrder(format!("stable has all of the traffic, and answers as version {version}, which was promoted"))
+    } else if operator::is_restarted(&entry.state, &router) {
         match &seen.ready {
             Ok(()) => Found::Restarted,
             Err(why) => Found::Blind(format!(
@@ -152,8 +158,17 @@ fn elsewhere(entry: &mut Entry, seen: &Seen, traffic: Traffic) -> Found {
         );
         Found::Operator(Ended { outcome: Outcome::Aborted, reason })
     } else if is_told {
+        let serving = serving.map_or(String::new(), |serving| format!("; users get version {}", code(serving)));
         Found::InOrder(format!(
-            "an operator gave stable all of the traffic after version {version} was promoted: it is left as it is"
+            "an operator gave stable all of the traffic after version {version} was promoted: it is left as it is{serving}"
+        ))
+    } else if let Some(serving) = serving {
+        Found::Blind(format!(
+            "version {version} was promoted, and stable has all of the traffic and answers as version {}: users get that one. \
+             Nothing was moved: this router does not tell whether it was restarted. Give the candidate its traffic at the router, \
+             or type `mlgate rollback` where version {} is to stay",
+            code(serving),
+            code(serving)
         ))
     } else {
         Found::Blind(format!(
@@ -242,3 +257,8 @@ fn orphaned(plan: &RolloutPlan, entry: &Entry, seen: &Seen) -> Found {
     }
     Found::InOrder(format!("a rollout is under way, by {}", entry.by))
 }
+
+#[cfg(test)]
+mod rates;
+#[cfg(test)]
+mod tests;

@@ -23,6 +23,9 @@ pub struct Inner {
     /// Of each arm.
     pub errors: [f64; 2],
     counters: [[f64; 2]; 2],
+    /// Of the candidate's requests in the region `mt`, which are a twentieth of all.
+    errors_in_mt: Option<f64>,
+    regional: [[[f64; 2]; 2]; 2],
     /// What a gauge says of the candidate.
     gauge: String,
     /// Requests that were answered.
@@ -66,6 +69,8 @@ impl Toy {
             rate: 2_000.0,
             errors,
             counters: [[90_000.0, 400.0], [500.0, 499.0]],
+            errors_in_mt: None,
+            regional: [[[0.0; 2]; 2]; 2],
             gauge: "40".into(),
             answered: 0,
             history: Vec::new(),
@@ -255,12 +260,28 @@ fn prometheus(inner: &mut Inner, stream: &mut TcpStream) {
             inner.labels[arm].iter().map(|version| json!({ "metric": { "version": version }, "value": [now, "1"] }));
         return answered(stream, &json!({ "resultType": "vector", "result": series.collect::<Vec<_>>() }));
     }
+    if head.contains("region") {
+        let is_requests = head.contains("requests");
+        let series = ["eu", "mt"].iter().enumerate().map(|(at, region)| {
+            let counters = inner.regional[arm][at];
+            json!({ "metric": { "region": region }, "value": [now, counters[usize::from(!is_requests)].to_string()] })
+        });
+        return answered(stream, &json!({ "resultType": "vector", "result": series.collect::<Vec<_>>() }));
+    }
     let value = if head.contains("timestamp") || head.contains("time%28%29") {
         now.to_string()
     } else if head.contains("requests") {
         let requests = inner.rate * inner.weights[arm] as f64 / inner.weights.iter().sum::<u64>() as f64;
         inner.counters[arm][0] += requests;
-        inner.counters[arm][1] += (requests * inner.errors[arm]).round();
+        let in_mt = inner.errors_in_mt.filter(|_| arm == 1).unwrap_or(inner.errors[arm]);
+        let mut more = 0.0;
+        for (region, (share, errors)) in [(0.95, inner.errors[arm]), (0.05, in_mt)].into_iter().enumerate() {
+            let errors = (requests * share * errors).round();
+            inner.regional[arm][region][0] += (requests * share).round();
+            inner.regional[arm][region][1] += errors;
+            more = errors - (requests * share * inner.errors[arm]).round();
+        }
+        inner.counters[arm][1] += (requests * inner.errors[arm]).round() + more;
         inner.counters[arm][0].to_string()
     } else if head.contains("errors") {
         inner.counters[arm][1].to_string()
@@ -298,6 +319,18 @@ fn a_good_candidate_is_promoted_step_by_step_and_a_bad_one_goes_back() {
         (&found["result"], &found["weight"], &found["levers"][0]["state"]),
         (&json!("rolled_back"), &json!(0), &json!("done"))
     );
+}
+
+#[test]
+fn a_failure_of_both_variants_is_said_to_be_no_candidates() {
+    let toy = Toy::start([0.12, 0.12]);
+    let world = toy.world("canary\n  steps: [50]");
+    rollout(&world, &[])
+        .exits(1)
+        .saying("aborted: 12 % of")
+        .saying("stable 12 % of")
+        .saying("too: it is not the candidate");
+    assert_eq!((toy.candidate(), &came_to(&world)["result"]), (0, &json!("aborted")));
 }
 
 #[test]
@@ -637,6 +670,66 @@ fn the_log_of_predictions_is_judged_by_the_data_checks() {
     rollout(&world, &[]).exits(1).saying("aborted").saying("log.csv");
     let world = toy.world(&format!("direct{}", log.replace("max_percent", "max_procent")));
     rollout(&world, &[]).exits(2).saying("rollout.log.checks[0].missing_values: unknown field `max_procent`");
+}
+
+#[test]
+fn the_log_of_predictions_is_judged_since_the_step_began() {
+    let log = "\n  log:\n    path: log.csv\n    timestamp: at\n    checks:\n      - missing_values: { columns: [prediction], max_percent: 5 }";
+    let rows = |old: &str, new: &str| {
+        let row = |at: usize| {
+            let (time, prediction) = if at < 100 { (-3_600, old) } else { (3_600, new) };
+            let time = chrono::Utc::now() + chrono::TimeDelta::seconds(time);
+            format!("{at},{},{prediction}\n", time.to_rfc3339())
+        };
+        format!("id,at,prediction\n{}", (0..200).map(row).collect::<String>())
+    };
+    let ran = |rows: String| {
+        let toy = Toy::start([0.0, 0.0]);
+        let world = toy.world(&format!("direct{log}"));
+        world.write("log.csv", rows);
+        (rollout(&world, &[]), toy.candidate())
+    };
+    // What was before the rollout is none of the candidate's, and hides nothing.
+    let (good, candidate) = ran(rows("", "0.5"));
+    good.exits(0);
+    assert_eq!(candidate, 100);
+    ran(rows("0.5", "")).0.exits(1).saying("is missing in 100 %").saying("in 3 looks in a row");
+    // No row since is nothing seen, and a row without a time is in doubt.
+    let old = rows("0.5", "0.5").lines().take(101).map(|line| format!("{line}\n")).collect();
+    ran(old).0.exits(1).saying("aborted").saying("has no rows since the step began");
+    ran(rows("0.5", "0.5") + "7,,0.5\n").0.exits(1).saying("aborted").saying("`at` is missing in a row of the log");
+    ran(rows("0.5", "0.5").replace("at,", "when,")).0.exits(1).saying("the log has no column `at`");
+}
+
+#[test]
+fn a_region_that_fails_by_itself_takes_the_candidate_back() {
+    let start = |errors_in_mt, by: &str| {
+        let toy = Toy::start([0.004, 0.004]);
+        toy.set(|inner| inner.errors_in_mt = errors_in_mt);
+        let world = toy.world("canary\n  steps: [50]");
+        let config = world.read("mlgate.yml");
+        world.write("mlgate.yml", config.replace("  signals:\n", &format!("  signals:\n    by: {by}\n")));
+        (toy, world)
+    };
+    // A tenth of one request in twenty: half of a percent of all, which no limit on the whole finds.
+    let (toy, world) = start(Some(0.1), "region");
+    rollout(&world, &["--dry-run"]).exits(0).saying("segments by `region`: 2 of stable: `eu`, `mt`");
+    rollout(&world, &[]).exits(1).saying("`region` `mt`: ").saying("requests failed");
+    assert_eq!(toy.candidate(), 0);
+    let (toy, world) = start(None, "region");
+    rollout(&world, &[]).exits(0);
+    assert_eq!(toy.candidate(), 100);
+    // A label that the series lack.
+    let (toy, world) = start(None, "regions");
+    rollout(&world, &[]).exits(2).saying("has series without the label `regions`");
+    let (_, world) = start(None, "'a b'");
+    let config = world.read("mlgate.yml");
+    world.write("mlgate.yml", config.replace("[50]", &format!("{:?}", (1..=13).collect::<Vec<u8>>())));
+    rollout(&world, &[])
+        .exits(2)
+        .saying("rollout.signals.by: `a b` is not the name of a label")
+        .saying("rollout.steps: at most 12 where `signals.by` is set, got 13");
+    assert_eq!(toy.history(), [0_u64; 0]);
 }
 
 /// As an Action, in a workspace.

@@ -162,6 +162,28 @@ fn after_a_hand_over_the_versions_are_those_of_the_slots() {
 }
 
 #[test]
+fn a_watch_at_0_percent_says_which_version_users_get() {
+    let (toy, _mlflow, world) = world("direct", by_http);
+    rollout(&world, &[]).exits(0);
+    // An operator gave stable everything: users are back at the version before.
+    toy.set(|inner| inner.weights = [100, 0]);
+    world.run(&["watch"]).exits(0).saying("an operator gave stable all of the traffic").saying("users get version `7`");
+    // Or deployed what was promoted to stable.
+    toy.set(|inner| inner.versions[0] = answer("8"));
+    world
+        .run(&["watch"])
+        .exits(0)
+        .saying("stable has all of the traffic, and answers as version `8`, which was promoted");
+    // Nor is a restart a reason to move what is right.
+    toy.set(|inner| inner.since = std::time::Instant::now());
+    world
+        .run(&["watch"])
+        .exits(0)
+        .saying("stable has all of the traffic, and answers as version `8`, which was promoted");
+    assert_eq!((toy.candidate(), toy.history()), (0, vec![100]));
+}
+
+#[test]
 fn without_variants_it_is_said_once_in_each_place() {
     let toy = Toy::start([0.005, 0.005]);
     let world = toy.world("direct");

@@ -38,7 +38,7 @@ pub fn message(context: &Context, planned: &Planned, notifier: &Notifier<'_>, co
         return;
     };
     let when = match journey.ended.outcome {
-        Outcome::Promoted => When::Passed,
+        Outcome::Promoted | Outcome::NoDifference => When::Passed,
         Outcome::RolledBack | Outcome::Aborted => When::Blocked,
         Outcome::Held => return,
     };
@@ -72,6 +72,7 @@ pub fn end(common: &Common, context: &Context, plan: &RolloutPlan, deployment: O
             Outcome::Held => "in_progress",
             Outcome::RolledBack => "failure",
             Outcome::Aborted => "error",
+            Outcome::NoDifference => "inactive",
         };
         tell(common, context, async |api| {
             deployment::status(api, made, state, &journey.ended.reason, github.url.as_deref()).await

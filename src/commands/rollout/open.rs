@@ -208,7 +208,8 @@ impl Opener<'_> {
                     let path = log.path.replace(VARIANT, candidate);
                     self.workspace.resolve(&path)?;
                     let reference = log.reference.as_ref().map(|path| path.replace(VARIANT, stable));
-                    let data = DataSection { path: Some(path), reference, ..DataSection::default() };
+                    let (path, timestamp) = (Some(path), log.timestamp.clone());
+                    let data = DataSection { path, timestamp, reference, ..DataSection::default() };
                     let log = Log::new(data, log_entries.clone(), Arc::clone(&workspace));
                     log.map_err(|problems| Failure { exit: Exit::Usage, problems })
                 };

@@ -21,6 +21,9 @@ use crate::words::code;
 /// How long the alias is waited for: production is evaluated all the same.
 const LONGEST_OF_ALIAS: Duration = Duration::from_secs(5);
 
+/// Seconds of the log that are judged.
+const LONGEST_LOG: f64 = 86_400.0;
+
 /// One evaluation of production, or as many as there is time for: a breach, or a rollout that nobody carries on any more,
 /// restores stable.
 ///
@@ -121,7 +124,7 @@ impl Watching<'_> {
                 }
             }
         }
-        let mut seen = world.look(plan, entry.order).await;
+        let mut seen = world.look(plan, entry.order, entry.started_at.max(steady() - LONGEST_LOG)).await;
         serving_version::compare(&entry, &mut seen);
         let is_production = entry.is_in_production();
         let has_router = world.controls.levers.router.exists();

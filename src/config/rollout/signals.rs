@@ -27,6 +27,8 @@ pub struct SignalsSection {
     /// What no series of `errors` means: `hold`, or `zero` of a service that exports the counter from its first error on.
     #[serde(default)]
     pub absent_errors: AbsentErrors,
+    /// A label of `requests` and `errors`: limits on errors hold for each of its values, too.
+    pub by: Option<String>,
     /// Gauges: `latency_p99_ms`, `accuracy`, `prediction_null_percent`, or any other name.
     #[schemars(flatten, with = "BTreeMap<String, Either<GaugeSection>>")]
     pub gauges: BTreeMap<String, GaugeSection>,
@@ -92,6 +94,7 @@ impl<'de> Deserialize<'de> for SignalsSection {
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SignalsSection, A::Error> {
                 let (mut prometheus, mut requests, mut errors, mut stale_seconds) = (None, None, None, None);
                 let mut absent_errors = AbsentErrors::default();
+                let mut by = None;
                 let mut gauges = BTreeMap::new();
                 while let Some(key) = map.next_key::<String>()? {
                     match key.as_str() {
@@ -99,6 +102,7 @@ impl<'de> Deserialize<'de> for SignalsSection {
                         "requests" => requests = Some(map.next_value()?),
                         "errors" => errors = Some(map.next_value()?),
                         "stale_seconds" => stale_seconds = Some(map.next_value()?),
+                        "by" => by = Some(map.next_value()?),
                         "absent_errors" => absent_errors = map.next_value()?,
                         _ => drop(gauges.insert(key, map.next_value::<Gauge>()?.0)),
                     }
@@ -110,6 +114,7 @@ impl<'de> Deserialize<'de> for SignalsSection {
                     errors: errors.ok_or_else(|| missing("errors"))?,
                     stale_seconds,
                     absent_errors,
+                    by,
                     gauges,
                 })
             }

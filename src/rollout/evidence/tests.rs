@@ -65,6 +65,7 @@ fn slow_answers_are_counted_and_judged_like_errors() {
         let found = judged(&histogram(None), [10_000.0, 50.0, 50.0], candidate);
         let said = match &found {
             Judged::Breached(why) => format!("breached: {why}"),
+            Judged::Shared(why) => format!("shared: {why}"),
             Judged::Open(why) => format!("open: {why}"),
             Judged::Within => "within".to_owned(),
         };
@@ -79,6 +80,20 @@ fn slow_answers_are_counted_and_judged_like_errors() {
     // One slow answer of ten is none too many, and ten are too few to pass.
     check([10.0, 1.0, 1.0], "open: p99: 10 answers in the histogram, 100 are needed");
     check([1_000.0, 0.0, 60.0], "open: p99: 0 % of 1000 answers are beyond 100, and possibly 6 %");
+}
+
+#[test]
+fn what_stable_does_too_is_said_with_its_numbers() {
+    let said = |stable: [f64; 3]| judged(&histogram(Some(2.0)), stable, [1_000.0, 120.0, 120.0]);
+    assert_eq!(
+        said([2_000.0, 240.0, 240.0]),
+        Judged::Shared(
+            "p99: 12 % of 1000 answers are beyond 100, at most 1 % may; stable 12 % of 2000 too: it is not the candidate".into()
+        )
+    );
+    // Where the candidate is worse than stable all the same, it is the candidate.
+    let found = said([2_000.0, 60.0, 60.0]);
+    assert!(matches!(&found, Judged::Breached(why) if why.contains("4 times as often as stable's")), "{found:?}");
 }
 
 #[test]

@@ -125,6 +125,7 @@ fn policy(strategy: Strategy) -> Policy {
         limits: Limits {
             max_error_rate: Some(0.02),
             max_ratio: Some(2.0),
+            by: None,
             gauges: vec![GaugeLimit {
                 name: "latency_p99_ms".into(),
                 min: None,
@@ -139,7 +140,9 @@ fn policy(strategy: Strategy) -> Policy {
         max_hold_seconds: 300.0,
         hooks: Vec::new(),
         ab_test: (strategy == Strategy::AbTest).then_some(AbTest {
-            observations: 5_000,
+            observations: Some(5_000),
+            minimum_effect: None,
+            min_seconds: 0.0,
             measure: Measure::Shares,
             alpha: 0.05,
             lower_is_better: false,
@@ -277,7 +280,7 @@ fn what_fails_more_often_goes_back() {
     assert!(state.stage < 3, "{state:?}");
     let state = check(Strategy::Canary, Toy::new([0.005, 0.9]), nothing, (Outcome::RolledBack, "requests failed", 0));
     assert_eq!(state.looks, 3);
-    check(Strategy::Canary, Toy::new([0.08, 0.08]), nothing, (Outcome::RolledBack, "stable is beyond it too", 0));
+    check(Strategy::Canary, Toy::new([0.08, 0.08]), nothing, (Outcome::Aborted, "too: it is not the candidate", 0));
 }
 
 #[test]
@@ -483,9 +486,9 @@ fn an_idle_colour_that_does_not_answer_gets_nothing() {
 }
 
 #[test]
-fn an_ab_test_is_judged_once_and_only_where_its_arms_are_comparable() {
+fn an_ab_test_ends_and_only_where_its_arms_are_comparable() {
     let toy = |successes| Toy { successes, ..Toy::new([0.0, 0.0]) };
-    check(Strategy::AbTest, toy([0.1, 0.1]), nothing, (Outcome::RolledBack, "no difference: stable stays", 0));
+    check(Strategy::AbTest, toy([0.1, 0.1]), nothing, (Outcome::NoDifference, "stable stays: neither is better", 0));
     check(Strategy::AbTest, toy([0.15, 0.1]), nothing, (Outcome::RolledBack, "stable is better", 0));
     // Users of one arm are counted twice.
     let twice = |_: u64, toy: &mut Toy, seen: &mut Seen| {
@@ -498,7 +501,23 @@ fn an_ab_test_is_judged_once_and_only_where_its_arms_are_comparable() {
             toy.rate = 0.0;
         }
     };
-    check(Strategy::AbTest, toy([0.1, 0.2]), dry, (Outcome::Aborted, "no more come in", 0));
+    check(Strategy::AbTest, toy([0.1, 0.11]), dry, (Outcome::Aborted, "no more come in", 0));
+}
+
+#[test]
+fn an_ab_test_may_go_on_for_days_without_a_false_alarm_of_its_guardrails() {
+    let toy = |errors| Toy { rate: 30.0, ..Toy::new(errors) };
+    // 330 evaluations at the limit of errors, and a rollout plans 28.
+    check(Strategy::AbTest, toy([0.02, 0.02]), nothing, (Outcome::NoDifference, "neither is better", 0));
+    check(Strategy::AbTest, toy([0.01, 0.2]), nothing, (Outcome::RolledBack, "requests failed", 0));
+    check(Strategy::AbTest, Toy::new([0.2, 0.2]), nothing, (Outcome::Aborted, "too: it is not the candidate", 0));
+}
+
+#[test]
+fn a_shadow_gets_more_and_more_copies() {
+    let asked = Asked { steps: vec![10, 50, 100], step_seconds: 60.0, bake_seconds: 60.0, share: 50 };
+    let copies: Vec<Traffic> = stages(Strategy::Shadow, &asked).iter().map(|stage| stage.traffic).collect();
+    assert_eq!(copies, [10, 50, 100].map(|mirror| Traffic { weight: 0, mirror }));
 }
 
 #[test]
