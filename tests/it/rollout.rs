@@ -732,6 +732,25 @@ fn a_region_that_fails_by_itself_takes_the_candidate_back() {
     assert_eq!(toy.history(), [0_u64; 0]);
 }
 
+#[test]
+fn an_ab_test_needs_a_size_or_an_effect_to_plan_it_by() {
+    let toy = Toy::start([0.0, 0.0]);
+    let dry_run = |test: &str| {
+        let queries = "trials: 'trials{arm=\"{{arm}}\"}', successes: 'successes{arm=\"{{arm}}\"}'";
+        rollout(&toy.world(&format!("ab_test\n  ab_test: {{ {queries}{test} }}")), &["--dry-run"])
+    };
+    dry_run("").exits(2).saying("rollout.ab_test: it needs `observations`, or the `minimum_effect`");
+    dry_run(", minimum_effect: 1.5").exits(2).saying("rollout.ab_test.minimum_effect: a difference of shares");
+    let covariate = ", observations: 500, covariate: { sum: x, sum_of_squares: xx, sum_of_products: xy }";
+    dry_run(covariate).exits(2).saying("rollout.ab_test.covariate: it adjusts means");
+    dry_run(", observations: 500, min_seconds: -1").exits(2).saying("rollout.ab_test.min_seconds: at least 0");
+    // The toy's counters of a test stand at 40.
+    dry_run(", observations: 500").exits(0).saying("A/B test: 500 observations of each variant");
+    let ran = dry_run(", minimum_effect: 0.02").exits(3);
+    ran.saying("it cannot be planned by `minimum_effect`: stable has 40 observations, and 100 are needed to plan by");
+    assert_eq!(toy.history(), [0_u64; 0]);
+}
+
 /// As an Action, in a workspace.
 pub fn action(toy: &Toy, event: &str, more: &[(&str, &str)]) -> World {
     let inputs = [&[("command", "rollout"), ("config", "mlgate.yml")], more].concat();

@@ -736,10 +736,11 @@ def direct_is_warned_about_watched_and_undone(stage):
 @story(router="envoy", long=18)
 def a_shadow_answers_nobody_and_is_held_to_what_stable_says(stage):
     limits = [{"error_rate": {"max": 0.02}}, {"signal": {"name": "agreement_percent", "min": 99}}]
-    stage.config("shadow", limits=limits, gauges=(), step_seconds=4, source={"absent_errors": "zero"})
+    stage.config("shadow", limits=limits, gauges=(), steps=[20, 100], step_seconds=4, source={"absent_errors": "zero"})
     stage.users()
     ran = stage.start_rollout()
-    until(lambda: stage.weights()["mirror"] == 100, "copies are sent")
+    until(lambda: stage.weights()["mirror"] == 20, "some copies are sent")
+    until(lambda: stage.weights()["mirror"] == 100, "all copies are sent")
     good = ran.end().came_to("held", 0)
     copies = max(moment["candidate"]["requests"] for moment in good.json["timeline"])
     expect(copies >= 60, f"the candidate had {copies} copies")
@@ -776,7 +777,10 @@ def ab_test(stage, candidate):
     router = {"envoy": {**stage.world.said["router"]["envoy"], "header": "x-user-id"}}
     test = {"observations": 400, **queries}
     stage.config("ab_test", router=router, ab_test=test, source={"absent_errors": "zero"})
-    stage.users()
+    stage.users(warm=3)
+    planned = stage.rollout("--dry-run")
+    said = "A/B test: 400 observations of each variant find a difference of 0.09"
+    expect(planned.exit == 0 and said in planned.said, f"exit {planned.exit}: {planned.said}")
     ran = stage.start_rollout()
     stage.at_weight(50, ran)
     stage.saw()
