@@ -15,6 +15,8 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 
+import ab_test
+import change
 import column_types
 import drift
 import drift_tables
@@ -41,7 +43,7 @@ def main() -> None:
     text = json.dumps(expected, indent=1, ensure_ascii=False, allow_nan=False)
     (HERE / "expected.json").write_text(text + "\n", encoding="utf-8", newline="\n")
     model.main()
-    for other in (column_types, inference, drift, drift_tables, fingerprint, leakage, near_duplicates, rollout):
+    for other in (ab_test, change, column_types, inference, drift, drift_tables, fingerprint, leakage, near_duplicates, rollout):
         other.main()
 
 

@@ -165,21 +165,10 @@ def welchs(random):
         yield case("first second difference p", *arms, *welch(*arms))
 
 
-def sample_ratios():
-    counts = [(0, 0, 0.5), (1, 0, 0.5), (0, 1, 0.9), (50, 50, 0.5), (60, 40, 0.5), (40, 60, 0.5), (0, 100, 0.5), (0, 100, 0.05)]
-    counts += [(900, 100, 0.9), (880, 120, 0.9), (100, 900, 0.1), (130, 870, 0.1), (5010, 94_990, 0.05), (5300, 94_700, 0.05)]
-    counts += [(500_000, 500_000, 0.5), (501_000, 499_000, 0.5), (502_000, 498_000, 0.5), (335, 665, 1 / 3), (333, 667, 1 / 3)]
-    counts += [(10, 99_990, 0.0001), (250_700, 749_300, 0.25), (899_000, 101_000, 0.9)]
-    for first, second, share in counts:
-        total = first + second
-        p = float(stats.chisquare([first, second], [total * share, total * (1 - share)]).pvalue) if total else 1.0
-        yield case("first second share_of_first p", first, second, share, p)
-
-
 def main():
     random = np.random.default_rng(20261128)
     answers = dict(fisher=fishers(random), cmh=cmhs(random), wilson_lower=wilson_lowers())
-    answers |= dict(two_proportions=two_proportions(random), welch=welchs(random), sample_ratio=sample_ratios())
+    answers |= dict(two_proportions=two_proportions(random), welch=welchs(random))
     lists = {name: ",\n".join(json.dumps(item, allow_nan=False) for item in items) for name, items in answers.items()}
     text = ",\n".join(f'"{name}": [\n{items}\n]' for name, items in lists.items())
     Path(__file__).with_name("rollout.json").write_text(f"{{\n{text}\n}}\n", encoding="utf-8", newline="\n")
