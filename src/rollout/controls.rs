@@ -100,6 +100,10 @@ impl Controls {
     /// # Errors
     /// They do not, and stable as configured does not have all of the traffic.
     pub async fn shown_order(&self) -> Result<SlotOrder, Problem> {
+        // Without a router, or of revisions, there is no other.
+        if !self.slots.can_be_exchanged() {
+            return Ok(SlotOrder::Configured);
+        }
         let reading = self.levers.router.split(SlotOrder::Configured).observe().await?;
         match reading.order {
             Some(order) => Ok(order),

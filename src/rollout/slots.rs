@@ -76,9 +76,9 @@ impl Slots {
         }
     }
 
-    /// Whether they are revisions of KServe's, which no release exchanges.
-    pub fn are_revisions(&self) -> bool {
-        !self.can_exchange
+    /// Whether each can be stable's: not revisions of KServe's, nor where there is no router.
+    pub fn can_be_exchanged(&self) -> bool {
+        self.can_exchange
     }
 
     /// Returns the slots of stable and of the candidate.

@@ -86,7 +86,7 @@ async fn order(world: &World, last: Option<&Entry>) -> Result<SlotOrder, Failure
     }
     let (stable, candidate) = slots.names(order);
     let (stable, candidate) = (code(stable), code(candidate));
-    let problem = if slots.are_revisions() && traffic == PRODUCTION {
+    let problem = if !slots.can_be_exchanged() && traffic == PRODUCTION {
         let said = format!("{candidate}, the newest revision, has all of the traffic: there is no candidate");
         Problem::new(said).hint("deploy the next version with `canaryTrafficPercent: 0`, and wait until it is ready")
     } else {
