@@ -15,27 +15,27 @@ use crate::rollout::{KEY, Toy, begun, came_to, rollout};
 use crate::toy_mlflow::ToyMlflow;
 use crate::world::{Ran, World};
 
-const CANARY: &str = "canary\n  steps: [10]";
+pub const CANARY: &str = "canary\n  steps: [10]";
 
 /// The gate lets another version out, and its server is deployed to the idle slot.
-fn gated(world: &World, version: &str) {
+pub fn gated(world: &World, version: &str) {
     let mut report: Value = serde_json::from_str(&world.read("report.json")).unwrap();
     report["model"]["version"] = json!(version);
     world.write("report.json", report.to_string());
 }
 
-fn release(world: &World, version: &str) -> Ran {
+pub fn release(world: &World, version: &str) -> Ran {
     gated(world, version);
     rollout(world, &[])
 }
 
-fn journal(world: &World) -> Value {
+pub fn journal(world: &World) -> Value {
     serde_json::from_str(&world.read("journal.json")).unwrap_or_default()
 }
 
 /// Which slot has all of the traffic.
 #[track_caller]
-fn serves(toy: &Toy, slot: &str) {
+pub fn serves(toy: &Toy, slot: &str) {
     assert_eq!(
         toy.candidate(),
         if slot == "candidate" { 100 } else { 0 },
@@ -55,7 +55,7 @@ fn slowly(world: &World) {
 }
 
 /// A rollout of version 9 after version 8, killed in its first step, with 10 % in the slot `stable`.
-fn killed_in_the_second(toy: &Toy, world: &World) {
+pub fn killed_in_the_second(toy: &Toy, world: &World) {
     release(world, "8").exits(0);
     let config = world.read("mlgate.yml");
     slowly(world);
@@ -77,7 +77,7 @@ fn behind(toy: &Toy, world: &World, router: &str) {
     toy.set(|inner| inner.weights = [100, 0]);
 }
 
-fn webhook(toy: &Toy, world: &World) -> Arc<Served> {
+pub fn webhook(toy: &Toy, world: &World) -> Arc<Served> {
     let own = toy.clone();
     let served = Arc::new(Served::start(move |request| {
         if request.head.starts_with("PUT") {
@@ -213,111 +213,6 @@ fn a_second_release_that_nobody_carries_on_goes_back_to_the_first() {
 }
 
 #[test]
-fn a_lost_journal_in_the_second_release_goes_by_the_routers_weights() {
-    let toy = Toy::start([0.005, 0.005]);
-    let world = toy.world(CANARY);
-    killed_in_the_second(&toy, &world);
-    world.write("journal.json", "");
-    world.run(&["watch"]).exits(3).saying("stable has all of the traffic again");
-    serves(&toy, "candidate");
-    // Weights that are not mlgate's tell nothing.
-    toy.set(|inner| inner.weights = [30, 90]);
-    for command in ["watch", "rollback", "rollout"] {
-        world.run(&[command]).exits(3).saying("the slot of production is not certain").saying("--production-slot NAME");
-        assert_eq!(toy.weights(), [30, 90], "{command}");
-    }
-    world.run(&["rollback", "--production-slot", "other"]).exits(2).saying("the slots `stable` and `candidate`");
-    world.run(&["rollback", "--production-slot", "candidate"]).exits(0).saying("traffic: done");
-    serves(&toy, "candidate");
-    // From there on, it is stable.
-    release(&world, "9").exits(0);
-    serves(&toy, "stable");
-}
-
-#[test]
-fn a_webhook_does_not_tell_the_slot_of_production() {
-    let toy = Toy::start([0.005, 0.005]);
-    let world = toy.world(CANARY);
-    let _served = webhook(&toy, &world);
-    killed_in_the_second(&toy, &world);
-    // Nor does a journal that is not signed.
-    for text in [world.read("journal.json"), String::new()] {
-        world.write("journal.json", text);
-        for command in ["watch", "rollback"] {
-            world.run(&[command]).exits(3).saying("the slot of production is not certain");
-            assert_eq!(toy.weights(), [10, 90], "{command}");
-        }
-    }
-    world.run(&["rollback", "--production-slot", "candidate"]).exits(0);
-    serves(&toy, "candidate");
-}
-
-#[test]
-fn a_journal_that_is_not_signed_moves_no_traffic_to_another_slot() {
-    let toy = Toy::start([0.005, 0.005]);
-    let world = toy.world(CANARY);
-    rollout(&world, &["--once"]).exits(0);
-    world.run(&["rollback"]).exits(0);
-    let mut forged = journal(&world);
-    (forged["is_settled"], forged["state"]["ended"], forged["stable_slot"]) =
-        (json!(false), Value::Null, json!("candidate"));
-    forged["heartbeat_at"] = json!(1.0);
-    world.write("journal.json", forged.to_string());
-    for command in ["watch", "rollback"] {
-        world.run(&[command]).exits(3).saying("a journal that is not signed names `candidate`");
-        serves(&toy, "stable");
-    }
-    rollout(&world, &[]).exits(3).saying("the slot of production is not certain");
-    serves(&toy, "stable");
-    // Nor one from which the slot was taken out.
-    let toy = Toy::start([0.005, 0.005]);
-    let world = toy.world(CANARY);
-    killed_in_the_second(&toy, &world);
-    let mut forged = journal(&world);
-    forged.as_object_mut().unwrap().remove("stable_slot");
-    world.write("journal.json", forged.to_string());
-    world.run(&["watch"]).exits(3).saying("the router's weights tell another one");
-    assert_eq!(toy.weights(), [20, 180]);
-}
-
-#[test]
-fn a_slot_that_the_config_does_not_have_is_said() {
-    let toy = Toy::start([0.005, 0.005]);
-    let world = toy.world(CANARY);
-    release(&world, "8").exits(0);
-    world.write(
-        "journal.json",
-        world.read("journal.json").replace("\"stable_slot\":\"stable\"", "\"stable_slot\":\"blue\""),
-    );
-    for (command, exit) in [("rollout", 2), ("watch", 2), ("status", 2), ("rollback", 3)] {
-        let ran = world.run(&[command]);
-        assert!(ran.exit == exit || command == "rollback" && ran.exit == 0, "{ran:#?}");
-        ran.saying("the router has the slots `stable` and `candidate`, and `blue` is not one of them");
-    }
-    let config = world.read("mlgate.yml");
-    world.write("mlgate.yml", config.replace("candidate: candidate", "candidate: stable"));
-    rollout(&world, &[]).exits(2).saying("name two different ones");
-}
-
-#[test]
-fn the_registry_confirms_what_was_promoted() {
-    let (toy, mlflow) = (Toy::start([0.005, 0.005]), ToyMlflow::start());
-    let world = registered(&toy, &mlflow, CANARY);
-    release(&world, "8").exits(0);
-    mlflow.set(|inner| drop(inner.aliases.insert("champion".into(), "7".into())));
-    let said = "`champion` is version `7`, and the journal says that version `8` was promoted, in the slot `candidate`";
-    release(&world, "9").exits(2).saying(said);
-    rollout(&world, &["--dry-run"]).exits(2).saying(said);
-    serves(&toy, "candidate");
-    // What is in production, and where, is a person's to say.
-    world.run(&["rollback", "--production-slot", "candidate", "--to-version", "8"]).exits(0);
-    assert_eq!(mlflow.alias("champion").as_deref(), Some("8"));
-    serves(&toy, "candidate");
-    release(&world, "9").exits(0);
-    serves(&toy, "stable");
-}
-
-#[test]
 fn a_restart_after_the_second_release_is_repaired() {
     let toy = Toy::start([0.005, 0.005]);
     // Its own file names the other slot.
@@ -349,50 +244,6 @@ fn a_restart_after_a_second_release_was_taken_back_is_repaired() {
     world.run(&["watch"]).exits(0).saying("had lost stable's weights: stable has all of the traffic again");
     serves(&toy, "candidate");
     world.run(&["watch"]).exits(0).saying("there is nothing to watch");
-}
-
-#[test]
-fn a_rollback_asks_whether_the_version_before_can_take_the_traffic() {
-    let (toy, mlflow) = (Toy::start([0.005, 0.005]), ToyMlflow::start());
-    let world = registered(&toy, &mlflow, CANARY);
-    release(&world, "8").exits(0);
-    toy.set(|inner| inner.is_ready[0] = false);
-    let before = world.read("journal.json");
-    world.run(&["rollback"]).exits(3).saying("traffic: FAILED").saying("`stable` is down");
-    assert_eq!(came_to(&world)["result"], "aborted");
-    assert_eq!((world.read("journal.json"), mlflow.alias("champion").as_deref()), (before, Some("8")));
-    serves(&toy, "candidate");
-    toy.set(|inner| inner.errors[1] = 0.9);
-    world.run(&["watch", "--seconds", "5"]).exits(3).saying("requests failed").saying("`stable` is down");
-    assert_eq!((mlflow.alias("champion").as_deref(), &journal(&world)["is_settled"]), (Some("8"), &json!(true)));
-    serves(&toy, "candidate");
-    toy.set(|inner| inner.is_ready[0] = true);
-    world.run(&["watch", "--seconds", "5"]).exits(1).saying("requests failed").saying("traffic: done");
-    assert_eq!(mlflow.alias("champion").as_deref(), Some("7"));
-    serves(&toy, "stable");
-}
-
-#[test]
-fn an_operator_who_gave_the_version_before_its_traffic_again_is_followed() {
-    let toy = Toy::start([0.005, 0.005]);
-    let world = toy.world(CANARY);
-    release(&world, "8").exits(0);
-    toy.set(|inner| inner.weights = [100, 0]);
-    release(&world, "9").exits(0);
-    serves(&toy, "candidate");
-    // A router that does not say whether it was restarted proves no operator.
-    let toy = Toy::start([0.005, 0.005]);
-    let world = toy.world(CANARY);
-    let _served = webhook(&toy, &world);
-    release(&world, "8").exits(0);
-    gated(&world, "9");
-    rollout(&world, &["--dry-run"]).exits(0).saying("warning slots: that stable is slot `candidate`");
-    toy.set(|inner| inner.weights = [100, 0]);
-    release(&world, "9").exits(3).saying("this router does not tell whether it was restarted");
-    serves(&toy, "stable");
-    world.run(&["rollback"]).exits(0);
-    release(&world, "9").exits(0);
-    serves(&toy, "candidate");
 }
 
 /// Killed after any request of its second release, the first one or the second has all of the traffic in the end.
@@ -427,79 +278,6 @@ fn killed_at_any_point_of_a_second_release() {
         }
     }
     assert!(kills > 7, "{kills}");
-}
-
-// --- the first model of all
-
-/// Nothing serves yet: no server of stable's, no series, no alias.
-fn without_stable(strategy: &str) -> (Toy, ToyMlflow, World) {
-    let (toy, mlflow) = (Toy::start([0.0, 0.005]), ToyMlflow::start());
-    toy.set(|inner| (inner.nobody, inner.is_ready) = (true, [false, true]));
-    mlflow.set(|inner| inner.aliases.clear());
-    let world = registered(&toy, &mlflow, strategy);
-    (toy, mlflow, world)
-}
-
-const FLAG: &str = "\n  flag: { flagd: { path: flags.json, feature: new-model, variant: \"off\" } }";
-
-fn with_flag(world: &World) {
-    let variants = json!({ "on": true, "off": false });
-    let flags =
-        json!({ "flags": { "new-model": { "state": "ENABLED", "variants": variants, "defaultVariant": "on" } } });
-    world.write("flags.json", flags.to_string());
-}
-
-fn flag(world: &World) -> String {
-    let flags: Value = serde_json::from_str(&world.read("flags.json")).unwrap();
-    flags["flags"]["new-model"]["defaultVariant"].as_str().unwrap().to_owned()
-}
-
-#[test]
-fn the_first_model_of_all_goes_out_directly_and_is_stable_for_the_second() {
-    let (toy, mlflow, world) = without_stable("direct");
-    release(&world, "8").exits(0).saying("ok      stable: there is none").saying("promoted");
-    serves(&toy, "candidate");
-    assert_eq!((mlflow.alias("champion").as_deref(), &came_to(&world)["previous_version"]), (Some("8"), &Value::Null));
-    world.run(&["watch"]).exits(0).saying("in order");
-    // The second one has something to be compared with, and to go back to.
-    world.write("mlgate.yml", world.read("mlgate.yml").replace("strategy: direct", &format!("strategy: {CANARY}")));
-    toy.set(|inner| (inner.nobody, inner.is_ready) = (false, [true; 2]));
-    release(&world, "9").exits(0).saying("ok      stable requests: ");
-    serves(&toy, "stable");
-    world.run(&["rollback"]).exits(0);
-    serves(&toy, "candidate");
-    assert_eq!(mlflow.alias("champion").as_deref(), Some("8"));
-}
-
-#[test]
-fn a_bad_first_model_has_nothing_to_go_back_to() {
-    let (toy, mlflow, world) = without_stable("direct");
-    toy.set(|inner| inner.errors[1] = 0.9);
-    let said = "there is no earlier model to restore: the candidate keeps its traffic";
-    release(&world, "8").exits(3).saying("requests failed").saying("traffic: FAILED").saying(said);
-    serves(&toy, "candidate");
-    assert_eq!((mlflow.alias("champion"), &journal(&world)["is_settled"]), (None, &json!(true)));
-    world.run(&["watch"]).exits(0).saying("there is nothing to watch");
-    // The next one begins all the same.
-    toy.set(|inner| inner.errors[1] = 0.005);
-    release(&world, "9").exits(0).saying("ok      stable: there is none");
-    serves(&toy, "candidate");
-    world.run(&["rollback"]).exits(3).saying(said);
-    assert_eq!((toy.history(), mlflow.alias("champion")), (vec![100], None));
-    // A person decides otherwise.
-    world.run(&["rollback", "--production-slot", "stable"]).exits(0).saying("traffic: done");
-    serves(&toy, "stable");
-}
-
-#[test]
-fn a_flag_takes_users_off_a_bad_first_model() {
-    let (toy, mlflow, world) = without_stable(&format!("direct{FLAG}"));
-    with_flag(&world);
-    release(&world, "8").exits(0);
-    assert_eq!(flag(&world), "on");
-    toy.set(|inner| inner.errors[1] = 0.9);
-    world.run(&["watch", "--seconds", "5"]).exits(1).saying("flag: done").saying("there is no earlier model");
-    assert_eq!((flag(&world), mlflow.alias("champion"), toy.history()), ("off".to_owned(), None, vec![100]));
 }
 
 #[test]
