@@ -23,6 +23,8 @@ pub mod serving_version;
 pub mod version_source;
 pub mod gated;
 pub mod signal;
+pub mod aws;
+pub mod sources;
 pub mod log;
 pub mod router;
 pub mod flag;

@@ -55,6 +55,7 @@ step tests cargo test --locked --no-fail-fast
 step workflows tests/workflows/lint.sh
 step release tests/workflows/release.sh
 step rollouts tests/rollout/run.sh
+step integrations tests/rollout/integrations.sh
 step kubernetes tests/rollout/kubernetes.sh
 step containers tests/containers/run.sh
 step deny tests/deny.sh

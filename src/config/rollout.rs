@@ -2,7 +2,9 @@
 
 mod notifications;
 mod hooks;
+mod routers;
 mod signals;
+mod sources;
 mod steps;
 mod variants;
 
@@ -11,7 +13,11 @@ use serde::Deserialize;
 
 pub use self::hooks::{HookSection, HookWebhook, HookWorkflow};
 pub use self::notifications::{ChatSection, IssueSection, JsonSection, NotificationSection, NotifyOn};
-pub use self::signals::{GaugeSection, PrometheusSection, SignalsSection};
+pub use self::routers::{Nginx, SageMaker, Traefik, Vertex};
+pub use self::signals::{SignalSection, SignalsSection};
+pub use self::sources::{
+    CloudWatchSection, DatadogSection, HttpSection, InfluxDbSection, NewRelicSection, PrometheusSection,
+};
 pub use self::steps::{Approval, StepSection};
 pub use self::variants::{VariantSection, VariantsSection, VersionSection};
 use super::notify::DispatchSection;
@@ -117,6 +123,15 @@ pub enum RouterSection {
     Webhook(Webhook),
     /// A route of a Kubernetes cluster.
     Kubernetes(Kubernetes),
+    /// NGINX, by a file that it includes, and a reload.
+    Nginx(Nginx),
+    /// Traefik, by the file of its file provider.
+    Traefik(Traefik),
+    /// Variants of an Amazon SageMaker endpoint.
+    #[serde(rename = "sagemaker")]
+    SageMaker(SageMaker),
+    /// Deployed models of a Vertex AI endpoint.
+    Vertex(Vertex),
 }
 
 /// HAProxy's run-time API.
@@ -355,7 +370,7 @@ pub struct OnRollback {
 
 impl RolloutSection {
     /// The query of a gauge.
-    pub fn gauge(&self, name: &str) -> Option<&GaugeSection> {
+    pub fn gauge(&self, name: &str) -> Option<&SignalSection> {
         self.signals.as_ref()?.gauges.get(name)
     }
 }
@@ -367,6 +382,10 @@ impl RouterSection {
             Self::Haproxy(haproxy) => (haproxy.stable.clone(), haproxy.candidate.clone()),
             Self::Envoy(envoy) => (envoy.stable.clone(), envoy.candidate.clone()),
             Self::Kubernetes(route) => (route.stable.clone(), route.candidate.clone()),
+            Self::Nginx(nginx) => (nginx.stable.clone(), nginx.candidate.clone()),
+            Self::Traefik(traefik) => (traefik.stable.clone(), traefik.candidate.clone()),
+            Self::SageMaker(endpoint) => (endpoint.stable.clone(), endpoint.candidate.clone()),
+            Self::Vertex(endpoint) => (endpoint.stable.clone(), endpoint.candidate.clone()),
             Self::Webhook(webhook) => (
                 webhook.stable.clone().unwrap_or_else(|| "stable".into()),
                 webhook.candidate.clone().unwrap_or_else(|| "candidate".into()),

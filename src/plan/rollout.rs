@@ -3,11 +3,14 @@
 mod ab_test;
 mod hooks;
 pub mod registry;
+mod routers;
 mod segments;
+mod signals;
 mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+pub use self::signals::SourceSection;
 pub use self::versions::VersionQuery;
 use crate::config::rollout::{
     Approval, ArmsSection, FlagSection, LimitSection, RolloutSection, RouterSection, SignalBounds,
@@ -52,6 +55,8 @@ pub struct RolloutPlan {
     /// or where no stable runs beside the candidate.
     stable: Option<Queries>,
     candidate: Option<Queries>,
+    /// Where signals come from; none where nothing is watched.
+    pub source: Option<SourceSection>,
     /// How stable's and the candidate's version is read.
     pub versions: [Option<VersionQuery>; 2],
     pub stale_seconds: f64,
@@ -99,6 +104,7 @@ impl RolloutPlan {
             share: section.ab_test.as_ref().and_then(|test| test.weight).unwrap_or(50),
         };
         fits(&section, &mut wrong);
+        routers::validate(&section, &mut wrong);
         let (test, trial) = match (&section.ab_test, section.strategy) {
             (Some(test), Strategy::AbTest) => ab_test::plan(test, step_seconds, &mut wrong),
             (None, Strategy::AbTest) => {
@@ -117,32 +123,13 @@ impl RolloutPlan {
         let of_router = || section.router.as_ref().map_or_else(registry::arms, RouterSection::arms);
         let arms = section.arms.clone().unwrap_or_else(of_router);
         let signals = section.signals.as_ref();
-        let queries = |arm: &str| {
-            let signals = signals?;
-            let of = |query: &String| Query::new(query, arm);
-            Some(Queries {
-                requests: of(&signals.requests),
-                errors: of(&signals.errors),
-                by: signals.by.clone(),
-                gauges: signals.gauges.iter().map(|(name, gauge)| (name.clone(), of(&gauge.query))).collect(),
-                samples: signals
-                    .gauges
-                    .iter()
-                    .filter_map(|(name, gauge)| Some((name.clone(), of(gauge.count.as_ref()?))))
-                    .collect(),
-                trial: trial.iter().map(|(name, query)| (name.clone(), of(query))).collect(),
-            })
-        };
-        let counters = signals.map(|signals| [("requests", &signals.requests), ("errors", &signals.errors)]);
-        for (name, query) in counters.into_iter().flatten() {
-            if !is_registry && !query.contains("{{arm}}") {
-                let why = format!("{} does not say {{{{arm}}}}, so that both arms are the same", code(query));
-                wrong.at(&format!("signals.{name}"), &why);
-            }
+        let source = signals.map(|signals| signals::source(signals, &mut wrong));
+        let both = signals.zip(source.as_ref());
+        if let Some((signals, source)) = both {
+            signals::validate((signals, source), is_registry, &trial, &mut wrong);
+            segments::check((signals, source), asked.steps.len(), &mut wrong);
         }
-        if let Some(signals) = signals {
-            segments::check(signals, asked.steps.len(), &mut wrong);
-        }
+        let queries = |arm: &str| both.map(|(signals, source)| signals::queries(signals, source, &trial, arm));
         let policy = Policy {
             strategy: section.strategy,
             stages: with_approvals(stages(section.strategy, &asked), &section, &mut wrong),
@@ -162,15 +149,21 @@ impl RolloutPlan {
             wrong.at("limits", "stable has no traffic to compare with: set `error_rate: { max: … }`");
         }
         let plan = Self {
-            versions: versions::of(&section.variants, &arms, &mut wrong),
+            versions: versions::of(&section, &arms, &mut wrong),
             policy,
             stable: if is_registry { None } else { queries(&arms.stable) },
             candidate: queries(&arms.candidate),
             arms,
-            stale_seconds: wrong.number("signals.stale_seconds", signals.and_then(|own| own.stale_seconds), 60.0, 1.0),
+            stale_seconds: wrong.number(
+                "signals.stale_seconds",
+                signals.and_then(|own| own.stale_seconds),
+                source.as_ref().map_or(60.0, SourceSection::stale_seconds),
+                1.0,
+            ),
             heartbeat_seconds: wrong.number("heartbeat_seconds", section.heartbeat_seconds, 120.0, 1.0),
             max_gap_seconds: wrong.number("max_gap_seconds", section.max_gap_seconds, 7200.0, 1.0),
             max_report_age_hours: wrong.number("max_report_age_hours", section.max_report_age_hours, 24.0, 0.0),
+            source,
             section,
         };
         if wrong.0.is_empty() { Ok(plan) } else { Err(wrong.0) }
@@ -251,20 +244,14 @@ fn fits(section: &RolloutSection, wrong: &mut Wrong) {
 
 /// A config must not be able to send any secret of the job anywhere.
 fn tokens(section: &RolloutSection, wrong: &mut Wrong) {
-    let router = match &section.router {
-        Some(RouterSection::Webhook(webhook)) => webhook.token_env.as_ref(),
-        _ => None,
-    };
     let flag = match &section.flag {
         Some(FlagSection::Unleash(unleash)) => Some(&unleash.token_env),
         _ => None,
     };
-    let all = [
-        ("signals.prometheus", section.signals.as_ref().and_then(|signals| signals.prometheus.token_env.as_ref())),
-        ("router.webhook", router),
-        ("flag.unleash", flag),
-    ];
-    let all = all.map(|(path, name)| (format!("{path}.token_env"), name));
+    let all = [("flag.unleash.token_env", flag)];
+    let all = all.into_iter().chain(section.router.iter().flat_map(routers::variables));
+    let all = all.chain(section.signals.iter().flat_map(signals::variables));
+    let all = all.map(|(path, name)| (path.to_owned(), name));
     let notifications = section.notifications.iter().enumerate().flat_map(|(at, channel)| {
         let path = move |key| format!("notifications[{at}].{key}");
         channel.variables().into_iter().map(move |(key, name)| (path(key), Some(name)))
@@ -361,7 +348,7 @@ fn add(limits: &mut Limits, section: &RolloutSection, bounds: SignalBounds) -> R
     let SignalBounds { name, min, max, max_ratio } = bounds;
     let (min, max, max_ratio) = (number(min), number(max), number(max_ratio));
     let gauge = section.gauge(&name).cloned().unwrap_or_default();
-    let query = Query::new(&gauge.query, "any");
+    let query = signals::gauge(section.signals.as_ref(), &gauge);
     if let (Some(quantile), None) = (&query.quantile, min) {
         let max_share = 1.0 - quantile.quantile;
         let Some(max) = max else {

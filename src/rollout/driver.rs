@@ -13,7 +13,8 @@ use super::hook::caller::{HookCaller, HookTarget};
 use super::journal::{Entry, Stored, Unwritten};
 use super::levers::Pulled;
 use super::log::Log;
-use super::signal::{Prometheus, SETTLED};
+use super::signal::SETTLED;
+use super::sources::Source;
 use super::state::Counts;
 use super::{ArmSeen, Effect, Ended, Outcome, Reading, Seen, SlotOrder, State, request, serving_version, step, watch};
 use crate::plan::rollout::{Queries, RolloutPlan};
@@ -26,7 +27,7 @@ const MOST_UNWRITTEN: u32 = 3;
 pub struct World {
     pub controls: Controls,
     /// None where nothing is watched.
-    pub prometheus: Option<Prometheus>,
+    pub source: Option<Source>,
     /// With the slots as configured, and exchanged.
     pub log: Option<(Log, Log)>,
     /// In the order of the policy's hooks; none where no rollout is carried on.
@@ -104,19 +105,20 @@ impl World {
             }
         };
         let signals = async {
-            let Some(prometheus) = &self.prometheus else { return Default::default() };
+            let Some(source) = &self.source else { return (ArmSeen::default(), ArmSeen::default(), SETTLED) };
             // Both variants at one moment.
-            let time = prometheus.time().await;
-            let (limits, time) = (&plan.policy.limits.histograms, &time);
-            let arm = async |queries: Option<&Queries>| match queries {
-                Some(queries) => prometheus.arm(queries, limits, time).await,
+            let time = source.time().await;
+            let limits = &plan.policy.limits.histograms;
+            let arm = async |own: Option<&Queries>, other: Option<&Queries>| match own {
+                Some(own) => source.arm(own, other, limits, &time).await,
                 None => ArmSeen::default(),
             };
             let (stable, candidate) = plan.queries(order);
-            tokio::join!(arm(stable), arm(candidate))
+            let seen = tokio::join!(arm(stable, candidate), arm(candidate, stable));
+            (seen.0, seen.1, time.as_ref().map_or(SETTLED, |time| source.lag(*time)))
         };
         let split = self.controls.levers.router.split(order);
-        let (router, ready, log, (mut stable, mut candidate), versions) = tokio::join!(
+        let (router, ready, log, (mut stable, mut candidate, lag), versions) = tokio::join!(
             Box::pin(split.observe()),
             Box::pin(split.ready()),
             log,
@@ -126,7 +128,7 @@ impl World {
         (stable.serving, candidate.serving) = versions;
         Seen {
             at,
-            of: at - SETTLED,
+            of: at - lag,
             uptime: router.as_ref().ok().and_then(|reading| reading.uptime),
             traffic: router.map(|reading| reading.traffic).map_err(|problem| problem.message),
             confirmation: Confirmation::default(),

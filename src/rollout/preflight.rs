@@ -8,8 +8,9 @@ use super::driver::World;
 use super::policy::{AbTest, HistogramLimit, Policy};
 use super::query::Query;
 use super::serving_version::{ServingVersion, Variant, VersionCheck};
-use super::signal::{Prometheus, Proof, Role, SETTLED, Trouble};
+use super::signal::{Proof, Role, SETTLED, Trouble};
 use super::slow::Boundaries;
+use super::sources::{Pair, Source};
 use super::{Reading, SlotOrder, Strategy, Traffic, query};
 use crate::plan::rollout::{Queries, RolloutPlan};
 use crate::problem::Problem;
@@ -64,8 +65,8 @@ impl<'a> Subject<'a> {
 pub async fn check(world: &World, plan: &RolloutPlan, rollout: Subject<'_>, writes: Writes) -> Vec<Finding> {
     let Subject { version, order, is_first } = rollout;
     let mut found = Vec::new();
-    let rate = match &world.prometheus {
-        Some(prometheus) => signals(prometheus, plan, (order, is_first), &mut found).await,
+    let rate = match &world.source {
+        Some(source) => signals(source, plan, (order, is_first), &mut found).await,
         None => None,
     };
     if world.controls.levers.router.exists() {
@@ -97,13 +98,13 @@ pub async fn check(world: &World, plan: &RolloutPlan, rollout: Subject<'_>, writ
 
 /// Proves every query and limit. Returns how many requests a second stable answers.
 async fn signals(
-    prometheus: &Prometheus,
+    source: &Source,
     plan: &RolloutPlan,
     (order, is_first): (SlotOrder, bool),
     found: &mut Vec<Finding>,
 ) -> Option<f64> {
-    let subject = format!("Prometheus at {}", prometheus.shown());
-    let time = match prometheus.time().await {
+    let subject = source.shown();
+    let time = match source.time().await {
         Ok(time) => time,
         Err(trouble) => {
             let problem = Problem::new(trouble.text()).hint("is `rollout.signals.prometheus.url` reachable from here?");
@@ -111,26 +112,28 @@ async fn signals(
             return None;
         }
     };
-    found.push(Finding { subject, result: Ok("answers".to_owned()) });
+    if matches!(source, Source::Prometheus(_)) {
+        found.push(Finding { subject, result: Ok("answers".to_owned()) });
+    }
     let both = plan.queries(order);
-    if !queries(prometheus, both, is_first, time, found).await {
+    if !queries(source, both, is_first, time, found).await {
         return None;
     }
     let stable = both.0?;
     for limit in &plan.policy.limits.histograms {
-        found.extend(boundaries(prometheus, stable, limit, time).await);
+        found.extend(boundaries(source, stable, limit, time).await);
     }
-    found.extend(segments(prometheus, stable, time).await);
+    found.extend(segments(source, stable, time).await);
     if let Some(test) = &plan.policy.ab_test {
         let share = plan.policy.stages.first().map_or(0.5, |stage| f64::from(stage.traffic.weight) / 100.0);
-        found.push(ab_test(prometheus, stable, (test, share), time).await);
+        found.push(ab_test(source, stable, (test, share), time).await);
     }
-    prometheus.per_second(&stable.requests, time).await
+    source.per_second(&stable.requests, time).await
 }
 
 /// Proves every query of both variants; one answer that does not come is waited for, and no other. Returns whether all came.
 async fn queries(
-    prometheus: &Prometheus,
+    source: &Source,
     both: (Option<&Queries>, Option<&Queries>),
     is_first: bool,
     time: f64,
@@ -140,11 +143,13 @@ async fn queries(
         let said = "there is none: this is the first model, and it is compared with nothing";
         found.push(Finding { subject: "stable".to_owned(), result: Ok(said.to_owned()) });
     }
-    let variants = [("stable", both.0), ("candidate", both.1)];
-    for (variant, queries) in variants.into_iter().skip(usize::from(is_first)) {
-        let Some(queries) = queries else { continue };
-        for (name, query, role) in named(queries) {
-            let result = prometheus.prove(query, role, time).await;
+    let variants = [("stable", both.0, both.1), ("candidate", both.1, both.0)];
+    for (variant, own, other) in variants.into_iter().skip(usize::from(is_first)) {
+        let Some(own) = own else { continue };
+        let others = other.map(named).unwrap_or_default();
+        for (at, (name, own, role)) in named(own).into_iter().enumerate() {
+            let other = others.get(at).map(|(_, other, _)| *other);
+            let result = source.prove(Pair { own, other }, role, time).await;
             let is_down = matches!(result, Err(Trouble::NoAnswer(_)));
             let result = result.map(shown).map_err(|trouble| fault(trouble, name, role));
             let count = if role == Role::Samples { "count of " } else { "" };
@@ -162,18 +167,23 @@ pub async fn has_stable(world: &World, plan: &RolloutPlan, order: SlotOrder) -> 
     if world.controls.levers.router.split(order).stable_ready().await.is_err() {
         return false;
     }
-    let (stable, _) = plan.queries(order);
-    // Where Prometheus does not answer, the preflight says so.
-    let (Some(prometheus), Some(stable)) = (&world.prometheus, stable) else { return true };
-    let Ok(time) = prometheus.time().await else { return true };
-    let proof = prometheus.prove(&stable.requests, Role::Requests, time).await;
-    !matches!(proof, Ok(Proof::Explained(_)) | Err(Trouble::Unexplained(_)))
+    let (stable, candidate) = plan.queries(order);
+    // Where the source does not answer, the preflight says so.
+    let (Some(source), Some(stable)) = (&world.source, stable) else { return true };
+    let Ok(time) = source.time().await else { return true };
+    let pair = Pair { own: &stable.requests, other: candidate.map(|candidate| &candidate.requests) };
+    match source.prove(pair, Role::Requests, time).await {
+        // Where counts are asked for, nothing in the last minutes is no proof that nobody ever asked.
+        Ok(Proof::Explained(_)) => !matches!(source, Source::Prometheus(_)),
+        Err(Trouble::Unexplained(_)) => false,
+        _ => true,
+    }
 }
 
 /// Whether the limit on a histogram is a boundary of its buckets; nothing where stable has none yet.
-async fn boundaries(prometheus: &Prometheus, stable: &Queries, limit: &HistogramLimit, time: f64) -> Option<Finding> {
+async fn boundaries(source: &Source, stable: &Queries, limit: &HistogramLimit, time: f64) -> Option<Finding> {
     let query = stable.gauges.get(&limit.name)?;
-    let (_, Boundaries { below, above }) = prometheus.slow(query, limit, time - SETTLED).await.ok()?;
+    let Boundaries { below, above } = source.boundaries(query, limit, time).await?;
     let (name, max) = (&limit.name, number(limit.max, &[]));
     let share = number(100.0 * limit.max_share, &[]);
     let result = match (below, above) {
@@ -202,7 +212,8 @@ async fn boundaries(prometheus: &Prometheus, stable: &Queries, limit: &Histogram
 }
 
 /// Which segments stable has.
-async fn segments(prometheus: &Prometheus, stable: &Queries, time: f64) -> Option<Finding> {
+async fn segments(source: &Source, stable: &Queries, time: f64) -> Option<Finding> {
+    let Source::Prometheus(prometheus) = source else { return None };
     let label = stable.by.as_ref()?;
     let both = (&stable.requests, &stable.errors);
     let found = prometheus.segments(both, label, &Reading::Absent, time - SETTLED).await;
@@ -219,15 +230,15 @@ async fn segments(prometheus: &Prometheus, stable: &Queries, time: f64) -> Optio
 }
 
 /// How many observations an A/B test needs, by what stable has counted so far.
-async fn ab_test(prometheus: &Prometheus, stable: &Queries, (test, share): (&AbTest, f64), time: f64) -> Finding {
+async fn ab_test(source: &Source, stable: &Queries, (test, share): (&AbTest, f64), time: f64) -> Finding {
     let mut counters = BTreeMap::new();
     for (name, query) in &stable.trial {
-        if let Ok(Proof::Number(value)) = prometheus.prove(query, Role::Trial, time).await {
+        if let Ok(Proof::Number(value)) = source.prove(Pair { own: query, other: None }, Role::Trial, time).await {
             counters.insert(name.clone(), value);
         }
     }
     let rate = match stable.trial.get(test.observed()) {
-        Some(query) => prometheus.per_second(query, time).await,
+        Some(query) => source.per_second(query, time).await,
         None => None,
     };
     let result = test.describe(&counters, share, rate).map_err(|why| {

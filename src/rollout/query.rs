@@ -1,10 +1,14 @@
 //! A query of one variant, and what it reads: with the variant, and of all of them.
 
-use super::promql::{self, HistogramQuantile, Matcher, Parsed, Selector};
+use std::collections::BTreeMap;
 use std::time::Duration;
+
+use super::promql::{self, HistogramQuantile, Matcher, Parsed, Selector};
 
 /// What becomes the variant's name.
 pub const VARIANT: &str = "{{arm}}";
+/// The same, as the field calls it.
+const ALIAS: &str = "{{variant}}";
 /// Stands for it where the template is parsed: a name of metrics and labels, and no variant's.
 const ANY: &str = "mlgate_any_variant_";
 
@@ -18,7 +22,19 @@ pub struct Query {
     pub quantile: Option<HistogramQuantile>,
     /// The longest range that it looks back over.
     pub window: Duration,
+    pub target: Target,
     is_sum: bool,
+}
+
+/// What a query names, where it is more than its text.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub enum Target {
+    #[default]
+    Text,
+    /// A number in a JSON document, and where its time is.
+    Document { url: String, pointer: String, time_pointer: Option<String> },
+    /// A metric of CloudWatch.
+    Metric { namespace: String, name: String, dimensions: BTreeMap<String, String>, statistic: String },
 }
 
 /// One selector of a query.
@@ -33,16 +49,21 @@ pub struct Source {
 
 impl Query {
     pub fn new(template: &str, variant: &str) -> Self {
-        let text = template.replace(VARIANT, variant);
-        let parsed = promql::parse(&text).and_then(|own| Ok((own, promql::parse(&template.replace(VARIANT, ANY))?)));
+        let text = named(template, variant);
+        let parsed = promql::parse(&text).and_then(|own| Ok((own, promql::parse(&named(template, ANY))?)));
         let (own, any) = match parsed {
             Ok(parsed) => parsed,
-            Err(why) => return Self { text, sources: Err(why), quantile: None, window: Duration::ZERO, is_sum: false },
+            Err(why) => return Self { sources: Err(why), ..Self::of(text, Target::Text, Duration::ZERO) },
         };
         let Parsed { selectors, quantile, window, is_sum } = own;
         let pairs = selectors.into_iter().zip(any.selectors);
         let sources = pairs.map(|(selector, any)| source(selector, any)).collect();
-        Self { text, sources: Ok(sources), quantile, window, is_sum }
+        Self { sources: Ok(sources), quantile, is_sum, ..Self::of(text, Target::Text, window) }
+    }
+
+    /// A query of another source than Prometheus.
+    pub fn of(text: String, target: Target, window: Duration) -> Self {
+        Self { text, sources: Ok(Vec::new()), quantile: None, window, target, is_sum: false }
     }
 
     /// The same counter by the values of a label; none where it is not one counter, or the sum of one.
@@ -50,6 +71,16 @@ impl Query {
         let source = self.sources.as_ref().ok().filter(|_| self.is_sum)?.first()?;
         Some(format!("sum by ({label}) ({})", source.selector.text()))
     }
+}
+
+/// A template with a variant's name in it.
+pub fn named(template: &str, variant: &str) -> String {
+    template.replace(ALIAS, VARIANT).replace(VARIANT, variant)
+}
+
+/// Whether a template names the variant.
+pub fn names_variant(template: &str) -> bool {
+    template.contains(VARIANT) || template.contains(ALIAS)
 }
 
 fn source(selector: Selector, any: Selector) -> Source {
@@ -87,7 +118,7 @@ mod tests {
         assert_eq!(grouped(r#"sum(a{s="{{arm}}"})"#).as_deref(), Some(r#"sum by (region) (a{s="new"})"#));
         assert_eq!(grouped(r#"a{s="{{arm}}"}"#).as_deref(), Some(r#"sum by (region) (a{s="new"})"#));
         assert_eq!([grouped("sum by (x) (a)"), grouped("a + b"), grouped("sum(rate(a[5m]))")], [None, None, None]);
-        let query = Query::new(r#"a{server="{{arm}}",code="5xx"}"#, "new");
+        let query = Query::new(r#"a{server="{{variant}}",code="5xx"}"#, "new");
         assert_eq!(query.sources.unwrap()[0].variant[0].text(), r#"server="new""#);
     }
 }

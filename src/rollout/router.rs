@@ -1,8 +1,13 @@
 //! What moves the traffic: read, written, read back.
 
 pub mod envoy;
+pub mod file;
 pub mod haproxy;
 pub mod kubernetes;
+pub mod nginx;
+pub mod sagemaker;
+pub mod traefik;
+pub mod vertex;
 pub mod webhook;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,6 +16,10 @@ use std::sync::{Mutex, PoisonError};
 use envoy::Envoy;
 use haproxy::Haproxy;
 use kubernetes::Kubernetes;
+use nginx::Nginx;
+use sagemaker::SageMaker;
+use traefik::Traefik;
+use vertex::Vertex;
 use webhook::Webhook;
 
 use super::watch::PRODUCTION;
@@ -33,6 +42,10 @@ pub enum Target {
     Envoy(Envoy),
     Webhook(Webhook),
     Kubernetes(Kubernetes),
+    Nginx(Nginx),
+    Traefik(Traefik),
+    SageMaker(SageMaker),
+    Vertex(Vertex),
     /// `strategy: registry`: what was promoted is all that there is.
     None,
 }
@@ -133,6 +146,10 @@ impl<'a> TrafficSplit<'a> {
             Target::Envoy(envoy) => envoy.observe().await,
             Target::Webhook(webhook) => webhook.read().await.map(RouterReading::of),
             Target::Kubernetes(route) => route.read().await.map(|weight| RouterReading::of(Traffic::weight(weight))),
+            Target::Nginx(nginx) => nginx.read().await.map(RouterReading::of),
+            Target::Traefik(traefik) => traefik.read().await.map(RouterReading::of),
+            Target::SageMaker(endpoint) => endpoint.read().await.map(RouterReading::of),
+            Target::Vertex(endpoint) => endpoint.read().await.map(RouterReading::of),
             Target::None => return Ok(RouterReading::of(PRODUCTION)),
         }?;
         self.remember(reading.traffic);
@@ -163,6 +180,10 @@ impl<'a> TrafficSplit<'a> {
             Target::Envoy(envoy) => envoy.write(traffic).await,
             Target::Webhook(webhook) => webhook.write(traffic).await,
             Target::Kubernetes(route) => route.write(traffic.weight).await,
+            Target::Nginx(nginx) => nginx.write(traffic).await,
+            Target::Traefik(traefik) => traefik.write(traffic).await,
+            Target::SageMaker(endpoint) => endpoint.write(traffic).await,
+            Target::Vertex(endpoint) => endpoint.write(traffic).await,
             Target::None => Ok(()),
         }
     }
@@ -175,7 +196,13 @@ impl<'a> TrafficSplit<'a> {
         match self.target() {
             Target::Haproxy(haproxy) => haproxy.ready().await,
             Target::Kubernetes(route) => route.ready().await,
-            Target::Envoy(_) | Target::Webhook(_) | Target::None => Ok(()),
+            Target::Envoy(_)
+            | Target::Webhook(_)
+            | Target::Nginx(_)
+            | Target::Traefik(_)
+            | Target::SageMaker(_)
+            | Target::Vertex(_)
+            | Target::None => Ok(()),
         }
     }
 

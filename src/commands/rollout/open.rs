@@ -2,6 +2,8 @@
 
 mod hooks;
 mod router;
+mod routers;
+mod source;
 mod versions;
 
 use std::sync::atomic::AtomicBool;
@@ -18,7 +20,7 @@ use crate::config::rollout::{FlagSection, JournalSection, MlflowRegistry, Regist
 use crate::config::{Config, DataSection, Entry, NotifySection};
 use crate::github::branch::Place;
 use crate::http::hosts::HostSetting;
-use crate::http::{self, AllowedHost, Patience, block_on};
+use crate::http::{self, AllowedHost, Patience};
 use crate::mlflow::Server;
 use crate::plan::rollout::{Asker, RolloutPlan};
 use crate::plan::{self};
@@ -32,7 +34,6 @@ use crate::rollout::levers::{FLAG, Levers, Pulled, REGISTRY};
 use crate::rollout::log::Log;
 use crate::rollout::query::VARIANT;
 use crate::rollout::registry::Registry;
-use crate::rollout::signal::Prometheus;
 use crate::rollout::{SlotOrder, Slots};
 use crate::signature::SigningKeys;
 use crate::words::code;
@@ -217,26 +218,11 @@ impl Opener<'_> {
             }
             None => None,
         };
-        let prometheus = match (self.prometheus()?, &section.signals) {
-            (Some((host, token)), Some(signals)) => {
-                let (stale_seconds, is_proxied) = (self.plan.stale_seconds, self.context.is_proxied());
-                let connected =
-                    block_on(Prometheus::connect(host, token, stale_seconds, signals.absent_errors, is_proxied));
-                Some(connected.map_err(Failure::unmeasured)?.map_err(Failure::unmeasured)?)
-            }
-            _ => None,
-        };
+        let source = self.source()?;
         let levers = Levers { router: self.router()?, registry, flag: self.flag()?, unopened: Vec::new() };
         let slots = Slots::new(section.router.as_ref());
         let controls = Controls { levers, journal: self.journal()?, versions: self.versions()?, slots, stop };
-        Ok(World { controls, prometheus, log, hooks: Vec::new() })
-    }
-
-    fn prometheus(self) -> Result<Option<(AllowedHost, Option<String>)>, Failure> {
-        let Some(signals) = &self.plan.section.signals else { return Ok(None) };
-        let prometheus = &signals.prometheus;
-        let token = self.token(prometheus.token_env.as_ref())?;
-        Ok(Some((self.host(&prometheus.url, "the address of Prometheus", "rollout.signals.prometheus.url")?, token)))
+        Ok(World { controls, source, log, hooks: Vec::new() })
     }
 
     fn registry(self) -> Result<Option<Arc<Registry>>, Failure> {

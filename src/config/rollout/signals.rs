@@ -1,4 +1,4 @@
-//! `rollout.signals:` as written: queries by their names.
+//! `rollout.signals:` as written: where signals come from, and what is asked there.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,72 +8,98 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::sources::{
+    CloudWatchSection, DatadogSection, HttpSection, InfluxDbSection, NewRelicSection, PrometheusSection,
+};
 use crate::config::model::Either;
 use crate::limit::Finite;
 use crate::rollout::AbsentErrors;
 
-/// What is watched: queries, in which `{{arm}}` becomes the arm's name.
+/// What is watched: exactly one source, and queries, in which `{{arm}}` (or `{{variant}}`) becomes the variant's name.
 ///
 /// Every other name is a gauge, so it is read by hand.
-#[derive(Debug, Clone, PartialEq, JsonSchema)]
+#[derive(Debug, Clone, Default, PartialEq, JsonSchema)]
 pub struct SignalsSection {
-    pub prometheus: PrometheusSection,
+    pub prometheus: Option<PrometheusSection>,
+    pub http: Option<HttpSection>,
+    pub cloudwatch: Option<CloudWatchSection>,
+    pub datadog: Option<DatadogSection>,
+    pub influxdb: Option<InfluxDbSection>,
+    pub new_relic: Option<NewRelicSection>,
     /// A counter of the arm's requests.
-    pub requests: String,
+    #[schemars(with = "Either<SignalSection>")]
+    pub requests: SignalSection,
     /// A counter of those that failed.
-    pub errors: String,
+    #[schemars(with = "Either<SignalSection>")]
+    pub errors: SignalSection,
     /// How old a sample may be.
     pub stale_seconds: Option<Finite>,
     /// What no series of `errors` means: `hold`, or `zero` of a service that exports the counter from its first error on.
     #[serde(default)]
     pub absent_errors: AbsentErrors,
-    /// A label of `requests` and `errors`: limits on errors hold for each of its values, too.
+    /// A label of `requests` and `errors`: limits on errors hold for each of its values, too. Of Prometheus only.
     pub by: Option<String>,
     /// Gauges: `latency_p99_ms`, `accuracy`, `prediction_null_percent`, or any other name.
-    #[schemars(flatten, with = "BTreeMap<String, Either<GaugeSection>>")]
-    pub gauges: BTreeMap<String, GaugeSection>,
+    #[schemars(flatten, with = "BTreeMap<String, Either<SignalSection>>")]
+    pub gauges: BTreeMap<String, SignalSection>,
 }
 
-/// A gauge: its query, or a map that says what it is of.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+/// One signal: a query in the source's language, or a map.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct GaugeSection {
+pub struct SignalSection {
+    /// In the source's language; of `http` a JSON pointer, of `cloudwatch` none.
+    #[serde(default)]
     pub query: String,
-    /// A counter of the samples that the gauge is of: labels that came in, say. Requests without it.
-    pub count: Option<String>,
-    /// New samples from one evaluation that counts to the next; `min_requests` without it.
+    /// Of `http`: where the number is in the answer, as a JSON pointer (RFC 6901).
+    pub json_pointer: Option<String>,
+    /// Of `http`: another address than the source's.
+    pub url: Option<String>,
+    /// Of `http`: where the time of the number is in the answer, where it is another place than the source's.
+    pub time_pointer: Option<String>,
+    /// Of `cloudwatch`: the metric's namespace.
+    pub namespace: Option<String>,
+    /// Of `cloudwatch`: the metric's name.
+    pub metric: Option<String>,
+    /// Of `cloudwatch`: all dimensions of the metric.
+    #[serde(default)]
+    pub dimensions: BTreeMap<String, String>,
+    /// Of `cloudwatch`: `Sum` of a counter without it, `Average` of a gauge.
+    pub statistic: Option<String>,
+    /// Of a gauge: how long a time its value is of, in seconds; 60 without it. PromQL holds its own.
+    pub window_seconds: Option<Finite>,
+    /// Of a gauge: a counter of the samples that it is of: labels that came in, say. Requests without it.
+    #[serde(default, deserialize_with = "boxed")]
+    #[schemars(with = "Option<Either<SignalSection>>")]
+    pub count: Option<Box<SignalSection>>,
+    /// Of a gauge: new samples from one evaluation that counts to the next; `min_requests` without it.
     pub min_samples: Option<u64>,
 }
 
-/// Where Prometheus is.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PrometheusSection {
-    pub url: String,
-    /// The environment variable that holds its token; its name starts with `MLGATE_`.
-    pub token_env: Option<String>,
+/// A signal as it is written.
+struct Signal(SignalSection);
+
+fn boxed<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Box<SignalSection>>, D::Error> {
+    Ok(Some(Box::new(Signal::deserialize(deserializer)?.0)))
 }
 
-/// A gauge as it is written.
-struct Gauge(GaugeSection);
-
-impl<'de> Deserialize<'de> for Gauge {
+impl<'de> Deserialize<'de> for Signal {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Written;
 
         impl<'de> Visitor<'de> for Written {
-            type Value = Gauge;
+            type Value = Signal;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a query, or a map of `query`, `count` and `min_samples`")
+                f.write_str("a query, or a map")
             }
 
-            fn visit_str<E: serde::de::Error>(self, query: &str) -> Result<Gauge, E> {
-                Ok(Gauge(GaugeSection { query: query.to_owned(), ..GaugeSection::default() }))
+            fn visit_str<E: serde::de::Error>(self, query: &str) -> Result<Signal, E> {
+                Ok(Signal(SignalSection { query: query.to_owned(), ..SignalSection::default() }))
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Gauge, A::Error> {
-                GaugeSection::deserialize(MapAccessDeserializer::new(map)).map(Gauge)
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Signal, A::Error> {
+                SignalSection::deserialize(MapAccessDeserializer::new(map)).map(Signal)
             }
         }
         deserializer.deserialize_any(Written)
@@ -88,35 +114,32 @@ impl<'de> Deserialize<'de> for SignalsSection {
             type Value = SignalsSection;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a map of `prometheus`, `requests`, `errors`, and queries by their names")
+                f.write_str("a map of a source such as `prometheus`, `requests`, `errors`, and queries by their names")
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<SignalsSection, A::Error> {
-                let (mut prometheus, mut requests, mut errors, mut stale_seconds) = (None, None, None, None);
-                let mut absent_errors = AbsentErrors::default();
-                let mut by = None;
-                let mut gauges = BTreeMap::new();
+                let mut all = SignalsSection::default();
+                let (mut requests, mut errors) = (None, None);
                 while let Some(key) = map.next_key::<String>()? {
                     match key.as_str() {
-                        "prometheus" => prometheus = Some(map.next_value()?),
-                        "requests" => requests = Some(map.next_value()?),
-                        "errors" => errors = Some(map.next_value()?),
-                        "stale_seconds" => stale_seconds = Some(map.next_value()?),
-                        "by" => by = Some(map.next_value()?),
-                        "absent_errors" => absent_errors = map.next_value()?,
-                        _ => drop(gauges.insert(key, map.next_value::<Gauge>()?.0)),
+                        "prometheus" => all.prometheus = Some(map.next_value()?),
+                        "http" => all.http = Some(map.next_value()?),
+                        "cloudwatch" => all.cloudwatch = Some(map.next_value()?),
+                        "datadog" => all.datadog = Some(map.next_value()?),
+                        "influxdb" => all.influxdb = Some(map.next_value()?),
+                        "new_relic" => all.new_relic = Some(map.next_value()?),
+                        "requests" => requests = Some(map.next_value::<Signal>()?.0),
+                        "errors" => errors = Some(map.next_value::<Signal>()?.0),
+                        "stale_seconds" => all.stale_seconds = Some(map.next_value()?),
+                        "by" => all.by = Some(map.next_value()?),
+                        "absent_errors" => all.absent_errors = map.next_value()?,
+                        _ => drop(all.gauges.insert(key, map.next_value::<Signal>()?.0)),
                     }
                 }
                 let missing = |field| A::Error::missing_field(field);
-                Ok(SignalsSection {
-                    prometheus: prometheus.ok_or_else(|| missing("prometheus"))?,
-                    requests: requests.ok_or_else(|| missing("requests"))?,
-                    errors: errors.ok_or_else(|| missing("errors"))?,
-                    stale_seconds,
-                    absent_errors,
-                    by,
-                    gauges,
-                })
+                all.requests = requests.ok_or_else(|| missing("requests"))?;
+                all.errors = errors.ok_or_else(|| missing("errors"))?;
+                Ok(all)
             }
         }
         deserializer.deserialize_map(Signals)

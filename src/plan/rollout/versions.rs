@@ -1,7 +1,7 @@
 //! How each variant's version is read.
 
 use super::Wrong;
-use crate::config::rollout::{ArmsSection, VariantsSection, VersionSection};
+use crate::config::rollout::{ArmsSection, RolloutSection, VersionSection};
 use crate::rollout::query::Query;
 use crate::words::code;
 
@@ -13,11 +13,17 @@ pub enum VersionQuery {
 }
 
 /// Of stable and of the candidate.
-pub(super) fn of(section: &VariantsSection, arms: &ArmsSection, wrong: &mut Wrong) -> [Option<VersionQuery>; 2] {
-    let variants = [("stable", &section.stable, &arms.stable), ("candidate", &section.candidate, &arms.candidate)];
+pub(super) fn of(section: &RolloutSection, arms: &ArmsSection, wrong: &mut Wrong) -> [Option<VersionQuery>; 2] {
+    let (variants, has_labels) =
+        (&section.variants, section.signals.as_ref().is_none_or(|signals| signals.prometheus.is_some()));
+    let variants = [("stable", &variants.stable, &arms.stable), ("candidate", &variants.candidate, &arms.candidate)];
     variants.map(|(name, variant, arm)| {
         let path = format!("variants.{name}.version");
         match query(&variant.as_ref()?.version, arm) {
+            Ok(VersionQuery::Signal { .. }) if !has_labels => {
+                wrong.at(&path, "only Prometheus has labels: take `url` and `pointer`");
+                None
+            }
             Ok(query) => Some(query),
             Err(why) => {
                 wrong.at(&path, &why);
@@ -42,7 +48,7 @@ fn query(section: &VersionSection, arm: &str) -> Result<VersionQuery, String> {
 }
 
 /// What is wrong with a JSON pointer ([RFC 6901](https://www.rfc-editor.org/rfc/rfc6901)).
-fn fault(pointer: &str) -> Option<&'static str> {
+pub(super) fn fault(pointer: &str) -> Option<&'static str> {
     if !pointer.is_empty() && !pointer.starts_with('/') {
         return Some("does not start with `/`");
     }

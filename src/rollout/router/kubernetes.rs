@@ -2,6 +2,7 @@
 //! asks; a config names the object only.
 
 mod inference;
+mod ingress;
 pub mod patch;
 
 use std::error::Error;
@@ -39,6 +40,8 @@ pub enum Kind {
     VirtualService,
     /// Of KServe: on Knative the revisions `prev` and `latest`, else the predictor and one of `spec.canary`, by name.
     InferenceService,
+    /// Of Ingress NGINX: the canary Ingress of two, whose backends are services.
+    Ingress,
 }
 
 /// Both arms, as the object names them.
@@ -88,7 +91,7 @@ impl Kubernetes {
     /// It could not.
     pub async fn ready(&self) -> Result<(), Problem> {
         match self.kind {
-            Kind::HTTPRoute | Kind::VirtualService => Ok(()),
+            Kind::HTTPRoute | Kind::VirtualService | Kind::Ingress => Ok(()),
             Kind::InferenceService => {
                 let object = self.get(&self.api(&connect(config().await?).await?)).await?;
                 inference::ready(&object, self.arms())
@@ -211,6 +214,7 @@ impl Kind {
             Self::HTTPRoute => ("gateway.networking.k8s.io", "v1", "httproutes"),
             Self::VirtualService => ("networking.istio.io", "v1", "virtualservices"),
             Self::InferenceService => ("serving.kserve.io", "v1beta1", "inferenceservices"),
+            Self::Ingress => ("networking.k8s.io", "v1", "ingresses"),
         };
         ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(group, version, &self.to_string()), plural)
     }

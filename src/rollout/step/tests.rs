@@ -365,6 +365,24 @@ fn an_absence_that_nothing_explains_holds_and_is_neither_no_data_nor_no_error() 
 }
 
 #[test]
+fn counters_that_began_anew_have_counted_from_zero() {
+    let mut state = State::default();
+    let mut look = |since: f64, requests: f64, errors: f64| {
+        let mut seen = Toy::new([0.0, 0.0]).seen();
+        for arm in [&mut seen.stable, &mut seen.candidate] {
+            arm.since = Some(since);
+            (arm.requests, arm.errors) = (Reading::Value(requests), Reading::Value(errors));
+        }
+        count(&mut state, &seen, 50).unwrap();
+        state.current.candidate
+    };
+    assert_eq!(look(0.0, 1_000.0, 10.0), Counts::default());
+    assert_eq!(look(0.0, 1_100.0, 11.0), Counts { requests: 100, errors: 1 });
+    // More than the day before, and another day's.
+    assert_eq!(look(86_400.0, 1_500.0, 30.0), Counts { requests: 1_600, errors: 31 });
+}
+
+#[test]
 fn no_traffic_moves_before_stable_is_seen() {
     let mut toy = Toy::new([0.0, 0.0]);
     let down = |look: u64, _: &mut Toy, seen: &mut Seen| {

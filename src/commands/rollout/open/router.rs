@@ -44,6 +44,16 @@ impl Opener<'_> {
                     stable,
                     candidate,
                 }),
+                RouterSection::Nginx(nginx) => self.nginx(&config::Nginx { stable, candidate, ..nginx.clone() })?,
+                RouterSection::Traefik(traefik) => {
+                    self.traefik(&config::Traefik { stable, candidate, ..traefik.clone() })?
+                }
+                RouterSection::SageMaker(endpoint) => {
+                    self.sagemaker(&config::SageMaker { stable, candidate, ..endpoint.clone() })?
+                }
+                RouterSection::Vertex(endpoint) => {
+                    self.vertex(&config::Vertex { stable, candidate, ..endpoint.clone() })?
+                }
             })
         })
     }

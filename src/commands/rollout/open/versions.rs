@@ -26,7 +26,8 @@ impl Opener<'_> {
             Some(VersionQuery::Signal { query, label }) => {
                 let Some((host, token)) = self.prometheus()? else { return Ok(None) };
                 let (query, label, stale_seconds) = (query.clone(), label.clone(), self.plan.stale_seconds);
-                Some(VersionSource::Signal(SignalSource { host, token, stale_seconds, is_proxied, query, label }))
+                let source = SignalSource { host, token, stale_seconds, is_proxied, query, label };
+                Some(VersionSource::Signal(Box::new(source)))
             }
             None => None,
         })

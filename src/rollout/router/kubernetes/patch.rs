@@ -6,7 +6,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Arms, Kind, inference};
+use super::{Arms, Kind, inference, ingress};
 use crate::problem::Problem;
 use crate::rollout::router::share;
 use crate::words::{code, list};
@@ -26,8 +26,10 @@ struct Split<'a> {
 /// # Errors
 /// The object does not name both arms in one rule, its rules disagree, or others have a share.
 pub fn weight(kind: Kind, object: &Value, arms: Arms) -> Result<u8, Problem> {
-    if kind == Kind::InferenceService {
-        return inference::weight(object, arms);
+    match kind {
+        Kind::InferenceService => return inference::weight(object, arms),
+        Kind::Ingress => return ingress::weight(object, arms),
+        Kind::HTTPRoute | Kind::VirtualService => {}
     }
     let splits = splits(kind, object, arms)?;
     let mut found = None;
@@ -55,8 +57,10 @@ pub fn patch(kind: Kind, object: &Value, arms: Arms, weight: u8) -> Result<Value
     if weight > 100 {
         return Err(Problem::new(format!("{weight} is no share in percent")));
     }
-    if kind == Kind::InferenceService {
-        return inference::patch(object, arms, weight);
+    match kind {
+        Kind::InferenceService => return inference::patch(object, arms, weight),
+        Kind::Ingress => return ingress::patch(object, arms, weight),
+        Kind::HTTPRoute | Kind::VirtualService => {}
     }
     let mut patch = vec![unchanged(kind, object)?];
     let splits = splits(kind, object, arms)?;
@@ -110,6 +114,7 @@ pub(super) fn missing(kind: Kind, object: &Value, arms: Arms, there: &[String]) 
             ("route to", "both must be in the `route` of one `http` entry; a subset is written `host/subset`")
         }
         Kind::InferenceService => ("canary", "see `spec.canary`"),
+        Kind::Ingress => ("path to", "see `spec.rules`"),
     };
     let there = match there {
         [] => String::new(),
@@ -121,7 +126,7 @@ pub(super) fn missing(kind: Kind, object: &Value, arms: Arms, there: &[String]) 
 fn splits<'a>(kind: Kind, object: &'a Value, arms: Arms) -> Result<Vec<Split<'a>>, Problem> {
     let (rules, backends) = match kind {
         Kind::HTTPRoute => ("rules", "backendRefs"),
-        Kind::VirtualService | Kind::InferenceService => ("http", "route"),
+        Kind::VirtualService | Kind::InferenceService | Kind::Ingress => ("http", "route"),
     };
     let (mut splits, mut there) = (Vec::new(), Vec::new());
     for (i, rule) in object["spec"][rules].as_array().into_iter().flatten().enumerate() {
@@ -161,7 +166,7 @@ fn name(kind: Kind, backend: &Value) -> String {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     match kind {
         Kind::HTTPRoute => text(&backend["name"]),
-        Kind::VirtualService | Kind::InferenceService => {
+        Kind::VirtualService | Kind::InferenceService | Kind::Ingress => {
             let destination = &backend["destination"];
             match destination["subset"].as_str() {
                 Some(subset) => format!("{}/{subset}", text(&destination["host"])),
@@ -175,7 +180,7 @@ fn name(kind: Kind, backend: &Value) -> String {
 fn identity(kind: Kind, backend: &Value) -> Vec<(&'static str, &Value)> {
     match kind {
         Kind::HTTPRoute => vec![("name", &backend["name"])],
-        Kind::VirtualService | Kind::InferenceService => {
+        Kind::VirtualService | Kind::InferenceService | Kind::Ingress => {
             let destination = &backend["destination"];
             let subset = destination.get("subset").map(|subset| ("destination/subset", subset));
             [("destination/host", &destination["host"])].into_iter().chain(subset).collect()
