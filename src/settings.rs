@@ -16,6 +16,9 @@ pub fn read<T: DeserializeOwned + JsonSchema>(settings: Value) -> Result<T, Vec<
 }
 
 /// As [`read`], with further keys that may stand there though `T` does not know them.
+///
+/// # Errors
+/// As [`read`].
 pub fn read_with<T: DeserializeOwned + JsonSchema>(settings: Value, also: &[&str]) -> Result<T, Vec<(String, String)>> {
     let mut map = match settings {
         Value::Mapping(map) => map,

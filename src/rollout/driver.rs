@@ -150,6 +150,18 @@ impl World {
         }
     }
 
+    /// One evaluation of a rollout, with which versions answer beside those that should.
+    async fn observe(&self, plan: &RolloutPlan, entry: &Entry) -> Seen {
+        let since = entry.state.stage_at.unwrap_or_else(steady);
+        let mut seen = self.look_or_stop(plan, entry.order, since).await;
+        serving_version::compare(entry, &mut seen);
+        // What there is not is not waited for.
+        if entry.is_first && !matches!(seen.candidate.requests, Reading::Unusable(_)) {
+            seen.stable = ArmSeen::default();
+        }
+        seen
+    }
+
     /// Carries it on until it ends, or waits for a later run.
     pub async fn run(
         &self,
@@ -169,15 +181,9 @@ impl World {
         // A promotion that was decided and not done is decided anew, by what is seen now.
         entry.state.ended = entry.state.ended.filter(|ended| ended.outcome != Outcome::Promoted);
         loop {
-            let since = entry.state.stage_at.unwrap_or_else(steady);
-            let mut seen = self.look_or_stop(plan, entry.order, since).await;
+            let mut seen = self.observe(plan, &entry).await;
             seen.confirmation = confirming.state().await;
             seen.hook = caller.seen().await;
-            serving_version::compare(&entry, &mut seen);
-            // What there is not is not waited for.
-            if entry.is_first && !matches!(seen.candidate.requests, Reading::Unusable(_)) {
-                seen.stable = ArmSeen::default();
-            }
             let before = entry.clone();
             request::take_up(&mut entry, seen.at);
             let (state, effects) = match &entry.state.ended {

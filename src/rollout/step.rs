@@ -109,17 +109,7 @@ pub fn step(policy: &Policy, mut state: State, seen: &Seen) -> (State, Vec<Effec
     }
     state.blind = 0;
     state.is_inconclusive = false;
-    let is_trial = policy.strategy == Strategy::AbTest && state.stage == 0;
-    let judged = if is_trial {
-        let counts = since(before.as_ref(), state.base.as_ref());
-        change::errors(policy, &mut state, counts, seen.of).and(change::slow(policy, &mut state, seen, weight))
-    } else {
-        let errors = evidence::errors(policy, &state, weight);
-        let segments = segments::judge(policy, &mut state, (&seen.stable, &seen.candidate), weight);
-        errors.and(segments).and(evidence::slow(policy, &mut state, seen, weight))
-    };
-    let judged = judged.and(evidence::gauges(policy, &mut state, seen, weight));
-    let judged = judged.and(evidence::log(policy, &mut state, &seen.log));
+    let judged = judge_limits(policy, &mut state, seen, before.as_ref());
     match judged {
         Judged::Breached(why) => return end(state, Outcome::RolledBack, why),
         // The candidate may be the cause of both: stable has its traffic back, and nothing says that the model is bad.
@@ -136,10 +126,29 @@ pub fn step(policy: &Policy, mut state: State, seen: &Seen) -> (State, Vec<Effec
     if let Some(request) = state.skip.clone() {
         return skip(policy, state, seen, &request);
     }
-    if is_trial {
+    if is_trial(policy, &state) {
         return ab_test::judge(policy, state, seen, judged);
     }
     pass_when_due(policy, state, seen, &stage, judged)
+}
+
+/// Whether it is in the step of an A/B test that compares.
+fn is_trial(policy: &Policy, state: &State) -> bool {
+    policy.strategy == Strategy::AbTest && state.stage == 0
+}
+
+/// Returns what the numbers of a step say of every limit; `before` are the counters of the evaluation before.
+fn judge_limits(policy: &Policy, state: &mut State, seen: &Seen, before: Option<&Base>) -> Judged {
+    let weight = policy.stages[state.stage].traffic.weight;
+    let judged = if is_trial(policy, state) {
+        let counts = since(before, state.base.as_ref());
+        change::errors(policy, state, counts, seen.of).and(change::slow(policy, state, seen, weight))
+    } else {
+        let errors = evidence::errors(policy, state, weight);
+        let segments = segments::judge(policy, state, (&seen.stable, &seen.candidate), weight);
+        errors.and(segments).and(evidence::slow(policy, state, seen, weight))
+    };
+    judged.and(evidence::gauges(policy, state, seen, weight)).and(evidence::log(policy, state, &seen.log))
 }
 
 /// On to what comes next, when the stage's time is over and everything that it asks for was seen.
