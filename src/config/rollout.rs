@@ -330,6 +330,20 @@ pub struct AbTestSection {
     pub weight: Option<u8>,
     /// `higher` without it.
     pub better: Option<Better>,
+    /// What keeps a user with a variant. Required where mlgate cannot see it: HAProxy, a webhook, Kubernetes.
+    pub affinity: Option<Affinity>,
+}
+
+/// What keeps a user of an A/B test with a variant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Affinity {
+    /// A cookie of the router's.
+    Cookie,
+    /// A hash of a header or of the address.
+    Hash,
+    /// The application itself assigns users.
+    Application,
 }
 
 /// Counters of a value that every unit had before the test: of what it did last month, say.

@@ -231,14 +231,28 @@ fn fits(section: &RolloutSection, wrong: &mut Wrong) {
             }
         }
     }
-    if let (Strategy::AbTest, Some(RouterSection::Envoy(envoy))) = (section.strategy, router)
-        && envoy.header.is_none()
-    {
-        let why = "users of an A/B test stay with their arm: name the header that tells them apart";
-        wrong.at("router.envoy.header", why);
+    if section.strategy == Strategy::AbTest {
+        keeps_users(section, wrong);
     }
     if section.ab_test.as_ref().and_then(|test| test.weight).is_some_and(|weight| !(1..=99).contains(&weight)) {
         wrong.at("ab_test.weight", "a share of 1 to 99 percent");
+    }
+}
+
+/// Whether users of an A/B test stay with their variant: otherwise it compares nothing.
+fn keeps_users(section: &RolloutSection, wrong: &mut Wrong) {
+    let is_stated = section.ab_test.as_ref().is_some_and(|test| test.affinity.is_some());
+    match &section.router {
+        Some(RouterSection::Envoy(envoy)) if envoy.header.is_none() => {
+            let why = "users of an A/B test stay with their arm: name the header that tells them apart";
+            wrong.at("router.envoy.header", why);
+        }
+        Some(RouterSection::Haproxy(_) | RouterSection::Webhook(_) | RouterSection::Kubernetes(_)) if !is_stated => {
+            let why = "this router does not tell whether users stay with their variant: configure that there, and state it \
+                       as `cookie`, `hash` or `application`";
+            wrong.at("ab_test.affinity", why);
+        }
+        _ => {}
     }
 }
 

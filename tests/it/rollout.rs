@@ -739,6 +739,9 @@ fn an_ab_test_needs_a_size_or_an_effect_to_plan_it_by() {
         let queries = "trials: 'trials{arm=\"{{arm}}\"}', successes: 'successes{arm=\"{{arm}}\"}'";
         rollout(&toy.world(&format!("ab_test\n  ab_test: {{ {queries}{test} }}")), &["--dry-run"])
     };
+    // HAProxy does not tell whether users stay with their variant.
+    dry_run(", observations: 500").exits(2).saying("rollout.ab_test.affinity: this router does not tell");
+    let dry_run = |test: &str| dry_run(&format!(", affinity: cookie{test}"));
     dry_run("").exits(2).saying("rollout.ab_test: it needs `observations`, or the `minimum_effect`");
     dry_run(", minimum_effect: 1.5").exits(2).saying("rollout.ab_test.minimum_effect: a difference of shares");
     let covariate = ", observations: 500, covariate: { sum: x, sum_of_squares: xx, sum_of_products: xy }";
