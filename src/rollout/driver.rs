@@ -206,7 +206,7 @@ impl World {
             let moves = effects.iter().any(|effect| !matches!(effect, Effect::Confirm | Effect::Hook(_)));
             let at = steady();
             let is_asked = !before.requests.is_empty() || entry.state.asks_since(&before.state);
-            let is_news = moves || is_asked || at - written_at >= patience;
+            let is_news = moves || is_asked || unwritten > 0 || at - written_at >= patience;
             let written = Box::pin(self.write_or_stop(&entry, is_news)).await;
             match written {
                 None => continue,

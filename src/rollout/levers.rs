@@ -10,6 +10,7 @@ use super::flag::Flag;
 use super::journal::Entry;
 use super::registry::Registry;
 use super::router::Router;
+use super::watch::PRODUCTION;
 use super::{SlotOrder, Traffic};
 use crate::problem::{Exit, Failure, Problem};
 
@@ -23,8 +24,6 @@ pub const NO_EARLIER: &str = "there is no earlier model to restore: the candidat
 
 const TRIES: u32 = 2;
 const PAUSE: Duration = Duration::from_millis(300);
-/// How long one try may take to move the traffic; requests to registry and flag have limits of their own, each.
-const LONGEST_TRY: Duration = Duration::from_secs(15);
 
 /// Everything that can be moved.
 pub struct Levers {
@@ -80,7 +79,7 @@ impl Levers {
                 pull(lever, async || flag.roll_back().await.map_err(Failure::unmeasured)).await
             }
             _ if !self.router.exists() => return None,
-            _ if entry.is_first => self.restore_first(entry.order).await,
+            _ if entry.is_first && entry.previous_version.is_none() => self.restore_first(entry.order).await,
             _ => self.restore_traffic(entry.order).await,
         })
     }
@@ -89,7 +88,9 @@ impl Levers {
     async fn restore_first(&self, order: SlotOrder) -> Pulled {
         match self.router.split(order).read().await {
             Ok(Traffic::STABLE) => Pulled::done(TRAFFIC, "the candidate has none of it".to_owned()),
-            Ok(_) => Pulled::failed(TRAFFIC, &Failure::usage(Problem::new(NO_EARLIER))),
+            Ok(PRODUCTION) => Pulled::failed(TRAFFIC, &Failure::usage(Problem::new(NO_EARLIER))),
+            // A first model has all of the traffic or none: of a split something else is stable.
+            Ok(_) => self.restore_traffic(order).await,
             Err(problem) => Pulled::failed(TRAFFIC, &Failure::unmeasured(problem)),
         }
     }
@@ -108,8 +109,9 @@ impl Levers {
             }
         };
         pull(TRAFFIC, async || {
-            let late = || Problem::new(format!("the router takes over {} s", LONGEST_TRY.as_secs()));
-            let done = tokio::time::timeout(LONGEST_TRY, once()).await;
+            let longest = self.router.longest_write();
+            let late = || Problem::new(format!("the router takes over {} s", longest.as_secs()));
+            let done = tokio::time::timeout(longest, once()).await;
             done.unwrap_or_else(|_| Err(late())).map_err(Failure::unmeasured)
         })
         .await

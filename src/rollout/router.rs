@@ -12,6 +12,7 @@ pub mod webhook;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use envoy::Envoy;
 use haproxy::Haproxy;
@@ -25,6 +26,9 @@ use webhook::Webhook;
 use super::watch::PRODUCTION;
 use super::{SlotOrder, Traffic};
 use crate::problem::Problem;
+
+/// How long one try may take to move the traffic.
+const LONGEST_WRITE: Duration = Duration::from_secs(15);
 
 /// A router, and whether this process moved its traffic.
 pub struct Router {
@@ -92,6 +96,15 @@ impl Router {
     /// Whether there is one; without it what was promoted has all of the traffic, and nothing moves it.
     pub fn exists(&self) -> bool {
         !matches!(self.configured, Target::None)
+    }
+
+    /// How long one try may take to move the traffic: what waits until it serves takes longer than that wait.
+    pub fn longest_write(&self) -> Duration {
+        match self.configured {
+            Target::SageMaker(_) => 2 * sagemaker::UNTIL_LIVE,
+            Target::Traefik(_) => 2 * traefik::UNTIL_LIVE,
+            _ => LONGEST_WRITE,
+        }
     }
 
     pub fn split(&self, order: SlotOrder) -> TrafficSplit<'_> {

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::journal::{Entry, Proof};
-use super::policy::Traffic;
+use super::policy::{Strategy, Traffic};
 use crate::config::rollout::{ArmsSection, RouterSection};
 use crate::plan::rollout::registry;
 use crate::problem::Problem;
@@ -46,6 +46,7 @@ pub struct Slots {
     candidate: String,
     /// Whether each can be stable's; KServe makes revisions instead, of which the newest is always the candidate's.
     can_exchange: bool,
+    has_router: bool,
 }
 
 impl Slots {
@@ -54,7 +55,7 @@ impl Slots {
         let ArmsSection { stable, candidate } = router.map_or_else(registry::arms, RouterSection::arms);
         let is_kserve =
             matches!(router, Some(RouterSection::Kubernetes(route)) if route.kind == Kind::InferenceService);
-        Self { stable, candidate, can_exchange: router.is_some() && !is_kserve }
+        Self { stable, candidate, can_exchange: router.is_some() && !is_kserve, has_router: router.is_some() }
     }
 
     /// Returns the order in which the slot of this name is stable's; as configured without a name.
@@ -65,6 +66,7 @@ impl Slots {
         let both = format!("{} and {}", code(&self.stable), code(&self.candidate));
         match stable {
             None => Ok(SlotOrder::Configured),
+            Some(_) if !self.has_router => Ok(SlotOrder::Configured),
             Some(name) if *name == self.stable => Ok(SlotOrder::Configured),
             Some(name) if *name == self.candidate && self.can_exchange => Ok(SlotOrder::Exchanged),
             Some(name) if *name == self.candidate => Err(Problem::new(format!(
@@ -94,14 +96,16 @@ impl Slots {
 
     /// Returns the order in which production, as the last rollout left it, is stable's: what was promoted stays in its slot.
     pub fn after(&self, last: &Entry) -> SlotOrder {
-        if last.is_in_production() && self.can_exchange { last.order.other() } else { last.order }
+        // What was promoted without a router is in no slot.
+        let has_slot = last.strategy != Strategy::Registry.word();
+        if last.is_in_production() && self.can_exchange && has_slot { last.order.other() } else { last.order }
     }
 }
 
 #[cfg(test)]
 impl Slots {
     pub fn of_tests(can_exchange: bool) -> Self {
-        Self { stable: "blue".into(), candidate: "green".into(), can_exchange }
+        Self { stable: "blue".into(), candidate: "green".into(), can_exchange, has_router: true }
     }
 }
 
@@ -179,6 +183,8 @@ mod tests {
             assert_eq!(Slots::of_tests(true).after(&entry(order, Some(ended))), next, "{ended:?}");
         }
         assert_eq!(Slots::of_tests(false).after(&entry(configured, Some(Outcome::Promoted))), configured);
+        let without_router = Entry { strategy: "registry".into(), ..entry(configured, Some(Outcome::Promoted)) };
+        assert_eq!(Slots::of_tests(true).after(&without_router), configured);
     }
 
     #[test]

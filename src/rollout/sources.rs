@@ -51,7 +51,7 @@ impl Source {
     pub async fn time(&self) -> Result<f64, Trouble> {
         match self {
             Self::Prometheus(prometheus) => prometheus.time().await,
-            Self::Documents(_) | Self::Counted(_) => Ok(super::driver::now()),
+            Self::Documents(_) | Self::Counted(_) => Ok(super::driver::steady()),
         }
     }
 

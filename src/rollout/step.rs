@@ -51,11 +51,14 @@ pub fn step(policy: &Policy, mut state: State, seen: &Seen) -> (State, Vec<Effec
         Ok(traffic) => *traffic,
         Err(why) => return hold(policy, state, seen.at, format!("the router does not say its weights: {why}")),
     };
-    if let (Some(pause), false, 0) = (&state.paused, state.is_set || traffic == stage.traffic, state.sent) {
+    // Of the first step, which hooks and versions come before, whatever the router shows.
+    let begins = state.stage == 0 && !state.is_set;
+    let is_there = state.is_set || traffic == stage.traffic && !begins;
+    if let (Some(pause), false, 0) = (&state.paused, is_there, state.sent) {
         state.said = pause.request.words();
         return (state, Vec::new());
     }
-    let is_first = traffic == Traffic::STABLE && state.stage == 0 && !state.is_set;
+    let is_first = traffic == Traffic::STABLE && begins;
     if let (true, Reading::Unusable(why)) = (is_first, &seen.stable.requests) {
         return hold(policy, state, seen.at, format!("no traffic moves before stable is seen: {why}"));
     }
@@ -63,11 +66,14 @@ pub fn step(policy: &Policy, mut state: State, seen: &Seen) -> (State, Vec<Effec
     if is_first && !matches!(versions, VersionCheck::Unproven(_)) {
         state.hold_since = None;
     }
-    if is_first && matches!(versions, VersionCheck::Matched | VersionCheck::NotConfigured) {
+    if begins && matches!(versions, VersionCheck::Matched | VersionCheck::NotConfigured) {
         match hooks::wait(policy, state, seen, HookPoint::PreRollout) {
             ControlFlow::Break(waits) => return waits,
             ControlFlow::Continue(next) => state = next,
         }
+    }
+    if let (true, true, VersionCheck::Unproven(why)) = (begins, traffic == stage.traffic, &versions) {
+        return hold(policy, state, seen.at, why.clone());
     }
     if traffic != stage.traffic {
         return redirect_proven(policy, state, seen, traffic, versions);
@@ -376,7 +382,14 @@ pub fn count(state: &mut State, seen: &Seen, weight: u8) -> Result<(), Uncounted
         Err(_) if weight == 100 => before.as_ref().map(|base| base.stable.clone()).unwrap_or_default(),
         stable => stable?,
     };
-    let now = Base { candidate: own?, stable };
+    let own = match own {
+        // Without traffic nothing is counted lately, and a source of counts calls that no data.
+        Err(Uncounted::NoData(_)) if seen.traffic == Ok(Traffic::STABLE) && seen.candidate.since.is_some() => {
+            before.as_ref().map(|base| base.candidate.clone()).unwrap_or_default()
+        }
+        own => own?,
+    };
+    let now = Base { candidate: own, stable };
     if let Some(before) = before {
         // Counters that began anew since then have counted from 0.
         let own = before.candidate.continued(&now.candidate);
@@ -423,6 +436,13 @@ fn raw(seen: &ArmSeen, before: Option<&Raw>) -> Result<Raw, Uncounted> {
     // After a restart nobody has failed yet.
     let is_new = requests < was(|raw| raw.requests);
     let errors = counter("errors", &seen.errors, if is_new { 0.0 } else { was(|raw| raw.errors) })?;
+    // What was counted since a moment only grows: fewer is what the source forgot, or another clock.
+    if before.is_some_and(|raw| raw.since.is_some() && (requests < raw.requests || errors < raw.errors)) {
+        return Err(format!(
+            "{requests} requests and {errors} errors are fewer than were counted before, since the same moment"
+        )
+        .into());
+    }
     Ok(Raw { requests, errors, trial, since: seen.since })
 }
 

@@ -186,6 +186,9 @@ fn elsewhere(entry: &mut Entry, seen: &Seen, traffic: Traffic) -> Found {
 
 /// A router that was restarted has the weights of its own file, which may give traffic to what was not promoted.
 fn lost_stable(entry: &Entry, seen: &Seen) -> Option<Found> {
+    if entry.is_first {
+        return None;
+    }
     let traffic = *seen.traffic.as_ref().ok().filter(|traffic| **traffic != Traffic::STABLE)?;
     let router = RouterState { traffic, at: seen.at, uptime: seen.uptime };
     operator::is_restarted(&entry.state, &router).then_some(Found::Restarted)

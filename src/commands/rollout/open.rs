@@ -267,6 +267,15 @@ impl Opener<'_> {
         let keys = self.keys()?;
         let place = match &self.plan.section.journal {
             JournalSection::Mlflow(_) => {
+                let policy = &self.plan.policy;
+                let asks =
+                    !policy.hooks.is_empty() || policy.stages.iter().any(|stage| stage.approval_seconds.is_some());
+                if asks && keys.is_none() && self.needs == Needs::Proof {
+                    let said = "hooks and approvals need `journal-key`: who can write the model's tags could say that they passed";
+                    let hint = "`openssl rand -hex 32` prints a key; keep it as a secret, and give it to every command that \
+                                writes or reads this journal";
+                    return Err(Failure::usage(Problem::new(said).hint(hint)));
+                }
                 Kept::Mlflow { server: self.mlflow(LONGEST_OF_JOURNAL)?, name: self.name.to_owned() }
             }
             JournalSection::Path(path) => {

@@ -16,7 +16,8 @@ use crate::rollout::driver::{Journey, now};
 use crate::rollout::journal::{Entry, Proof, Stored};
 use crate::rollout::operator::{self, RouterState};
 use crate::rollout::router::RouterReading;
-use crate::rollout::{Ended, Outcome, SlotOrder};
+use crate::rollout::slots::uncertain;
+use crate::rollout::{Ended, Outcome, SlotOrder, Traffic};
 use crate::words::code;
 
 /// A person's hand: stable gets its traffic, whatever the journal says; then flag and registry.
@@ -125,7 +126,12 @@ impl Request {
     /// The order before the journal is read: where the router tells it, and stable would answer.
     async fn early_order(&self, controls: &Controls) -> Result<SlotOrder, Problem> {
         let order = controls.shown_order().await?;
-        controls.levers.router.split(order).stable_ready().await?;
+        let split = controls.levers.router.split(order);
+        // What is promoted has all of the traffic in its slot, and the next preflight calls that slot stable's.
+        if split.read().await? == Traffic::STABLE {
+            return Err(uncertain("stable has all of the traffic, and only the journal tells whether it was promoted"));
+        }
+        split.stable_ready().await?;
         Ok(order)
     }
 

@@ -15,7 +15,7 @@ use crate::rollout::controls::Ending;
 use crate::rollout::driver::{Journey, Moment, World, moment, now, steady};
 use crate::rollout::journal::{Entry, Proof, Stored, Unwritten};
 use crate::rollout::watch::{self, Found, next};
-use crate::rollout::{Ended, Outcome, SlotOrder, Traffic, serving_version, timeline};
+use crate::rollout::{Ended, Outcome, SlotOrder, Strategy, Traffic, serving_version, timeline};
 use crate::words::code;
 
 /// How long the alias is waited for: production is evaluated all the same.
@@ -207,6 +207,9 @@ impl Watching<'_> {
         let lost = format!("the router was restarted and had lost {weights}");
         let left = |why: &str| format!("{lost}, and nothing was moved: {why}");
         let Some(proof) = proof else { return Err(left("the journal could not be read")) };
+        if entry.strategy == Strategy::Registry.word() {
+            return Err(left("it was promoted without a router, so that no slot is known to be its"));
+        }
         match alias {
             _ if !entry.is_in_production() => {}
             Alias::Other(_) => return Err(left("the alias does not agree")),

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 
 use super::webhook::Webhook;
 use super::workflow::Workflow;
-use super::{CallId, Hook, HookReading, HookSeen};
+use super::{CallId, Hook, HookReading, HookRecord, HookSeen};
 use crate::plan::rollout::RolloutPlan;
 use crate::rollout::Traffic;
 use crate::rollout::journal::Entry;
@@ -61,7 +61,9 @@ impl<'a> HookCaller<'a> {
     pub fn start(&mut self, hook: usize, entry: &Entry, traffic: Traffic) {
         let (Some(policy), Some(target)) = (self.plan.policy.hooks.get(hook), self.targets.get(hook)) else { return };
         let stage = entry.state.stage;
-        let record = entry.state.hooks.iter().find(|record| record.hook == policy.name && record.stage == stage);
+        let is_it =
+            |record: &&HookRecord| record.hook == policy.name && record.stage == stage && record.at == policy.at;
+        let record = entry.state.hooks.iter().find(is_it);
         let Some(record) = record else { return };
         let call = CallId { hook, stage, retries: record.retries };
         if self.task.as_ref().is_some_and(|(own, _)| *own == call) {

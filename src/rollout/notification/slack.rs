@@ -18,7 +18,7 @@ pub fn body(message: &Notification) -> Value {
     let facts = message.facts();
     let field = |(name, said): &(&str, String)| {
         let text = cut(&format!("*{name}*\n{}", escaped(said)), LONGEST_FIELD);
-        json!({ "type": "mrkdwn", "text": text })
+        json!({ "type": "mrkdwn", "text": text, "verbatim": true })
     };
     let fields: Vec<Value> = facts.iter().take(MOST_FIELDS).map(field).collect();
     let next: Vec<String> =
@@ -38,8 +38,8 @@ pub fn body(message: &Notification) -> Value {
         "blocks": [
             { "type": "header", "text": { "type": "plain_text", "text": title, "emoji": true } },
             { "type": "section", "fields": fields },
-            { "type": "section", "text": { "type": "mrkdwn", "text": cut(&next.join("\n"), LONGEST_TEXT) } },
-            { "type": "context", "elements": [{ "type": "mrkdwn", "text": cut(&footer, LONGEST_FIELD) }] },
+            { "type": "section", "text": { "type": "mrkdwn", "text": cut(&next.join("\n"), LONGEST_TEXT), "verbatim": true } },
+            { "type": "context", "elements": [{ "type": "mrkdwn", "text": cut(&footer, LONGEST_FIELD), "verbatim": true }] },
         ],
     })
 }

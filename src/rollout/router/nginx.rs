@@ -93,7 +93,7 @@ impl Nginx {
         let failed = |why: &str| Problem::new(format!("NGINX was not reloaded: {why}")).hint(hint);
         let text =
             file::read(&self.pid_file).map_err(|error| failed(&format!("{shown} could not be read: {error}")))?;
-        let number = text.trim().parse::<i32>().ok().filter(|number| *number > 1);
+        let number = text.trim().parse::<i32>().ok().filter(|number| *number > 0);
         let pid = number.and_then(Pid::from_raw);
         let (Some(number), Some(pid)) = (number, pid) else {
             return Err(failed(&format!("{shown} holds no process id")));

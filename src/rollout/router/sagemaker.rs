@@ -20,7 +20,7 @@ const PATIENCE: Patience = Patience { timeout: Duration::from_secs(10), tries: 1
 const LARGEST: usize = 1_000_000;
 const SERVICE: &str = "sagemaker";
 /// How long a write waits for an earlier change, and for its own.
-const UNTIL_LIVE: Duration = Duration::from_secs(90);
+pub const UNTIL_LIVE: Duration = Duration::from_secs(90);
 const PAUSE: Duration = Duration::from_secs(3);
 
 /// An endpoint with two production variants.

@@ -18,7 +18,7 @@ use crate::words::{code, one_line};
 const PATIENCE: Patience = Patience { timeout: Duration::from_secs(3), tries: 1 };
 const LARGEST: usize = 1_000_000;
 /// How long Traefik may take to see a new file: it reads one at most every `providersThrottleDuration`, 2 s.
-const UNTIL_LIVE: Duration = Duration::from_secs(15);
+pub const UNTIL_LIVE: Duration = Duration::from_secs(15);
 const PROVIDER: &str = "@file";
 
 /// A Traefik and the file of its file provider.

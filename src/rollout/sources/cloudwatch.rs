@@ -2,7 +2,7 @@
 //! in its JSON protocol, signed by AWS Signature Version 4.
 #![expect(clippy::disallowed_methods, reason = "edge: the time of a signature")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 
 use reqwest::Client;
@@ -60,13 +60,26 @@ impl CloudWatch {
         window: Window,
     ) -> Result<Vec<Option<f64>>, Trouble> {
         let mut points: BTreeMap<String, Vec<f64>> = BTreeMap::new();
-        let mut page = None;
+        let (mut page, mut partial) = (None, BTreeSet::new());
         for _ in 0..MOST_PAGES {
             let answer = self.ask(&request(queries, window, fold, page.as_deref())).await?;
             for result in answer["MetricDataResults"].as_array().into_iter().flatten() {
                 self.add(result, &mut points)?;
+                let id = result["Id"].as_str().unwrap_or_default().to_owned();
+                // Of partial data the rest is on the next page.
+                if result["StatusCode"] == "PartialData" {
+                    partial.insert(id);
+                } else {
+                    partial.remove(&id);
+                }
             }
             page = answer["NextToken"].as_str().map(str::to_owned);
+            if page.is_none() && !partial.is_empty() {
+                return Err(Trouble::Unmeasured(format!(
+                    "{} answers a part of a metric, and no more pages",
+                    self.shown()
+                )));
+            }
             if page.is_none() {
                 let of = |at: usize| points.get(&id(at)).map(|points| fold.of(points));
                 let numbers: Option<Vec<Option<f64>>> = (0..queries.len()).map(of).collect();
@@ -81,7 +94,6 @@ impl CloudWatch {
     fn add(&self, result: &Value, points: &mut BTreeMap<String, Vec<f64>>) -> Result<(), Trouble> {
         let said = result["Messages"][0]["Value"].as_str().unwrap_or_default();
         match result["StatusCode"].as_str() {
-            // Of partial data the rest is on the next page.
             Some("Complete" | "PartialData") => {}
             other => {
                 let status = code(other.unwrap_or("no status"));

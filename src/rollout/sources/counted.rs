@@ -156,7 +156,15 @@ impl Counted {
         let mut reading =
             |name: &String| (name.clone(), totals.next().flatten().map_or(Reading::Absent, Reading::Value));
         let samples = own.samples.keys().map(&mut reading).collect();
-        let trial = own.trial.keys().map(&mut reading).collect();
+        let mut trial: BTreeMap<String, Reading> = own.trial.keys().map(&mut reading).collect();
+        // Counted from midnight: none yet of what is known is 0, as of errors.
+        for (name, reading) in &mut trial {
+            let pair = Pair { own: &own.trial[name], other: other.and_then(|other| other.trial.get(name)) };
+            let is_none = *reading == Reading::Absent && matches!(requests, Reading::Value(_));
+            if is_none && self.is_known(pair, Fold::Sum, at).await? {
+                *reading = Reading::Value(0.0);
+            }
+        }
         let mut gauges = BTreeMap::new();
         for (name, query) in &own.gauges {
             let value = self.api.numbers(&[query], Fold::Mean, self.gauge_window(query, at)).await?;

@@ -14,7 +14,7 @@ use crate::words::{code, number};
 pub fn wait(policy: &Policy, mut state: State, seen: &Seen, at: HookPoint) -> ControlFlow<(State, Vec<Effect>), State> {
     for (index, hook) in policy.hooks.iter().enumerate().filter(|(_, hook)| hook.at == at) {
         let stage = state.stage;
-        let is_it = |record: &HookRecord| record.hook == hook.name && record.stage == stage;
+        let is_it = |record: &HookRecord| record.hook == hook.name && record.stage == stage && record.at == at;
         let position = state.hooks.iter().position(is_it).unwrap_or_else(|| {
             state.hooks.push(HookRecord::new(hook, stage));
             state.hooks.len() - 1
@@ -29,7 +29,8 @@ pub fn wait(policy: &Policy, mut state: State, seen: &Seen, at: HookPoint) -> Co
         let call = CallId { hook: index, stage, retries: record.retries };
         let reading = seen.hook.as_ref().filter(|own| own.call == call).map(|own| own.reading.clone());
         let (name, seconds) = (code(&hook.name), number(hook.timeout_seconds, &[]));
-        let is_late = seen.at - since > hook.timeout_seconds;
+        // One that this process has not asked yet may have answered to an earlier one: it is asked before it is late.
+        let is_late = reading.is_some() && seen.at - since > hook.timeout_seconds;
         if let Some(HookReading::Passed(answer) | HookReading::Refused(answer)) = &reading {
             (record.answered_at, record.answer) = (Some(seen.at), answer.clone());
         }

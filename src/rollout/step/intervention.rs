@@ -11,8 +11,15 @@ use crate::rollout::state::{Outcome, State};
 pub fn skip(policy: &Policy, mut state: State, seen: &Seen, request: &Request) -> (State, Vec<Effect>) {
     let last = policy.stages.len() - 1;
     if state.stage == last {
-        let elapsed = seen.at - state.stage_at.unwrap_or(seen.at);
-        return if elapsed < policy.interval_seconds { (state, Vec::new()) } else { pass(policy, state, seen) };
+        let elapsed = seen.of - state.stage_at.unwrap_or(seen.of);
+        if elapsed < policy.interval_seconds {
+            return (state, Vec::new());
+        }
+        // A person may skip time, and not what nobody saw.
+        if state.current.candidate.requests == 0 && policy.stages[last].traffic.weight > 0 {
+            return hold(policy, state, seen.at, "no request of it was counted at these weights yet".into());
+        }
+        return pass(policy, state, seen);
     }
     if let Err(why) = &seen.ready {
         return hold(policy, state, seen.at, format!("the candidate is not ready: {why}"));

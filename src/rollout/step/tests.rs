@@ -913,3 +913,71 @@ fn a_breach_ends_a_rollout_that_waits_for_a_hook() {
     }
     assert_eq!((state.ended.map(|ended| ended.outcome), toy.traffic), (Some(Outcome::RolledBack), Traffic::STABLE));
 }
+
+#[test]
+fn a_hook_comes_before_a_first_step_without_traffic_though_the_version_was_not_read_at_once() {
+    let policy =
+        Policy { hooks: vec![hook(HookPoint::PreRollout, OnFailure::Rollback)], ..policy(Strategy::BlueGreen) };
+    let mut toy = Toy::new([0.0, 0.0]);
+    let (mut state, mut hooks) = (State::default(), 0);
+    for look in 0..4 {
+        let mut seen = toy.seen();
+        if look == 0 {
+            seen.candidate.version = VersionCheck::Unproven("no answer in 5 s".into());
+        }
+        let (next, effects) = step(&policy, state, &seen);
+        state = next;
+        hooks += effects.iter().filter(|effect| matches!(effect, Effect::Hook(_))).count();
+        assert!(!state.is_set, "the hook has not answered: {}", state.said);
+        toy.at += policy.interval_seconds;
+    }
+    // It is called, or still being called, at every look but the first.
+    assert_eq!(hooks, 3);
+}
+
+#[test]
+fn a_person_skips_time_and_not_what_nobody_saw() {
+    let (policy, mut draw) = (policy(Strategy::Canary), Draw::new(7));
+    let run = |rate: f64, draw: &mut Draw| {
+        let mut toy = Toy { rate, ..Toy::new([0.0, 0.0]) };
+        let mut state = State { skip: Some(request(RequestKind::Promote, None)), ..State::default() };
+        for _ in 0..40 {
+            let mut seen = toy.seen();
+            // As real sources, which are a little behind.
+            seen.of -= 20.0;
+            let (next, effects) = step(&policy, state, &seen);
+            state = next;
+            toy.act(&effects);
+            if state.ended.is_some() {
+                break;
+            }
+            toy.pass(policy.interval_seconds, draw);
+        }
+        (state.ended.map(|ended| ended.outcome), state.current.candidate.requests)
+    };
+    let (outcome, requests) = run(2_000.0, &mut draw);
+    assert!(outcome == Some(Outcome::Promoted) && requests > 0, "{outcome:?} {requests}");
+    assert_ne!(run(0.0, &mut draw).0, Some(Outcome::Promoted));
+}
+
+#[test]
+fn counts_of_a_day_that_fall_are_no_restart() {
+    let mut toy = Toy::new([0.0, 0.0]);
+    toy.traffic = Traffic::weight(50);
+    let seen = |requests: f64, errors: f64| {
+        let arm = |requests, errors| ArmSeen {
+            requests: Reading::Value(requests),
+            errors: Reading::Value(errors),
+            since: Some(0.0),
+            ..ArmSeen::default()
+        };
+        Seen { stable: arm(10.0, 0.0), candidate: arm(requests, errors), ..toy.seen() }
+    };
+    let mut state = State::default();
+    count(&mut state, &seen(1_000_000.0, 50.0), 50).unwrap();
+    // The source forgot the morning, or answered without the errors.
+    assert!(count(&mut state, &seen(999_999.0, 50.0), 50).is_err());
+    assert!(count(&mut state, &seen(1_000_100.0, 0.0), 50).is_err());
+    count(&mut state, &seen(1_000_100.0, 53.0), 50).unwrap();
+    assert_eq!(state.current.candidate, Counts { requests: 100, errors: 3 });
+}

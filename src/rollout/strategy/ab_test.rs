@@ -98,6 +98,8 @@ pub fn judge(policy: &Policy, mut state: State, seen: &Seen, judged: Judged) -> 
         return hold(policy, state, seen.at, format!("{progress}, and no more come in"));
     }
     if !is_sure {
+        // Nothing was found wrong with it.
+        state.keeps_flag = true;
         return end(state, Outcome::NoDifference, format!("stable stays: neither is better ({said})"));
     }
     if let (None, Judged::Open(why)) = (&state.approval, judged) {
