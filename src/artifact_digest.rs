@@ -5,6 +5,8 @@ use crate::problem::Problem;
 use crate::sha256;
 use crate::words::code;
 
+/// Bytes of an ONNX file: protobuf has no larger messages.
+pub const LARGEST_ONNX: u64 = (1 << 31) - 1;
 /// Maximum number of files and folders of one artifact.
 pub const MAX_FILES: usize = 10_000;
 

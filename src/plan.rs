@@ -1,7 +1,6 @@
 //! What the config means: every entry a check, every table a path, every problem listed.
 
 pub mod ceilings;
-pub mod rollout;
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -3,6 +3,7 @@
 //! [`step`] takes what was decided before and what is seen now, and says what to do; it knows no clock and no network.
 //! The driver looks, asks it, writes the answer into the journal, and only then acts; stable comes back at once.
 
+pub mod plan;
 pub mod policy;
 pub mod strategy;
 pub mod state;

@@ -1,5 +1,6 @@
 //! `rollout:` as written: how a gated model comes into production, and what takes it back.
 
+pub mod choices;
 mod notifications;
 mod hooks;
 mod routers;
@@ -11,6 +12,7 @@ mod variants;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use self::choices::{KubernetesKind, NoData, Strategy};
 pub use self::hooks::{HookSection, HookWebhook, HookWorkflow};
 pub use self::notifications::{ChatSection, IssueSection, JsonSection, NotificationSection, NotifyOn};
 pub use self::routers::{Nginx, SageMaker, Traefik, Vertex};
@@ -22,8 +24,6 @@ pub use self::steps::{Approval, StepSection};
 pub use self::variants::{VariantSection, VariantsSection, VersionSection};
 use super::notify::DispatchSection;
 use crate::limit::Finite;
-use crate::rollout::router::kubernetes::Kind;
-use crate::rollout::{NoData, Strategy};
 
 /// How a gated model comes into production, and what takes it back.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
@@ -177,7 +177,7 @@ pub struct Webhook {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Kubernetes {
-    pub kind: Kind,
+    pub kind: KubernetesKind,
     pub namespace: String,
     pub name: String,
     /// The arms as the object names them: backends, hosts (`host/subset`), revisions or predictors.

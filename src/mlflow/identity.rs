@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fs::{File, Permissions};
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
 
 use percent_encoding::utf8_percent_encode;
 use serde_json::{Value, json};
@@ -14,12 +15,10 @@ use super::served::{Served, served};
 use super::{Mlflow, PLAIN, Wrong};
 use crate::artifact_digest::{self, ArtifactDigest, ArtifactStore, FolderEntry, plain};
 use crate::http::body;
-use crate::model::onnx::{self, Artifact, Means};
 use crate::problem::{Failure, Problem};
 use crate::sha256::hex;
 use crate::signature::{Purpose, SigningKeys};
 use crate::words::code;
-use crate::workspace::Workspace;
 
 /// The digest that a check signed, of a version whose files the server does not hold.
 pub const MODEL_TAG: &str = "mlgate.model_sha256";
@@ -31,6 +30,9 @@ const LARGEST_MLMODEL: usize = 1_000_000;
 /// Bytes of one file; a model is smaller, and no server answers without end.
 const LARGEST_FILE: u64 = 100_000_000_000;
 
+/// Reads which other files an ONNX file takes its values from: of the file at a path, which messages name otherwise.
+pub type ExternalDataReader<'a> = &'a (dyn Fn(&str, &Path) -> Result<Vec<String>, Problem> + Send + Sync);
+
 /// What a version was found to be.
 enum Identity {
     /// The digests that it can be known by: of what it serves, of all its files.
@@ -40,8 +42,7 @@ enum Identity {
 }
 
 impl Mlflow {
-    /// Confirms that the version serves the model with this SHA-256, as report.json has it of an artifact; an ONNX file is
-    /// read in a process by these means.
+    /// Confirms that the version serves the model with this SHA-256, as report.json has it of an artifact.
     ///
     /// # Errors
     /// Usage: it is another model. Unmeasured: nothing says which model it is.
@@ -51,7 +52,7 @@ impl Mlflow {
         version: &str,
         sha256: &str,
         keys: Option<&SigningKeys>,
-        means: &Means,
+        external_data: ExternalDataReader<'_>,
     ) -> Result<(), Failure> {
         let unmeasured = |wrong: Wrong| match wrong {
             Wrong::Missing(said) => {
@@ -60,7 +61,7 @@ impl Mlflow {
             Wrong::Problem(problem) => Failure::unmeasured(problem),
         };
         let found = self.has_version(name, version).await.map_err(unmeasured)?;
-        match self.identity(name, version, sha256, means).await? {
+        match self.identity(name, version, sha256, external_data).await? {
             Identity::Digests(digests) if digests.iter().any(|own| own.eq_ignore_ascii_case(sha256)) => Ok(()),
             Identity::Digests(_) => {
                 let said =
@@ -76,7 +77,13 @@ impl Mlflow {
         }
     }
 
-    async fn identity(&self, name: &str, version: &str, sha256: &str, means: &Means) -> Result<Identity, Failure> {
+    async fn identity(
+        &self,
+        name: &str,
+        version: &str,
+        sha256: &str,
+        external_data: ExternalDataReader<'_>,
+    ) -> Result<Identity, Failure> {
         let query = [("name", name), ("version", version)];
         let elsewhere = |why: String| Ok(Identity::Elsewhere(why));
         let answer = match self.json("api/2.0/mlflow/model-versions/get-download-uri", &query).await {
@@ -98,7 +105,7 @@ impl Mlflow {
             root: root.to_owned(),
             version: version.to_owned(),
             files: None,
-            means: means.clone(),
+            external_data,
         };
         let text = match self.artifact(&format!("{root}/MLmodel"), LARGEST_MLMODEL).await {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
@@ -213,7 +220,7 @@ struct VersionStore<'a> {
     version: String,
     /// Their paths, once they are known.
     files: Option<BTreeSet<String>>,
-    means: Means,
+    external_data: ExternalDataReader<'a>,
 }
 
 impl VersionStore<'_> {
@@ -265,15 +272,12 @@ impl ArtifactStore for VersionStore<'_> {
                 failed = written.write_all(chunk).err();
             }
         };
-        let digest = self.mlflow.digest(&self.path(file), onnx::LARGEST, save).await?;
+        let digest = self.mlflow.digest(&self.path(file), artifact_digest::LARGEST_ONNX, save).await?;
         if let Some(error) = failed {
             return Err(unwritten(error).into());
         }
         drop(written);
-        let artifact = Artifact { shown: file.to_owned(), path: path.clone(), means: self.means.clone() };
-        let opened = Workspace::command_line().open_path(&path);
-        let opened = opened.map_err(|_| Problem::new("a temporary file may not be read"))?.map_err(unwritten)?;
-        Ok((digest, artifact.external_data(&opened)?))
+        Ok((digest, (self.external_data)(file, &path)?))
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
@@ -18,6 +18,17 @@ use crate::workspace::{InputFile, Workspace};
 /// How a Git LFS pointer begins, and what to do about one.
 const POINTER: &[u8] = b"version https://git-lfs.github.com/spec/";
 const PULL: &str = "check out with `lfs: true`, or run `git lfs pull`";
+
+/// Returns which other files an ONNX file on disk takes its values from; it is read in a process by these means.
+///
+/// # Errors
+/// It cannot be read, or is not an ONNX file.
+pub fn external_data(shown: &str, path: &Path, means: &Means) -> Result<Vec<String>, Problem> {
+    let unread = |error: std::io::Error| Problem::new(format!("the model {} could not be read: {error}", code(shown)));
+    let opened = Workspace::command_line().open_path(path);
+    let opened = opened.map_err(|_| Problem::new("a temporary file may not be read"))?.map_err(unread)?;
+    Artifact { shown: shown.to_owned(), path: path.to_owned(), means: means.clone() }.external_data(&opened)
+}
 
 /// Returns the digest of a file or folder, as the user wrote its path; an ONNX file is read in a process by these means.
 ///

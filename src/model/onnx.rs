@@ -26,7 +26,7 @@ use crate::words::{self, code};
 use crate::workspace::{InputFile, Workspace};
 
 /// Protobuf's own limit, which no library gets around.
-pub const LARGEST: u64 = (1 << 31) - 1;
+pub const LARGEST: u64 = artifact_digest::LARGEST_ONNX;
 /// Bytes that one answer may have.
 const MOST_ANSWERED: u64 = 2_000_000_000;
 /// Bytes that are kept of what a process says while it dies.

@@ -4,42 +4,8 @@ pub mod caller;
 pub mod webhook;
 pub mod workflow;
 
+pub use crate::config::rollout::choices::{HookPoint, OnFailure};
 use serde::{Deserialize, Serialize};
-
-/// When a hook is called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum HookPoint {
-    /// Before any traffic moves.
-    PreRollout,
-    /// After each step, before the next one.
-    Step,
-    /// After the last step, before the promotion.
-    PrePromotion,
-}
-
-impl HookPoint {
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::PreRollout => "pre_rollout",
-            Self::Step => "step",
-            Self::PrePromotion => "pre_promotion",
-        }
-    }
-}
-
-/// What an answer does that is not yes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum OnFailure {
-    /// It ends the rollout as `rolled_back`.
-    #[default]
-    Rollback,
-    /// It ends the rollout as `aborted`.
-    Abort,
-    /// The hook is called again, within its time; then the rollout ends as `aborted`.
-    Retry,
-}
 
 /// A hook as it was asked for.
 #[derive(Debug, Clone, PartialEq)]

@@ -2,33 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::config::rollout::choices::{AbsentErrors, NoData, Strategy};
+
 use super::hook::Hook;
-
-/// How a candidate gets its traffic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Strategy {
-    Direct,
-    Shadow,
-    Canary,
-    BlueGreen,
-    AbTest,
-    /// No traffic is moved: the registry's alias is.
-    Registry,
-}
-
-impl Strategy {
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Direct => "direct",
-            Self::Shadow => "shadow",
-            Self::Canary => "canary",
-            Self::BlueGreen => "blue_green",
-            Self::AbTest => "ab_test",
-            Self::Registry => "registry",
-        }
-    }
-}
 
 /// What the candidate gets, in percent: requests of its own, and copies whose answers nobody sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,26 +36,6 @@ pub struct Stage {
     pub needs_ready: bool,
     /// How long it waits for a person's approval once it has passed; none where it needs none.
     pub approval_seconds: Option<f64>,
-}
-
-/// What becomes of a rollout that sees nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum NoData {
-    #[default]
-    Hold,
-    Rollback,
-}
-
-/// What an errors query means that matches nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum AbsentErrors {
-    /// Nothing, unless such a series was there before and the variant is scraped: a rollout does not begin, or holds.
-    #[default]
-    Hold,
-    /// No error, while `requests` of the variant has fresh samples.
-    Zero,
 }
 
 /// A limit on a number that a query gives as it is.

@@ -12,8 +12,8 @@ use super::signal::{Proof, Role, SETTLED, Trouble};
 use super::slow::Boundaries;
 use super::sources::{Pair, Source};
 use super::{Reading, SlotOrder, Strategy, Traffic, query};
-use crate::plan::rollout::{Queries, RolloutPlan};
 use crate::problem::Problem;
+use crate::rollout::plan::{Queries, RolloutPlan};
 use crate::words::{code, number};
 
 /// Segments that are named.

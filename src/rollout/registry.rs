@@ -1,11 +1,13 @@
 //! The registry's aliases: moved only to what was judged, or back to what the registry itself says was there before.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::journal::Entry;
 use crate::http::Patience;
 use crate::mlflow::identity::{COMMIT_TAG, tag};
 use crate::mlflow::{Mlflow, Server, Wrong};
+use crate::model::artifact;
 use crate::model::onnx::Means;
 use crate::problem::{Exit, Failure, Problem};
 use crate::signature::SigningKeys;
@@ -74,7 +76,8 @@ impl Registry {
             return Err(Failure::usage(Problem::new(said).hint(hint)));
         };
         let mlflow = Mlflow::connect(&self.files).await.map_err(Failure::unmeasured)?;
-        mlflow.is_model(&self.name, version, sha256, self.keys.as_ref(), &self.means).await
+        let external_data = |shown: &str, path: &Path| artifact::external_data(shown, path, &self.means);
+        mlflow.is_model(&self.name, version, sha256, self.keys.as_ref(), &external_data).await
     }
 
     /// The commit that a version is registered with.

@@ -9,7 +9,7 @@ use super::query::Query;
 use super::segments::Raws;
 use super::serving_version::{ServingVersion, VersionCheck};
 use super::slow::Slow;
-use crate::plan::rollout::Queries;
+use crate::rollout::plan::Queries;
 
 /// What a query gave.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 
 use super::journal::{Entry, Proof};
 use super::policy::{Strategy, Traffic};
+use crate::config::rollout::choices::KubernetesKind;
 use crate::config::rollout::{ArmsSection, RouterSection};
-use crate::plan::rollout::registry;
 use crate::problem::Problem;
-use crate::rollout::router::kubernetes::Kind;
+use crate::rollout::plan::registry;
 use crate::words::code;
 
 /// Which slot is stable's.
@@ -54,7 +54,7 @@ impl Slots {
     pub fn new(router: Option<&RouterSection>) -> Self {
         let ArmsSection { stable, candidate } = router.map_or_else(registry::arms, RouterSection::arms);
         let is_kserve =
-            matches!(router, Some(RouterSection::Kubernetes(route)) if route.kind == Kind::InferenceService);
+            matches!(router, Some(RouterSection::Kubernetes(route)) if route.kind == KubernetesKind::InferenceService);
         Self { stable, candidate, can_exchange: router.is_some() && !is_kserve, has_router: router.is_some() }
     }
 

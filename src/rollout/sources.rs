@@ -18,7 +18,7 @@ use super::query::Query;
 use super::seen::ArmSeen;
 use super::signal::{Prometheus, Proof, Role, SETTLED, Trouble};
 use super::slow::Boundaries;
-use crate::plan::rollout::Queries;
+use crate::rollout::plan::Queries;
 
 /// One of the sources there are.
 pub enum Source {

@@ -9,7 +9,7 @@ use super::serving_version::{self, VersionCheck};
 use super::state::{Counts, Ended, Outcome, State, Stratum};
 use super::step::{BLIND, Uncounted, count, since};
 use super::{NoData, Seen, Stop, Strategy, Traffic};
-use crate::plan::rollout::RolloutPlan;
+use crate::rollout::plan::RolloutPlan;
 use crate::words::{code, count as counted};
 
 /// The traffic of what was promoted.

@@ -1,7 +1,7 @@
 //! Which model a registered version is: a real MLflow server, and what whoever registers there can claim.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mlgate::http::block_on;
@@ -34,7 +34,8 @@ fn is_model(server: &Server, name: &str, sha256: &str, key: &str) -> Result<(), 
         timeout: Duration::from_mins(1),
         program: PathBuf::from(BINARY),
     };
-    let asked = ask(server, async |mlflow| mlflow.is_model(name, "1", sha256, keys.as_ref(), &means).await);
+    let external_data = |shown: &str, path: &Path| mlgate::model::artifact::external_data(shown, path, &means);
+    let asked = ask(server, async |mlflow| mlflow.is_model(name, "1", sha256, keys.as_ref(), &external_data).await);
     asked.map_err(|failure| (failure.exit as u8, failure.problems[0].to_string()))
 }
 

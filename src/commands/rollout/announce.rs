@@ -10,12 +10,12 @@ use crate::github::deployment::{self, Deployment};
 use crate::github::dispatch;
 use crate::http::block_on;
 use crate::notify;
-use crate::plan::rollout::RolloutPlan;
 use crate::problem::Problem;
 use crate::report::message;
 use crate::rollout::Outcome;
 use crate::rollout::controls::Controls;
 use crate::rollout::driver::Journey;
+use crate::rollout::plan::RolloutPlan;
 
 /// A deployment, where there is a workflow run whose token may write one; what fails is a warning.
 pub fn begin(common: &Common, context: &Context, about: &str) -> Option<Deployment> {

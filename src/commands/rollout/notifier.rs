@@ -14,12 +14,12 @@ use crate::github::comment::Marker;
 use crate::github::issue::{self as github_issue, Draft, Sought};
 use crate::http::{Patience, block_on};
 use crate::notify;
-use crate::plan::rollout::RolloutPlan;
 use crate::problem::Problem;
 use crate::rollout::controls::Controls;
 use crate::rollout::driver::{Journey, Moment, now};
 use crate::rollout::journal::Entry;
 use crate::rollout::notification::{Event, Notification, Source, event, issue, slack, teams};
+use crate::rollout::plan::RolloutPlan;
 use crate::rollout::{Limits, Outcome, State, timeline};
 
 /// One request to a channel, each of which is tried twice.

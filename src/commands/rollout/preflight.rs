@@ -1,9 +1,9 @@
 //! The preflight, as it is printed and as it ends a command.
 
 use crate::commands::say;
-use crate::plan::rollout::RolloutPlan;
 use crate::problem::{Exit, Failure, Problem};
 use crate::rollout::driver::World;
+use crate::rollout::plan::RolloutPlan;
 use crate::rollout::preflight::{self, Fault, Subject, Writes};
 use crate::words::one_line;
 

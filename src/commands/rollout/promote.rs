@@ -12,11 +12,11 @@ use super::{admit, announce, by, lost, open, preflight, request, stop_on_signals
 use crate::cli::rollout::{PromoteArgs, RequestArgs, RolloutArgs};
 use crate::commands::{Context, note, say, warn};
 use crate::http::block_on;
-use crate::plan::rollout::Asker;
 use crate::problem::{Exit, Failure, Problem};
 use crate::rollout::controls::Ending;
 use crate::rollout::driver::{Journey, World, now};
 use crate::rollout::journal::{Entry, FlagRecord, Proof, Stored, Unwritten};
+use crate::rollout::plan::Asker;
 use crate::rollout::preflight::{Subject, Writes};
 use crate::rollout::request::{Request, RequestKind};
 use crate::rollout::{Ended, Outcome, Strategy};

@@ -7,10 +7,10 @@ use super::{admit, is_stopped, open, stop_on_signals};
 use crate::cli::rollout::RequestArgs;
 use crate::commands::{Context, say};
 use crate::http::block_on;
-use crate::plan::rollout::Asker;
 use crate::problem::{Exit, Failure, Problem};
 use crate::rollout::driver::now;
 use crate::rollout::journal::{Entry, Journal, Stored, Unwritten};
+use crate::rollout::plan::Asker;
 use crate::rollout::request::{LONGEST_REASON, Request, RequestKind, is_running, permit};
 use crate::words::{cut, one_line};
 

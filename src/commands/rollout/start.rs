@@ -1,11 +1,11 @@
 //! What a new rollout finds: which slot of the router production is in, which version it is, or that there is none yet.
 
-use crate::plan::rollout::RolloutPlan;
 use crate::problem::{Failure, Problem};
 use crate::rollout::controls::Controls;
 use crate::rollout::driver::{World, now};
 use crate::rollout::journal::Entry;
 use crate::rollout::operator::{self, RouterState};
+use crate::rollout::plan::RolloutPlan;
 use crate::rollout::preflight::{Writes, has_stable};
 use crate::rollout::registry::Registry;
 use crate::rollout::router::RouterReading;

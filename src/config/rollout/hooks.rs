@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use super::choices::{HookPoint, OnFailure};
 use crate::limit::Finite;
-use crate::rollout::hook::{HookPoint, OnFailure};
 
 /// Who else decides whether a rollout goes on: `webhook` or `workflow`.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]

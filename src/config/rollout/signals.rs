@@ -8,12 +8,12 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use super::choices::AbsentErrors;
 use super::sources::{
     CloudWatchSection, DatadogSection, HttpSection, InfluxDbSection, NewRelicSection, PrometheusSection,
 };
 use crate::config::model::Either;
 use crate::limit::Finite;
-use crate::rollout::AbsentErrors;
 
 /// What is watched: exactly one source, and queries, in which `{{arm}}` (or `{{variant}}`) becomes the variant's name.
 ///

@@ -9,9 +9,9 @@ use tokio::task::JoinHandle;
 use super::webhook::Webhook;
 use super::workflow::Workflow;
 use super::{CallId, Hook, HookReading, HookRecord, HookSeen};
-use crate::plan::rollout::RolloutPlan;
 use crate::rollout::Traffic;
 use crate::rollout::journal::Entry;
+use crate::rollout::plan::RolloutPlan;
 use crate::sha256;
 
 /// The shortest time that one call is given, however late it is.

@@ -5,6 +5,7 @@ mod inference;
 mod ingress;
 pub mod patch;
 
+pub use crate::config::rollout::choices::KubernetesKind as Kind;
 use std::error::Error;
 use std::fmt;
 use std::net::IpAddr;
@@ -17,8 +18,6 @@ use kube::config::{KubeConfigOptions, KubeconfigError};
 use kube::core::ApiResource;
 use kube::{Client, Config};
 use reqwest::header::{HeaderValue, USER_AGENT};
-use schemars::JsonSchema;
-use serde::Deserialize;
 use serde_json::Value;
 use tower_http::map_response_body::MapResponseBodyLayer;
 
@@ -30,19 +29,6 @@ use crate::words::{code, cut, one_line};
 const TRIES: u32 = 5;
 /// Bytes of an answer; etcd keeps no object of 2 MB.
 const LARGEST: usize = 10_000_000;
-
-/// What can split traffic.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
-pub enum Kind {
-    /// Of the Gateway API: `backendRefs` of one rule.
-    HTTPRoute,
-    /// Of Istio: destinations of one `http` entry, as `host` or `host/subset`.
-    VirtualService,
-    /// Of KServe: on Knative the revisions `prev` and `latest`, else the predictor and one of `spec.canary`, by name.
-    InferenceService,
-    /// Of Ingress NGINX: the canary Ingress of two, whose backends are services.
-    Ingress,
-}
 
 /// Both arms, as the object names them.
 #[derive(Debug, Clone, Copy)]

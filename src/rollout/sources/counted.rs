@@ -12,7 +12,7 @@ use super::cloudwatch::CloudWatch;
 use super::datadog::Datadog;
 use super::influxdb::InfluxDb;
 use super::new_relic::NewRelic;
-use crate::plan::rollout::Queries;
+use crate::rollout::plan::Queries;
 use crate::rollout::policy::AbsentErrors;
 use crate::rollout::query::Query;
 use crate::rollout::seen::{ArmSeen, Reading};

@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::answer::{PATIENCE, json, number, refused};
 use crate::http::{self, AllowedHost};
-use crate::plan::rollout::Queries;
 use crate::problem::Problem;
+use crate::rollout::plan::Queries;
 use crate::rollout::policy::AbsentErrors;
 use crate::rollout::query::{Query, Target};
 use crate::rollout::seen::{ArmSeen, Reading};

@@ -9,8 +9,8 @@ use rand_pcg::Pcg64Mcg;
 
 use super::*;
 use crate::config::rollout::RolloutSection;
-use crate::plan::rollout::Asker;
 use crate::rollout::confirmation::Confirmation;
+use crate::rollout::plan::Asker;
 use crate::rollout::seen::{ArmSeen, Reading};
 
 /// The limit of errors.

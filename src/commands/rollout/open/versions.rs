@@ -1,9 +1,9 @@
 //! Where the versions of both variants are read, opened.
 
 use super::Opener;
-use crate::plan::rollout::{RolloutPlan, VersionQuery};
 use crate::problem::{Failure, Problem};
 use crate::rollout::Strategy;
+use crate::rollout::plan::{RolloutPlan, VersionQuery};
 use crate::rollout::version_source::{SignalSource, VersionSource, VersionSources};
 
 impl Opener<'_> {
