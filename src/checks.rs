@@ -1,6 +1,9 @@
 //! The table of contents: each check is one file and one line here.
 
-use crate::check::Registered;
+pub mod check;
+pub mod evidence;
+
+use crate::checks::check::Registered;
 
 crate::checks! {
     /// Checks of a table.

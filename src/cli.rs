@@ -9,7 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 pub use values::{comma_hint, duration, list, size};
 
-use crate::problem::{Failure, Problem};
+use crate::support::problem::{Failure, Problem};
 
 /// The quality gate of machine-learning delivery.
 #[derive(Parser)]

@@ -1,6 +1,8 @@
 //! What the commands do with the world: print, read, write.
 #![expect(clippy::disallowed_methods, reason = "edge: the process and its files")]
 
+pub mod docs;
+pub mod suggest;
 mod base_gate;
 mod candidate;
 mod deadline;
@@ -29,23 +31,22 @@ use clap::error::ErrorKind;
 
 use crate::checks;
 use crate::cli::{self, RunModelArgs, SuggestArgs, action};
-use crate::docs;
+use crate::data::table::csv::Csv;
+use crate::data::table::files::{self, Files};
 use crate::engine;
-use crate::github::api::Repository;
-use crate::github::event::Event;
-use crate::github::{Github, annotations, outputs};
-use crate::http::{HostPolicy, Patience};
-use crate::log;
-pub use crate::log::{note, say, warn};
-use crate::model::onnx::child;
+use crate::integrations::github::api::Repository;
+use crate::integrations::github::event::Event;
+use crate::integrations::github::{Github, annotations, outputs};
+use crate::integrations::http::{HostPolicy, Patience};
 use crate::plan::{self, CsvForm};
-use crate::problem::{Exit, Failure, Problem, nearest};
 use crate::report::markdown::Options;
-use crate::signature::{self, SigningKeys};
-use crate::table::csv::Csv;
-use crate::table::files::{self, Files};
-use crate::words::code;
-use crate::workspace::Workspace;
+use crate::runtime::onnx::child;
+use crate::support::log;
+pub use crate::support::log::{note, say, warn};
+use crate::support::problem::{Exit, Failure, Problem, nearest};
+use crate::support::signature::{self, SigningKeys};
+use crate::support::words::code;
+use crate::support::workspace::Workspace;
 
 /// Problems that are printed one by one.
 const MOST_PROBLEMS: usize = 50;
@@ -307,7 +308,7 @@ pub fn suggest(args: &SuggestArgs, context: &Context) -> Result<Exit, Failure> {
     }
     let progress = std::sync::Arc::default();
     let shown = progress::Shown::start(&progress);
-    let suggestion = crate::suggest::suggest(args, &source, &spellings, &progress);
+    let suggestion = suggest::suggest(args, &source, &spellings, &progress);
     drop(shown);
     say(&suggestion.map_err(Failure::unmeasured)?);
     Ok(Exit::Passed)

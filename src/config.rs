@@ -1,5 +1,6 @@
 //! mlgate.yml as written: sections, entries, places. What it means is [`crate::plan`]'s.
 
+pub mod edits;
 mod columns;
 pub mod document;
 pub mod entry;
@@ -19,10 +20,10 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_yaml::{Mapping, Value};
 
-use crate::check::Gate;
-use crate::problem::Problem;
-use crate::settings::{name_of, read, read_with, unknown_field};
-use crate::words::code;
+use crate::checks::check::Gate;
+use crate::support::problem::Problem;
+use crate::support::settings::{name_of, read, read_with, unknown_field};
+use crate::support::words::code;
 pub use columns::Columns;
 use document::{Document, join, prefix};
 pub use entry::{Beside, Entry};

@@ -45,13 +45,13 @@ pub use recent::rows_since;
 pub use source::{Footers, Source};
 pub use value_repeats::ROWS_PER_REPEAT;
 
-use crate::problem::Problem;
-use crate::profile::Profile;
-use crate::statistic::{Key, Measured, Statistic, Value};
-use crate::table::csv::Csv;
-use crate::table::files::Files;
-use crate::table::{Role, TableInfo};
-use crate::words::code;
+use crate::data::profile::Profile;
+use crate::data::statistic::{Key, Measured, Statistic, Value};
+use crate::data::table::csv::Csv;
+use crate::data::table::files::Files;
+use crate::data::table::{Role, TableInfo};
+use crate::support::problem::Problem;
+use crate::support::words::code;
 
 /// How far a scan is, for whoever wants to show it.
 #[derive(Debug, Default)]
@@ -151,7 +151,7 @@ pub fn measure(
     progress: &Arc<Progress>,
     tell: &mut dyn FnMut(&Measured),
 ) -> Measured {
-    // A model's own questions are for [`crate::model::lab`].
+    // A model's own questions are for [`crate::runtime::lab`].
     let is_there = |key: &&Key| {
         !matches!(key.statistic, Statistic::Probe(_)) && key.tables().all(|role| sources.contains_key(&role))
     };

@@ -10,11 +10,11 @@ use serde_json::json;
 use crate::commands::comment::believe;
 use crate::config::Config;
 use crate::config::document::Document;
-use crate::github::{artifact, comment, outputs, workflow};
+use crate::integrations::github::{artifact, comment, outputs, workflow};
 use crate::report::digest::Digest;
 use crate::report::markdown::{self, Before, Origin};
+use crate::report::verdict::{Verdict, Waiver};
 use crate::report::{Report, junit, sample, sarif, terminal};
-use crate::verdict::{Verdict, Waiver};
 
 /// The same texts each time, unless the environment asks for others.
 fn config() -> ProptestConfig {
@@ -231,7 +231,7 @@ proptest! {
             prop_assert!(!line.contains(['\n', '\r']) && !line.contains("##["), "{:?}", line);
             prop_assert!(line.starts_with("::error ") || line.starts_with("::warning "));
         }
-        for shown in [crate::log::escape::plain(&text), terminal::render(&report, 80)] {
+        for shown in [crate::support::log::escape::plain(&text), terminal::render(&report, 80)] {
             // A terminal breaks lines at line feeds alone; a runner also takes a carriage return for one.
             for line in shown.split(['\n', '\r']) {
                 prop_assert!(!line.trim_start().starts_with("::") && !line.contains("##["), "{:?}", line);

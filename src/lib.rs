@@ -3,49 +3,19 @@
 //! Data flows one way: inputs → config → plan → statistics → verdicts → report → sinks. Modules
 //! stand in that order; ARCHITECTURE.md says which of them touch the world.
 
+pub mod support;
 pub mod cli;
-pub mod config;
+pub mod stats;
 pub mod data;
-pub mod decimal;
-pub mod limit;
-pub mod predictions;
-pub mod model;
-pub mod recorded;
-pub mod candidate;
-pub mod condition;
-pub mod edits;
-pub mod plan;
-pub mod workspace;
-pub mod artifact_digest;
-pub mod table;
-pub mod distribution;
-pub mod drift;
-pub mod profile;
-pub mod statistic;
-pub mod check;
-pub mod evidence;
-pub mod metric;
-pub mod inference;
-pub mod checks;
-pub mod gate;
-pub mod engine;
-pub mod verdict;
+pub mod integrations;
 pub mod report;
-pub mod words;
-pub mod settings;
-pub mod sha256;
-pub mod signature;
-pub mod log;
-pub mod http;
-pub mod mlflow;
-pub mod baseline;
-pub mod github;
-pub mod notify;
+pub mod checks;
+pub mod config;
+pub mod engine;
+pub mod runtime;
+pub mod plan;
 pub mod rollout;
-pub mod suggest;
-pub mod docs;
 pub mod commands;
-pub mod problem;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
@@ -59,9 +29,9 @@ use std::sync::{Arc, LazyLock};
 
 use clap::Parser as _;
 
+use crate::support::problem::{Exit, Failure};
 use cli::{Cli, Command, ProfileCommand};
 use commands::Context;
-use problem::{Exit, Failure};
 use rollout::request::RequestKind;
 
 /// Whether a signal ends the process at once; commands that have something to put back see to it themselves.
@@ -83,7 +53,7 @@ impl Ending {
 /// Runs one command; never panics.
 pub fn run(arguments: Vec<OsString>, variables: BTreeMap<String, String>) -> Exit {
     commands::quiet_panics();
-    workspace::descriptors::raise_limit();
+    support::workspace::descriptors::raise_limit();
     let context = Context::new(&arguments, variables);
     if commands::rollout::is_post(&arguments) {
         let undone = catch_unwind(AssertUnwindSafe(|| commands::rollout::post(&context)));
@@ -108,7 +78,7 @@ fn dispatch(arguments: Vec<OsString>, context: &Context) -> Exit {
                 return ended;
             }
         };
-        log::set_verbose(cli.verbose);
+        support::log::set_verbose(cli.verbose);
         match cli.command {
             Command::Check(args) => commands::check::run(&args, &arguments, context),
             Command::Comment(args) => commands::comment::run(&args, context),

@@ -26,7 +26,7 @@ fn main() -> ExitCode {
     let _ = unsafe {
         signal_hook::low_level::register(signal_hook::consts::SIGBUS, || {
             let _ = rustix::io::write(std::io::stderr(), SHRUNK);
-            signal_hook::low_level::exit(mlgate::problem::Exit::Unmeasured as i32);
+            signal_hook::low_level::exit(mlgate::support::problem::Exit::Unmeasured as i32);
         })
     };
     for (signal, code) in ENDINGS {

@@ -1,5 +1,7 @@
 //! What the config means: every entry a check, every table a path, every problem listed.
 
+pub mod baseline;
+pub mod gate;
 pub mod ceilings;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -7,8 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, NaiveDate};
 use serde_yaml::Value;
 
-use crate::check::{AnyCheck, Check, Gate, Part};
 use crate::checks;
+use crate::checks::check::{AnyCheck, Check, Gate, Part};
 use crate::checks::data::{drift::Drift, target_drift::TargetDrift};
 use crate::checks::model::expected::Expected;
 use crate::cli::{CheckArgs, FailOn, GateChoice, size};
@@ -17,15 +19,15 @@ use crate::config::model::{BaselineSection, Missing, PredictionsSection};
 use crate::config::notify::When;
 use crate::config::running::{RunSection, is_runnable};
 use crate::config::{Columns, Config, DataSection, Entry, ModelSection, NotifySection};
-use crate::limit::Plain;
-use crate::model::run_plan::RunPlan;
-use crate::predictions::Names;
-use crate::problem::{Problem, nearest};
-use crate::table::Role;
-use crate::table::csv::Csv;
-use crate::table::files::Files;
-use crate::verdict::Waiver;
-use crate::words::code;
+use crate::data::table::Role;
+use crate::data::table::csv::Csv;
+use crate::data::table::files::Files;
+use crate::report::verdict::Waiver;
+use crate::runtime::run_plan::RunPlan;
+use crate::stats::predictions::Names;
+use crate::support::limit::Plain;
+use crate::support::problem::{Problem, nearest};
+use crate::support::words::code;
 
 const DEFAULT_MEMORY: usize = 1_000_000_000;
 /// The config of a run that names none.

@@ -1,5 +1,6 @@
 //! The report: one value that every sink renders, `fn(&Report) -> String`.
 
+pub mod verdict;
 pub mod annotations;
 pub mod config_diff;
 pub mod digest;
@@ -20,9 +21,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use self::config_diff::GateEdits;
-pub use crate::github::pipeline::{Pipeline, PullRequest};
-use crate::verdict::{Status, Verdict};
-use crate::words;
+pub use crate::integrations::github::pipeline::{Pipeline, PullRequest};
+use crate::report::verdict::{Status, Verdict};
+use crate::support::words;
 
 /// report.json, schema version 1.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

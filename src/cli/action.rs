@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use clap::CommandFactory;
 
 use super::Cli;
-use crate::problem::{Problem, nearest};
-use crate::words::code;
+use crate::support::problem::{Problem, nearest};
+use crate::support::words::code;
 
 /// The input, besides `command`, that has a default in action.yml.
 pub const DEFAULTED: &str = "github-token";

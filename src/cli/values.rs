@@ -10,7 +10,7 @@ pub fn comma_hint(item: &str) -> Option<String> {
     }
     // An array of texts can always be written.
     let json = serde_json::to_string(&parts).unwrap_or_default();
-    Some(format!("a list has one item a line, or is JSON: {}", crate::words::cut(&json, 200)))
+    Some(format!("a list has one item a line, or is JSON: {}", crate::support::words::cut(&json, 200)))
 }
 
 /// A list as an input gives it: one item a line, or JSON.
@@ -55,7 +55,7 @@ pub fn size(text: &str) -> Result<usize, String> {
 /// # Errors
 /// One sentence.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("{} is not a time; write it as 90s, 60m or 1h", crate::words::code(text));
+    let wrong = || format!("{} is not a time; write it as 90s, 60m or 1h", crate::support::words::code(text));
     let (mut seconds, mut rest) = (0.0, text.trim());
     if rest.is_empty() {
         return Err(wrong());
@@ -75,7 +75,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     }
     // A workflow's job ends after 5 days at the latest, on machines of one's own too.
     if !(1.0..=432_000.0).contains(&seconds) {
-        return Err(format!("{} is not between 1s and 120h", crate::words::code(text)));
+        return Err(format!("{} is not between 1s and 120h", crate::support::words::code(text)));
     }
     Ok(Duration::from_secs_f64(seconds))
 }

@@ -7,18 +7,18 @@ use self::inputs::Inputs;
 use super::Context;
 use crate::cli::CheckArgs;
 use crate::config::document::{Document, LARGEST};
+use crate::config::edits::{self, Edit, Gate, GateEdits, Kind, Policy};
 use crate::config::{self, Config};
-use crate::edits::{self, Edit, Gate, GateEdits, Kind, Policy};
-use crate::github::Github;
-use crate::github::api::{Api, Ask, Denied};
-use crate::github::base::{self, Base};
-use crate::github::compare::{self, Changes};
-use crate::github::contents;
-use crate::github::event::Event;
-use crate::http::block_on;
+use crate::integrations::github::Github;
+use crate::integrations::github::api::{Api, Ask, Denied};
+use crate::integrations::github::base::{self, Base};
+use crate::integrations::github::compare::{self, Changes};
+use crate::integrations::github::contents;
+use crate::integrations::github::event::Event;
+use crate::integrations::http::block_on;
 use crate::plan;
-use crate::problem::{Failure, Problem};
-use crate::words::code;
+use crate::support::problem::{Failure, Problem};
+use crate::support::words::code;
 
 pub use self::files::{touched, workflow};
 

@@ -3,17 +3,17 @@
 use std::path::Path;
 
 use super::Context;
-use crate::baseline::{self, Opened, World};
-use crate::candidate::{Baseline, Candidate};
 use crate::cli::CheckArgs;
-use crate::mlflow::Server;
-use crate::model::artifact;
-use crate::model::onnx::{self, Means};
-use crate::model::run_plan::RunPlan;
+use crate::data::candidate::{Baseline, Candidate};
+use crate::integrations::mlflow::Server;
 use crate::plan::ModelPlan;
-use crate::problem::Failure;
+use crate::plan::baseline::{self, Opened, World};
 use crate::report;
-use crate::workspace::Workspace;
+use crate::runtime::artifact;
+use crate::runtime::onnx::{self, Means};
+use crate::runtime::run_plan::RunPlan;
+use crate::support::problem::Failure;
+use crate::support::workspace::Workspace;
 
 /// What the report says of the model before anything is read.
 pub fn reported(plan: &ModelPlan) -> report::Model {

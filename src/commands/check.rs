@@ -15,33 +15,33 @@ use super::kept::{self, Kept};
 use super::measuring::{MeasurementJob, MeasurementThread, OpenedInputs};
 use super::tell::Sinks;
 use super::{Context, Foreign, base_gate, hosts, laboratory, progress, report_folder, sign};
-use crate::check::{Check, Gate};
+use crate::checks::check::{Check, Gate};
 use crate::checks::data::anomaly::Anomaly;
 use crate::cli::{self, CheckArgs, CommentWhen, FailOn, GateChoice, TrustFooters};
 use crate::config::document::{Document, LARGEST};
 use crate::config::{Config, NotifySection, inputs};
+use crate::data::statistic::{Measured, Statistic, Value};
+use crate::data::table::{Role, TableInfo};
 use crate::engine::{Footers, Progress};
-use crate::gate;
-use crate::github::event::Event;
-use crate::github::outputs;
+use crate::integrations::github::event::Event;
+use crate::integrations::github::outputs;
 use crate::plan::ceilings::Ceilings;
+use crate::plan::gate;
 use crate::plan::{self, DEFAULT_CONFIG};
-use crate::problem::{Exit, Failure, Problem};
+use crate::report::verdict::Verdict;
 use crate::report::{
     self, ConfigFile, GateReport, Pipeline, PullRequest, Report, RunResult, TableSummary, Tool, history,
 };
-use crate::sha256;
-use crate::statistic::{Measured, Statistic, Value};
-use crate::table::{Role, TableInfo};
-use crate::verdict::Verdict;
-use crate::words::code;
-use crate::workspace::Workspace;
+use crate::support::problem::{Exit, Failure, Problem};
+use crate::support::sha256;
+use crate::support::words::code;
+use crate::support::workspace::Workspace;
 
 /// # Errors
 /// Usage, configuration, or a report that cannot be handed over.
 pub fn run(args: &CheckArgs, command: &[OsString], context: &Context) -> Result<Exit, Failure> {
     if args.list_checks {
-        super::say(&crate::docs::list_of_checks());
+        super::say(&crate::commands::docs::list_of_checks());
         return Ok(Exit::Passed);
     }
     let foreign = if args.allow_untrusted_checkout == Some(true) { Foreign::Allowed } else { Foreign::Refused };

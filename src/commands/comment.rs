@@ -8,21 +8,21 @@ use super::talk::{Settings, Talk};
 use super::{Context, Foreign, note, say, warn};
 use crate::cli::{CheckArgs, CommentArgs};
 use crate::config::document::LARGEST;
-use crate::edits::goalposts::parts;
-use crate::edits::{self, GateEdits, Policy};
-use crate::github::api::{Api, Ask, Denied, value};
-use crate::github::check_run::App;
-use crate::github::event::{PullRequest, WorkflowRun};
-use crate::github::{artifact, compare, outputs};
-use crate::http::block_on;
+use crate::config::edits::goalposts::parts;
+use crate::config::edits::{self, GateEdits, Policy};
+use crate::integrations::github::api::{Api, Ask, Denied, value};
+use crate::integrations::github::check_run::App;
+use crate::integrations::github::event::{PullRequest, WorkflowRun};
+use crate::integrations::github::{artifact, compare, outputs};
+use crate::integrations::http::block_on;
 use crate::plan;
-use crate::problem::{Exit, Failure, Problem};
 use crate::report::digest::Digest;
 use crate::report::markdown::{self, Options, Origin};
 use crate::report::{Report, RunResult};
-use crate::sha256;
-use crate::words::{self, code};
-use crate::workspace::Workspace;
+use crate::support::problem::{Exit, Failure, Problem};
+use crate::support::sha256;
+use crate::support::words::{self, code};
+use crate::support::workspace::Workspace;
 
 const DEFAULT_ARTIFACT: &str = "mlgate-report";
 
@@ -163,7 +163,7 @@ pub fn believe(bytes: &[u8]) -> Result<Report, Problem> {
     if report.schema_version != 1 {
         return Err(broken(format!("it is of version {}, and this mlgate reads 1", report.schema_version)));
     }
-    let by_verdicts = crate::gate::result(report.verdicts(), crate::cli::FailOn::Fail);
+    let by_verdicts = plan::gate::result(report.verdicts(), crate::cli::FailOn::Fail);
     if report.result == RunResult::Passed && report.verdicts().next().is_none() {
         return Err(broken("it says passed, and checked nothing".to_owned()));
     }

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use crate::cli;
-use crate::problem::Problem;
+use crate::support::problem::Problem;
 
 const DEFAULT: &str = "60m";
 

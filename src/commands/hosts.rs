@@ -4,15 +4,15 @@ use super::deadline::Deadline;
 use super::talk::PATIENCE;
 use super::{Context, base_gate};
 use crate::cli::CheckArgs;
-use crate::github::api::Api;
-use crate::github::base::{self, Base};
-use crate::github::event::Event;
-use crate::http::hosts::{ENDPOINT, HostPolicy};
-use crate::http::{address, block_on};
-use crate::model::run_plan::RunPlan;
+use crate::integrations::github::api::Api;
+use crate::integrations::github::base::{self, Base};
+use crate::integrations::github::event::Event;
+use crate::integrations::http::hosts::{ENDPOINT, HostPolicy};
+use crate::integrations::http::{address, block_on};
 use crate::plan;
-use crate::problem::{Failure, Problem};
-use crate::words::code;
+use crate::runtime::run_plan::RunPlan;
+use crate::support::problem::{Failure, Problem};
+use crate::support::words::code;
 
 /// Returns the policy of the run, with the endpoint that the base branch's config names where that decides: on a proposal
 /// whose endpoint no input names.

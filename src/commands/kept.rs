@@ -6,16 +6,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::Path;
 
-use crate::check::{Asked, Unjudged};
+use crate::checks::check::{Asked, Unjudged};
 use crate::cli::CheckArgs;
-use crate::problem::{Failure, Problem};
-use crate::profile::{self, Profile};
+use crate::data::profile::{self, Profile};
+use crate::data::statistic::{Detail, Key, Measured, Statistic, Value};
+use crate::data::table::{Role, TableInfo};
 use crate::report::digest::Digest;
 use crate::report::history;
-use crate::statistic::{Detail, Key, Measured, Statistic, Value};
-use crate::table::{Role, TableInfo};
-use crate::words::code;
-use crate::workspace::{OutputFile, PendingFile, Workspace};
+use crate::support::problem::{Failure, Problem};
+use crate::support::words::code;
+use crate::support::workspace::{OutputFile, PendingFile, Workspace};
 
 /// Where it is kept, and what was there before.
 #[derive(Default)]

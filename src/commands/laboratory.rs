@@ -6,26 +6,26 @@ use std::time::Duration;
 
 use super::Context;
 use super::candidate::means;
-use crate::candidate::Candidate;
 use crate::cli::CheckArgs;
 use crate::config::running::{EndpointSection, ProtocolName};
+use crate::data::candidate::Candidate;
+use crate::data::table::csv::Csv;
+use crate::data::table::files::{self, Files};
+use crate::data::table::{Role, TableInfo};
 use crate::engine::{self, Opened, Progress};
-use crate::http::hosts::ENDPOINT;
-use crate::http::{self, AllowedHost, HostPolicy};
-use crate::limit::Finite;
-use crate::model::endpoint::protocol::{OpenInference, Protocol, Template};
-use crate::model::endpoint::{Address, Credentials, SECONDS};
-use crate::model::lab::{self, Addressing, Lab, Room};
-use crate::model::onnx::Artifact;
-use crate::model::run_plan::RunPlan;
+use crate::integrations::http::hosts::ENDPOINT;
+use crate::integrations::http::{self, AllowedHost, HostPolicy};
 use crate::plan::CsvForm;
-use crate::problem::{Failure, Problem};
 use crate::report::{self, TableSummary};
-use crate::table::csv::Csv;
-use crate::table::files::{self, Files};
-use crate::table::{Role, TableInfo};
-use crate::words::code;
-use crate::workspace::Workspace;
+use crate::runtime::endpoint::protocol::{OpenInference, Protocol, Template};
+use crate::runtime::endpoint::{Address, Credentials, SECONDS};
+use crate::runtime::lab::{self, Addressing, Lab, Room};
+use crate::runtime::onnx::Artifact;
+use crate::runtime::run_plan::RunPlan;
+use crate::support::limit::Finite;
+use crate::support::problem::{Failure, Problem};
+use crate::support::words::code;
+use crate::support::workspace::Workspace;
 
 /// Rows of one request.
 const ROWS: usize = 500;
@@ -94,7 +94,7 @@ pub fn set_up<'a>(
         scratch: setting.scratch,
     })?;
     if !lab.sandbox.is_empty() {
-        crate::log::detail(&format!("sandbox of the model's process: {}", lab.sandbox.join("; ")));
+        crate::support::log::detail(&format!("sandbox of the model's process: {}", lab.sandbox.join("; ")));
     }
     if run.makes_predictions {
         predict(&mut lab, setting, tables);
@@ -230,7 +230,7 @@ fn token(name: &str, section: &EndpointSection, args: &CheckArgs, context: &Cont
         return Err(Failure::usage(problem.hint("set it from a secret: `env:` of the step")));
     };
     if context.github.is_some() {
-        crate::log::mask(secret);
+        crate::support::log::mask(secret);
     }
     Credentials::new(section.header.as_deref(), secret).map_err(Failure::usage)
 }

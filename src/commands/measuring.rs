@@ -16,15 +16,15 @@ use tempfile::TempDir;
 use super::deadline::Deadline;
 use super::laboratory::{self, Door};
 use super::{Context, candidate, tables};
-use crate::candidate::{Baseline, Candidate};
 use crate::cli::CheckArgs;
+use crate::data::candidate::{Baseline, Candidate};
+use crate::data::statistic::{Key, Measured};
+use crate::data::table::{Role, TableInfo};
 use crate::engine::{self, Footers, Progress};
 use crate::plan::{CsvForm, ModelPlan, Plan};
-use crate::problem::{Failure, Problem};
 use crate::report::{self, TableSummary};
-use crate::statistic::{Key, Measured};
-use crate::table::{Role, TableInfo};
-use crate::workspace::Workspace;
+use crate::support::problem::{Failure, Problem};
+use crate::support::workspace::Workspace;
 
 /// Bytes of the thread's stack: as the main thread's, and some more.
 const STACK: usize = 16 << 20;

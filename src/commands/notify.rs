@@ -6,18 +6,18 @@ use super::talk::Talk;
 use super::{Context, note, warn};
 use crate::config::NotifySection;
 use crate::config::notify::{DispatchSection, When};
-use crate::github::Github;
-use crate::github::api::{Api, Denied};
-use crate::github::dispatch;
-use crate::github::event::Event;
-use crate::http::block_on;
-use crate::notify;
-use crate::problem::Problem;
+use crate::integrations::github::Github;
+use crate::integrations::github::api::{Api, Denied};
+use crate::integrations::github::dispatch;
+use crate::integrations::github::event::Event;
+use crate::integrations::http::block_on;
+use crate::integrations::notify;
 use crate::report::digest::Digest;
 use crate::report::message::{self, About};
+use crate::report::verdict::Verdict;
 use crate::report::{Report, RunResult};
-use crate::verdict::Verdict;
-use crate::words;
+use crate::support::problem::Problem;
+use crate::support::words;
 
 /// What earlier runs left.
 #[derive(Clone, Copy)]
@@ -203,7 +203,7 @@ fn complain(told: Result<(), Problem>) {
 mod tests {
     use super::*;
     use crate::report::sample;
-    use crate::verdict::Status;
+    use crate::report::verdict::Status;
 
     const NOBODY: Past = Past { earlier: None, is_kept: false };
 

@@ -1,9 +1,9 @@
 //! Profiles as files: read, merged, written.
 
-use crate::problem::{Failure, Problem};
-use crate::profile::{ENDING, LARGEST, Profile};
-use crate::words::code;
-use crate::workspace::Workspace;
+use crate::data::profile::{ENDING, LARGEST, Profile};
+use crate::support::problem::{Failure, Problem};
+use crate::support::words::code;
+use crate::support::workspace::Workspace;
 
 /// # Errors
 /// The outer one ends the run: a path that may not be read. The inner one: it cannot be read, or is no profile.
@@ -35,7 +35,7 @@ pub fn merge(profiles: &[String], output: Option<&str>, workspace: &Workspace) -
     let merged = profiles.and_then(Profile::merged).map_err(Failure::unmeasured)?;
     let text = merged.to_json();
     let Some(shown) = output else {
-        super::say(&crate::log::escape::json(&text));
+        super::say(&crate::support::log::escape::json(&text));
         return Ok(());
     };
     if !shown.ends_with(ENDING) {

@@ -18,7 +18,7 @@ pub struct Shown {
 impl Shown {
     pub fn start(progress: &Arc<Progress>) -> Self {
         let over = Arc::new(AtomicBool::new(false));
-        if !crate::log::is_watched() {
+        if !crate::support::log::is_watched() {
             return Self { over, thread: None };
         }
         let (progress, ended) = (Arc::clone(progress), Arc::clone(&over));

@@ -6,9 +6,9 @@ use std::path::Path;
 
 use super::tell::JSON;
 use super::{Context, warn};
-use crate::problem::{Failure, Problem};
-use crate::words::code;
-use crate::workspace::{OutputFolder, Workspace};
+use crate::support::problem::{Failure, Problem};
+use crate::support::words::code;
+use crate::support::workspace::{OutputFolder, Workspace};
 
 pub const USUAL: &str = "mlgate-report";
 

@@ -35,17 +35,17 @@ use self::start::Start;
 use super::{Context, Foreign, say};
 use crate::cli::rollout::{Common, RolloutArgs};
 use crate::cli::{self, Cli, Command, first_line};
-use crate::github::event::WorkflowRun;
-use crate::http::block_on;
-use crate::problem::{Exit, Failure, Problem};
+use crate::integrations::github::event::WorkflowRun;
+use crate::integrations::http::block_on;
 use crate::rollout::driver::{Journey, Moment, Until, World};
 use crate::rollout::gated::Vouched;
 use crate::rollout::journal::{Entry, Stored};
 use crate::rollout::plan::{Asker, RolloutPlan};
 use crate::rollout::preflight::{Subject, Writes};
 use crate::rollout::{Ended, Outcome, SlotOrder, Strategy, Traffic, timeline};
-use crate::words::{self, code};
-use crate::workspace::Workspace;
+use crate::support::problem::{Exit, Failure, Problem};
+use crate::support::words::{self, code};
+use crate::support::workspace::Workspace;
 
 /// # Errors
 /// Usage, a report that lets nothing out, a world that cannot be reached.

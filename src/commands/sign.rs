@@ -3,12 +3,12 @@
 
 use super::{Context, note, warn};
 use crate::cli::CheckArgs;
-use crate::github::event::Event;
-use crate::http::block_on;
-use crate::mlflow::{Mlflow, Server};
-use crate::problem::Problem;
+use crate::integrations::github::event::Event;
+use crate::integrations::http::block_on;
+use crate::integrations::mlflow::{Mlflow, Server};
 use crate::report::{Report, RunResult};
-use crate::words::code;
+use crate::support::problem::Problem;
+use crate::support::words::code;
 
 /// Signs, where there are keys and a version that passed; what fails is a warning: without it no rollout begins.
 pub fn model(args: &CheckArgs, context: &Context, event: &Event, report: &Report) {

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use crate::baseline::{self, Predictions};
+use crate::data::profile;
+use crate::data::table::{Role, TableInfo, files};
 use crate::engine::{self, Footers, Opened};
 use crate::plan::CsvForm;
-use crate::problem::{Failure, Problem};
-use crate::profile;
+use crate::plan::baseline::{self, Predictions};
 use crate::report::TableSummary;
-use crate::table::{Role, TableInfo, files};
-use crate::words::code;
-use crate::workspace::Workspace;
+use crate::support::problem::{Failure, Problem};
+use crate::support::words::code;
+use crate::support::workspace::Workspace;
 
 /// A table that the run names.
 pub struct NamedTable {

@@ -8,15 +8,15 @@ use serde_json::Value;
 
 use super::Context;
 use crate::cli::CommentWhen;
-use crate::github::api::{Api, Denied, Repository};
-use crate::github::check_run::{self, App, CheckRun};
-use crate::github::comment::{self, Comment, Marker};
-use crate::github::event::{Event, PullRequest};
-use crate::problem::Problem;
+use crate::integrations::github::api::{Api, Denied, Repository};
+use crate::integrations::github::check_run::{self, App, CheckRun};
+use crate::integrations::github::comment::{self, Comment, Marker};
+use crate::integrations::github::event::{Event, PullRequest};
 use crate::report::digest::Digest;
 use crate::report::markdown::Before;
 use crate::report::{Report, RunResult};
-use crate::words::{self, code};
+use crate::support::problem::Problem;
+use crate::support::words::{self, code};
 
 /// No more than this is waited for at a time: for what was merged, for what was said before, for what is told.
 pub const PATIENCE: Duration = Duration::from_mins(2);
@@ -323,7 +323,7 @@ fn comment_room(marker: &Marker, digest: &str) -> usize {
 
 /// Whether the commit is still what the pull request proposes.
 async fn is_current(api: &Api, pull_request: &PullRequest) -> Result<bool, Denied> {
-    let ask = crate::github::api::Ask { to: "read the pull request", permission: "pull-requests: write" };
+    let ask = crate::integrations::github::api::Ask { to: "read the pull request", permission: "pull-requests: write" };
     let now = api.get_json(&format!("/pulls/{}", pull_request.number), ask).await?;
     Ok(now["head"]["sha"].as_str() == Some(&pull_request.head.sha))
 }

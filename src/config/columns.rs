@@ -7,7 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Serialize;
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 
-use crate::words::code;
+use crate::support::words::code;
 
 /// Names of columns, written as one name or as a list; at least one, each once.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

@@ -10,9 +10,9 @@ use saphyr_parser::{Event, Parser, ScalarStyle, Span};
 use serde::Deserialize as _;
 use serde_yaml::Value;
 
-use crate::limit::written_number;
-use crate::problem::{Place, Problem};
-use crate::words::code;
+use crate::support::limit::written_number;
+use crate::support::problem::{Place, Problem};
+use crate::support::words::code;
 
 /// A config larger than this is not one.
 pub const LARGEST: usize = 1_000_000;
@@ -365,7 +365,7 @@ mod tests {
                 Ok(at) => value[at].clone(),
                 Err(_) => value[key].clone(),
             });
-            crate::limit::number_of(&value).map(|number| number.to_string())
+            crate::support::limit::number_of(&value).map(|number| number.to_string())
         };
         let long = Some("0.1000000000000000000001".to_owned());
         assert_eq!(number("m.yml", "a: { b: [1, 0.1000000000000000000001] }", "a.b.1"), long);

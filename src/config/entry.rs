@@ -6,12 +6,12 @@ use serde_yaml::{Mapping, Value};
 
 use super::document::{Document, join};
 use super::{locate, name_of, read, unknown};
-use crate::check::{Gate, Registered};
 use crate::checks;
-use crate::problem::{Place, Problem, nearest};
-use crate::table::Role;
-use crate::verdict::{Severity, Waiver};
-use crate::words::code;
+use crate::checks::check::{Gate, Registered};
+use crate::data::table::Role;
+use crate::report::verdict::{Severity, Waiver};
+use crate::support::problem::{Place, Problem, nearest};
+use crate::support::words::code;
 
 /// One check as written.
 #[derive(Debug, Clone)]

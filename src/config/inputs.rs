@@ -5,8 +5,8 @@ use serde_yaml::Value;
 use super::Config;
 use super::model::BaselineSection;
 use crate::cli::{self, CheckArgs};
-use crate::limit::{Plain, written_number};
-use crate::problem::Problem;
+use crate::support::limit::{Plain, written_number};
+use crate::support::problem::Problem;
 
 /// Lays the inputs over what the files say; every problem of every input at once.
 pub fn apply(config: &mut Config, args: &CheckArgs) -> Vec<Problem> {
@@ -131,7 +131,7 @@ impl Form {
                 };
                 whole
                     .or_else(|_| text.parse::<f64>().map(number))
-                    .map_err(|_| format!("{} is no number", crate::words::code(text)))
+                    .map_err(|_| format!("{} is no number", crate::support::words::code(text)))
             }
             Self::List => Ok(Value::Sequence(cli::list(text)?.into_iter().map(Value::from).collect())),
             Self::Yaml => {

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::running::{EndpointSection, Features, OutputsSection, RunSection};
-use crate::limit::Plain;
+use crate::support::limit::Plain;
 
 /// `model:` but for its checks.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize, JsonSchema, Serialize)]

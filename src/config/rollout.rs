@@ -23,7 +23,7 @@ pub use self::sources::{
 pub use self::steps::{Approval, StepSection};
 pub use self::variants::{VariantSection, VariantsSection, VersionSection};
 use super::notify::DispatchSection;
-use crate::limit::Finite;
+use crate::support::limit::Finite;
 
 /// How a gated model comes into production, and what takes it back.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]

@@ -6,10 +6,10 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::artifact_digest::is_onnx;
-use crate::limit::Finite;
-use crate::signature::{VARIABLE, may_be_named};
-use crate::words::code;
+use crate::integrations::artifact_digest::is_onnx;
+use crate::support::limit::Finite;
+use crate::support::signature::{VARIABLE, may_be_named};
+use crate::support::words::code;
 
 /// What stands for `{{rows}}`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize, schemars::JsonSchema)]

@@ -4,8 +4,8 @@ use schemars::{JsonSchema, schema_for};
 use serde_json::{Map, Value, json};
 
 use super::{Beside, DataSection, ModelSection, NotifySection, RolloutSection};
-use crate::check::Gate;
 use crate::checks;
+use crate::checks::check::Gate;
 
 /// The schema as a value: sections, and each entry of `checks` one of the checks.
 pub fn schema() -> Value {

@@ -4,11 +4,11 @@ use serde_yaml::{Mapping, Value};
 
 use super::document::Document;
 use super::{Config, Entry};
-use crate::check::Gate;
 use crate::checks;
-use crate::problem::{Place, Problem};
-use crate::table::Role;
-use crate::words::code;
+use crate::checks::check::Gate;
+use crate::data::table::Role;
+use crate::support::problem::{Place, Problem};
+use crate::support::words::code;
 
 /// Which entry of its check a threshold is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::problem::Problem;
-use crate::words::{code, list};
+use crate::support::problem::Problem;
+use crate::support::words::{code, list};
 
 /// What a model says of some rows.
 #[derive(Debug, Clone, PartialEq)]
@@ -205,7 +205,7 @@ impl Predicted {
     pub fn shown(&self, row: usize, positive: Option<&str>) -> String {
         let level = self.level(positive).ok().map(|level| level[row]);
         match level {
-            Some(level) => crate::words::number(level, &[]),
+            Some(level) => crate::support::words::number(level, &[]),
             None => self.prediction.name(row),
         }
     }

@@ -4,9 +4,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer};
 
 use super::batch::Cells;
-use crate::limit::{Finite, Total};
-use crate::problem::Problem;
-use crate::words::code;
+use crate::support::limit::{Finite, Total};
+use crate::support::problem::Problem;
+use crate::support::words::code;
 
 /// How columns are changed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

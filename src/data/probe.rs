@@ -1,7 +1,7 @@
 //! What a running model can be asked, beside its predictions.
 
 use super::change::Change;
-use crate::limit::Total;
+use crate::support::limit::Total;
 
 /// One question to a model: ordered and comparable, as all keys are.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -24,10 +24,10 @@ use super::scale::Precision;
 use super::top::Top;
 use super::value_repeats::ValueRepeats;
 use crate::checks::data::pattern::whole;
-use crate::condition;
-use crate::problem::Problem;
-use crate::statistic::{Breaches, Classes, End, Statistic, Value};
-use crate::words::code;
+use crate::data::condition;
+use crate::data::statistic::{Breaches, Classes, End, Statistic, Value};
+use crate::support::problem::Problem;
+use crate::support::words::code;
 
 /// The most classes a class column may have.
 pub const MOST_CLASSES: usize = 1000;

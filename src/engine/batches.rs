@@ -12,8 +12,8 @@ use super::source::Source;
 use super::types::kind;
 use crate::data::answer::{Labels, Predicted};
 use crate::data::batch::{Batch, Cells};
-use crate::problem::Problem;
-use crate::words::code;
+use crate::support::problem::Problem;
+use crate::support::words::code;
 
 /// Rows of a table, as they were read.
 pub struct Slice {
@@ -46,7 +46,7 @@ impl Slice {
 }
 
 fn broken(name: &str, error: &PolarsError) -> Problem {
-    Problem::new(format!("{} could not be read: {}", code(name), crate::words::one_line(&error.to_string())))
+    Problem::new(format!("{} could not be read: {}", code(name), crate::support::words::one_line(&error.to_string())))
 }
 
 fn cells(series: &Series) -> PolarsResult<Cells> {
@@ -245,7 +245,7 @@ pub(super) fn plain(frame: &DataFrame) -> PolarsResult<DataFrame> {
 }
 
 pub(super) fn failed(shown: &str, error: &PolarsError) -> Problem {
-    Problem::new(format!("{} could not be written: {}", shown, crate::words::one_line(&error.to_string())))
+    Problem::new(format!("{} could not be written: {}", shown, crate::support::words::one_line(&error.to_string())))
 }
 
 fn series(predicted: &Predicted, names: &Written) -> Result<Vec<Series>, Problem> {
@@ -267,7 +267,7 @@ fn series(predicted: &Predicted, names: &Written) -> Result<Vec<Series>, Problem
     match names.score {
         Some((column, class)) if !predicted.scores.is_empty() => {
             let at = predicted.classes.iter().position(|own| own == class).ok_or_else(|| {
-                let known = crate::words::list(predicted.classes.iter().map(String::as_str));
+                let known = crate::support::words::list(predicted.classes.iter().map(String::as_str));
                 Problem::new(format!("the model has no class {}: it has {known}", code(class)))
             })?;
             all.push(Series::new(column.into(), &predicted.scores[at]));

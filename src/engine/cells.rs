@@ -5,7 +5,7 @@ use polars::prelude::*;
 use regex::Regex;
 
 use super::scale::{Precision, Scale};
-use crate::statistic::End;
+use crate::data::statistic::End;
 
 /// A column's values in the few shapes that questions distinguish.
 pub enum Cells {

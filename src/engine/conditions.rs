@@ -6,11 +6,11 @@ use std::sync::Arc;
 use polars::prelude::*;
 
 use super::accumulate::{Accumulator, Batch, Step, same};
-use crate::condition::values::TOO_LARGE;
-use crate::condition::{Column as Values, Program, Type};
-use crate::problem::Problem;
-use crate::statistic::{Breaches, Value};
-use crate::words::code;
+use crate::data::condition::values::TOO_LARGE;
+use crate::data::condition::{Column as Values, Program, Type};
+use crate::data::statistic::{Breaches, Value};
+use crate::support::problem::Problem;
+use crate::support::words::code;
 
 /// Rows that a condition is evaluated over at once: its values stay in the caches.
 const ROWS: usize = 2048;

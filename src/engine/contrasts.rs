@@ -9,13 +9,13 @@ use rayon::prelude::*;
 use super::Opened;
 use super::accumulate::SHORT_SHARE;
 use super::distribution::Budget;
-use crate::distribution::summary::SHORT;
-use crate::distribution::{Distribution, Numbers, Shape, Values};
-use crate::drift::Contrast;
-use crate::problem::Problem;
-use crate::statistic::{Detail, Key, Measured, Statistic, Value};
-use crate::table::Role;
-use crate::words::code;
+use crate::data::statistic::{Detail, Key, Measured, Statistic, Value};
+use crate::data::table::Role;
+use crate::stats::distribution::summary::SHORT;
+use crate::stats::distribution::{Distribution, Numbers, Shape, Values};
+use crate::stats::drift::Contrast;
+use crate::support::problem::Problem;
+use crate::support::words::code;
 
 /// One column of one or two tables: what is collected of it, and what is asked.
 #[derive(Debug, Default)]

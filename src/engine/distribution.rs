@@ -17,9 +17,9 @@ use window::{Pages, Window};
 use super::accumulate::{Accumulator, Batch, Step, same};
 use super::cells::Cells;
 use super::scale::Scale;
-use crate::distribution::summary::Summing;
-use crate::distribution::{Distribution, Measure, Numbers, Shape, Summary, Values};
-use crate::statistic::{Detail, Value};
+use crate::data::statistic::{Detail, Value};
+use crate::stats::distribution::summary::Summing;
+use crate::stats::distribution::{Distribution, Measure, Numbers, Shape, Summary, Values};
 
 /// Integers beyond this are not all floats.
 const EXACT: u64 = 1 << 53;

@@ -4,9 +4,9 @@ use polars::prelude::*;
 
 use super::accumulate::{Accumulator, Batch, Step, same};
 use super::cells;
-use crate::problem::Problem;
-use crate::statistic::Value;
-use crate::words::code;
+use crate::data::statistic::Value;
+use crate::support::problem::Problem;
+use crate::support::words::code;
 
 /// The newest instant of a column, or the oldest.
 pub struct Ending {

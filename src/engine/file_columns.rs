@@ -13,8 +13,8 @@ use polars_parquet::read::schema::parquet_to_arrow_schema;
 use polars_parquet::write::schema_to_metadata_key;
 
 use super::types::kind;
-use crate::problem::Problem;
-use crate::words::code;
+use crate::support::problem::Problem;
+use crate::support::words::code;
 
 /// Digits that a decimal of 128 bits holds.
 const MAX_PRECISION: usize = 38;

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use crate::problem::Problem;
-use crate::sha256::{hex, of_files};
-use crate::table::files::Files;
-use crate::words::code;
+use crate::data::table::files::Files;
+use crate::support::problem::Problem;
+use crate::support::sha256::{hex, of_files};
+use crate::support::words::code;
 
 /// Returns the SHA-256 of a table's file, or of the lines `<SHA-256>  <path>` of several, sorted by path, from the deepest
 /// folder on that holds all of them. The files are those that were scanned, in the same state.

@@ -7,7 +7,7 @@ use xxhash_rust::xxh3::xxh3_128;
 use super::accumulate::{Accumulator, Batch, Step, same};
 use super::cells::Cells;
 use super::rowhash::{float_bits, write_row};
-use crate::statistic::Value;
+use crate::data::statistic::Value;
 
 pub struct Fingerprints {
     /// Names and types, by name.

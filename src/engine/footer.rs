@@ -13,7 +13,7 @@ use polars_parquet::parquet::statistics::Statistics;
 
 use super::proof::{Claim, Ends};
 use super::scale::{Precision, Scale};
-use crate::statistic::{Breaches, End, Statistic, Value};
+use crate::data::statistic::{Breaches, End, Statistic, Value};
 
 /// The answer, if all footers together have it.
 pub fn answer(footers: &[std::sync::Arc<FileMetadata>], schema: &SchemaRef, statistic: &Statistic) -> Option<Value> {

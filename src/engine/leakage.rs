@@ -27,10 +27,10 @@ use score::{Cells as Counted, Truth};
 use super::accumulate::{Accumulator, Batch, Step, same};
 use super::distribution::{Collecting, Room};
 use super::fingerprint::each_row;
-use crate::distribution::{Distribution, Numbers, Shape, Values};
-use crate::problem::Problem;
-use crate::statistic::{Detail, Giveaway, Leakage, Value};
-use crate::words::code;
+use crate::data::statistic::{Detail, Giveaway, Leakage, Value};
+use crate::stats::distribution::{Distribution, Numbers, Shape, Values};
+use crate::support::problem::Problem;
+use crate::support::words::code;
 
 /// Parts of the table that take turns in being foretold.
 pub const FOLDS: usize = 5;

@@ -4,7 +4,7 @@ use polars::prelude::*;
 
 use super::accumulate::{Accumulator, Batch, Step, same};
 use super::leakage::numbers;
-use crate::statistic::{Moments, Value};
+use crate::data::statistic::{Moments, Value};
 
 /// Welford's sums, merged as Chan, Golub and Le Veque do.
 pub struct Moving {

@@ -16,8 +16,8 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use super::accumulate::{Accumulator, Batch, Step, same};
 use super::cells::Cells;
 use super::rowhash::{self, hash_rows, mix};
-use crate::problem::Problem;
-use crate::statistic::{Breaches, Value};
+use crate::data::statistic::{Breaches, Value};
+use crate::support::problem::Problem;
 
 const BANDS: usize = 8;
 /// The most least elements of a band.

@@ -18,10 +18,10 @@ use super::scan::{self, Pass};
 use super::source::Source;
 use super::types::Common;
 use super::{Progress, types};
-use crate::problem::Problem;
-use crate::statistic::{Breaches, EngineState, Missing, Value};
-use crate::table::Role;
-use crate::words::code;
+use crate::data::statistic::{Breaches, EngineState, Missing, Value};
+use crate::data::table::Role;
+use crate::support::problem::Problem;
+use crate::support::words::code;
 
 /// Bytes that a key takes while its hash is looked up.
 const BYTES_A_KEY: u64 = 24;

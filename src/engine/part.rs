@@ -9,8 +9,8 @@ use polars::prelude::*;
 
 use super::source::Source;
 use super::{partial_scan, partitions};
-use crate::problem::Problem;
-use crate::table::files::Format;
+use crate::data::table::files::Format;
+use crate::support::problem::Problem;
 
 /// The rows of a part while folder names become columns; no file has a column of that name.
 const ROW: &str = "\u{0}row of part";

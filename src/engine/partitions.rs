@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use polars::prelude::*;
 
-use crate::table::csv::{date_days, datetime_micros};
+use crate::data::table::csv::{date_days, datetime_micros};
 
 /// What writers put where the value is null.
 const NULL_PARTITION: &str = "__HIVE_DEFAULT_PARTITION__";
@@ -93,7 +93,7 @@ fn decoded(text: &str) -> String {
     String::from_utf8(bytes).unwrap_or_else(|_| text.to_owned())
 }
 
-/// The file's own names and values, in the order of its folders; [`crate::table::files`] has seen to it
+/// The file's own names and values, in the order of its folders; [`crate::data::table::files`] has seen to it
 /// that all files of a table have the same names in the same order.
 pub fn values(base: &Path, path: &Path) -> Vec<Value> {
     let below = path.strip_prefix(base).unwrap_or(path);

@@ -13,8 +13,8 @@ pub use sorted::Sorted;
 use polars::prelude::*;
 
 use super::cells::Cells;
-use crate::problem::Problem;
-use crate::words::{code, count};
+use crate::support::problem::Problem;
+use crate::support::words::{code, count};
 
 /// The most classes a label may have.
 pub const MOST_CLASSES: usize = 1000;

@@ -5,7 +5,7 @@ use polars::prelude::*;
 use super::accumulate::{Accumulator, Batch, MOST_CLASSES, Step, same};
 use super::cells::{self, Cells};
 use super::classes::Counter;
-use crate::statistic::{Profile, Value};
+use crate::data::statistic::{Profile, Value};
 
 pub struct Profiled {
     column: String,

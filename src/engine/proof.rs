@@ -4,9 +4,9 @@ use polars::prelude::*;
 
 use super::accumulate::{Accumulator, Batch, Step, same};
 use super::cells;
-use crate::problem::Problem;
-use crate::statistic::Value;
-use crate::words::{self, code};
+use crate::data::statistic::Value;
+use crate::support::problem::Problem;
+use crate::support::words::{self, code};
 
 /// The problem of a table whose footer and data differ, `path` in backticks.
 pub fn differs(path: &str, footer: &str, data: &str) -> Problem {

@@ -8,8 +8,8 @@ use polars::prelude::*;
 use super::batches::{batches, failed, plain};
 use super::source::Source;
 use super::types::kind;
-use crate::problem::Problem;
-use crate::words::code;
+use crate::support::problem::Problem;
+use crate::support::words::code;
 
 /// Rows that are read at a time.
 const ROWS: usize = 65_536;
@@ -55,7 +55,11 @@ pub fn rows_since(source: &Source, column: &str, since: i64, file: File, shown: 
 /// In microseconds since 1970; a time without a zone is UTC.
 fn times(frame: &DataFrame, name: &str) -> Result<Vec<i64>, Problem> {
     let broken = |error: &PolarsError| {
-        Problem::new(format!("{} could not be read: {}", code(name), crate::words::one_line(&error.to_string())))
+        Problem::new(format!(
+            "{} could not be read: {}",
+            code(name),
+            crate::support::words::one_line(&error.to_string())
+        ))
     };
     let missing = || {
         let hint = "each row of a log that is judged since a step began has a time";

@@ -22,7 +22,7 @@ pub use groups::{Conflicts, Repeats};
 
 use super::accumulate::{Accumulator, Batch, Step, same};
 use super::rowhash::{hash_rows, write_row};
-use crate::statistic::{Breaches, Value};
+use crate::data::statistic::{Breaches, Value};
 
 /// Batches between one dropping of buckets and the next.
 const PAUSE: usize = 16;

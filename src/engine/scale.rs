@@ -2,9 +2,9 @@
 
 use polars::prelude::DataType;
 
-use crate::decimal::Decimal;
-use crate::limit::instant;
-use crate::statistic::End;
+use crate::data::statistic::End;
+use crate::support::decimal::Decimal;
+use crate::support::limit::instant;
 
 /// What one unit of a physical value stands for.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -12,8 +12,8 @@ use rayon::prelude::*;
 use super::Progress;
 use super::accumulate::{self, Accumulator, Batch, Means, Step};
 use super::source::Source;
-use crate::problem::Problem;
-use crate::statistic::{Statistic, Value};
+use crate::data::statistic::{Statistic, Value};
+use crate::support::problem::Problem;
 
 const ROW: &str = "\u{0}row";
 /// More ranges than this, or most of the rows, and one scan of everything is cheaper.

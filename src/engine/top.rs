@@ -14,7 +14,7 @@ use xxhash_rust::xxh3::xxh3_128_with_seed;
 
 use super::accumulate::{Accumulator, Batch, Means, Step, same};
 use super::rowhash::{self, INLINE, float_bits, inline_view, write_row};
-use crate::statistic::Value;
+use crate::data::statistic::Value;
 
 /// The first scan: candidates for the most common value.
 pub struct Top {

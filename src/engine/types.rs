@@ -2,9 +2,9 @@
 
 use polars::prelude::*;
 
-use crate::table::Kind;
-use crate::table::csv::TextKind;
-use crate::table::ndjson::JsonKind;
+use crate::data::table::Kind;
+use crate::data::table::csv::TextKind;
+use crate::data::table::ndjson::JsonKind;
 
 /// The type that holds values of both, where files disagree only by what they happen to hold.
 pub fn wider(a: &DataType, b: &DataType) -> Option<DataType> {

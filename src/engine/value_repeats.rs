@@ -15,7 +15,7 @@ use rustc_hash::FxHashMap;
 
 use super::accumulate::{Accumulator, Batch, Means, Step, same};
 use super::rowhash::hash_rows;
-use crate::statistic::Value;
+use crate::data::statistic::Value;
 
 /// One row in so many may repeat the value of another.
 pub const ROWS_PER_REPEAT: u64 = 100;

@@ -4,14 +4,14 @@ use serde::de::DeserializeOwned;
 use serde_yaml::Value;
 
 use super::{Plan, PlannedEntry};
-use crate::check::Check;
+use crate::checks::check::Check;
 use crate::checks::model::latency::Latency;
 use crate::checks::model::serving::Serving;
 use crate::cli::{self, CheckArgs};
-use crate::limit::Finite;
-use crate::model::endpoint;
-use crate::problem::Problem;
-use crate::words::{count, exact};
+use crate::runtime::endpoint;
+use crate::support::limit::Finite;
+use crate::support::problem::Problem;
+use crate::support::words::{count, exact};
 
 /// What a proposal may ask for at most.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,7 +40,10 @@ impl Ceilings {
         let mut ceilings = Self::default();
         let number = |name: &str, text: &str| match text.trim().parse::<f64>() {
             Ok(number) if number.is_finite() && number > 0.0 => Ok(number),
-            _ => Err(Problem::new(format!("input {name}: {} is not a positive number", crate::words::code(text)))),
+            _ => Err(Problem::new(format!(
+                "input {name}: {} is not a positive number",
+                crate::support::words::code(text)
+            ))),
         };
         for (name, text, place) in [
             ("max-serving-rps", &args.max_serving_rps, &mut ceilings.rps),

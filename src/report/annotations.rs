@@ -4,11 +4,11 @@ use std::collections::HashSet;
 
 use serde_json::{Value, json};
 
-use crate::github::annotations::{LONGEST, MOST, command};
-use crate::log::Command;
-use crate::log::command::visible;
+use crate::integrations::github::annotations::{LONGEST, MOST, command};
 use crate::report::Report;
-use crate::verdict::{Status, Verdict};
+use crate::report::verdict::{Status, Verdict};
+use crate::support::log::Command;
+use crate::support::log::command::visible;
 
 /// The annotations of these of the report's verdicts, the worst first; the last of a level says how many more there are.
 pub fn render(report: &Report, wanted: impl Fn(&Verdict) -> bool) -> Vec<Command> {
@@ -54,7 +54,7 @@ pub fn of_check_run(report: &Report, relative: &dyn Fn(&str) -> String) -> Vec<V
     let one = |verdict: &Verdict| {
         let at = verdict.at.as_ref()?;
         let hint = verdict.hint.as_ref().map(|hint| format!("\nhint: {hint}")).unwrap_or_default();
-        let text = |text: &str, longest| crate::words::cut(&visible(text), longest);
+        let text = |text: &str, longest| crate::support::words::cut(&visible(text), longest);
         Some(json!({
             "path": relative(&at.file),
             "start_line": at.line,

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::cli::Policy;
-use crate::problem::Place;
+use crate::support::problem::Place;
 
 /// What the pull request changes of the gate, and whose limits counted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]

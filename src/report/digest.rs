@@ -13,9 +13,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Report, RunResult};
 use crate::report::config_diff::{Edit, GateEdits};
-use crate::sha256;
-use crate::verdict::{Status, Unit, Verdict};
-use crate::words;
+use crate::report::verdict::{Status, Unit, Verdict};
+use crate::support::sha256;
+use crate::support::words;
 
 /// Characters of an encoded digest.
 const LONGEST: usize = 12_000;

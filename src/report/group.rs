@@ -1,6 +1,6 @@
 //! Verdicts that say the same: one unreadable table makes an error of every check on it.
 
-use crate::verdict::{Status, Verdict};
+use crate::report::verdict::{Status, Verdict};
 
 /// A verdict, and the errors with the same message.
 #[derive(Debug, Clone)]

@@ -1,8 +1,8 @@
 //! A file of what earlier runs measured: a line of JSON a run, the newest last.
 
 use super::digest::Digest;
-use crate::problem::Problem;
-use crate::words::code;
+use crate::support::problem::Problem;
+use crate::support::words::code;
 
 /// Runs that a file keeps.
 const KEPT: usize = 200;

@@ -8,8 +8,8 @@ use chrono::DateTime;
 use quick_junit::{NonSuccessKind, Report as Xml, TestCase, TestCaseStatus, TestSuite};
 
 use super::Report;
-use crate::verdict::{Status, Verdict};
-use crate::words;
+use crate::report::verdict::{Status, Verdict};
+use crate::support::words;
 
 /// The text of the XML file.
 pub fn render(report: &Report) -> String {

@@ -12,9 +12,9 @@ use std::collections::HashSet;
 use super::Report;
 use super::digest::Digest;
 use super::group::{Group, grouped};
-use crate::problem::Problem;
-use crate::verdict::{Status, Verdict};
-use crate::words;
+use crate::report::verdict::{Status, Verdict};
+use crate::support::problem::Problem;
+use crate::support::words;
 
 /// Problems that are listed one by one.
 const MOST_PROBLEMS: usize = 50;

@@ -1,7 +1,7 @@
 //! The message about a report or a rollout for a chat, in Slack's mark-up.
 
 use crate::report::Report;
-use crate::words::{cut, one_line};
+use crate::support::words::{cut, one_line};
 
 /// Characters of the reason.
 const LONGEST: usize = 600;

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use crate::github::outputs::one_line;
+use crate::integrations::github::outputs::one_line;
+use crate::report::verdict::{Status, Verdict};
 use crate::report::{Report, RunResult};
-use crate::verdict::{Status, Verdict};
 
 /// The outputs of a report; `file` are path and SHA-256 of report.json, where it could be written.
 pub fn of(report: &Report, file: Option<(String, String)>) -> Vec<(&'static str, String)> {

@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::{GateReport, Pipeline, Report, RunResult, TableSummary, Tool};
-use crate::problem::Place;
-use crate::verdict::{Limit, Severity, Status, Unit, Verdict, Waiver};
+use crate::report::verdict::{Limit, Severity, Status, Unit, Verdict, Waiver};
+use crate::support::problem::Place;
 
 pub fn verdict(check: &str, status: Status) -> Verdict {
     Verdict {

@@ -7,9 +7,9 @@ use std::fmt::Write;
 use serde_json::{Map, Value, json};
 
 use super::{Report, RunResult};
-use crate::problem::Place;
-use crate::verdict::{Status, Verdict};
-use crate::words;
+use crate::report::verdict::{Status, Verdict};
+use crate::support::problem::Place;
+use crate::support::words;
 
 /// The text of the JSON file.
 pub fn render(report: &Report) -> String {

@@ -11,9 +11,9 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::group::{Group, grouped};
 use super::{Report, RunResult};
-use crate::log::escape;
-use crate::verdict::{Status, Verdict};
-use crate::words;
+use crate::report::verdict::{Status, Verdict};
+use crate::support::log::escape;
+use crate::support::words;
 
 /// The narrowest terminal that is written for, and the widest that is made use of.
 const WIDTHS: (usize, usize) = (40, 120);

@@ -10,9 +10,9 @@ use super::policy::{HistogramLimit, Policy, Strategy};
 use super::seen::Seen;
 use super::slow::SlowStratum;
 use super::state::{State, Stratum};
-use crate::inference::arms::{Hits, exact_upper};
-use crate::inference::change::{ChangeTest, Recent, Trials};
-use crate::words::{metric, number};
+use crate::stats::inference::arms::{Hits, exact_upper};
+use crate::stats::inference::change::{ChangeTest, Recent, Trials};
+use crate::support::words::{metric, number};
 
 /// More than this share of errors is too many whatever the limits are.
 const MOST: f64 = 0.5;

@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 
 use super::journal::Entry;
 use super::registry::Registry;
-use crate::problem::{Exit, Failure};
+use crate::support::problem::{Exit, Failure};
 
 /// The longest time between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);

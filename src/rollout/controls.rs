@@ -11,8 +11,8 @@ use super::serving_version::{Variant, VersionCheck};
 use super::slots::{SlotEvidence, uncertain};
 use super::version_source::{self, VersionSources};
 use super::{Ended, Outcome, SlotOrder, Slots, Traffic};
-use crate::problem::{Failure, Problem};
-use crate::words::code;
+use crate::support::problem::{Failure, Problem};
+use crate::support::words::code;
 
 /// From one question after a signal to the next.
 const POLL: Duration = Duration::from_millis(50);

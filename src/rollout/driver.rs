@@ -17,8 +17,8 @@ use super::signal::SETTLED;
 use super::sources::Source;
 use super::state::Counts;
 use super::{ArmSeen, Effect, Ended, Outcome, Reading, Seen, SlotOrder, State, request, serving_version, step, watch};
-use crate::problem::Problem;
 use crate::rollout::plan::{Queries, RolloutPlan};
+use crate::support::problem::Problem;
 
 /// How often the journal may refuse before nothing more is dared.
 const MOST_UNWRITTEN: u32 = 3;

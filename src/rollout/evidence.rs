@@ -6,8 +6,8 @@ use super::policy::{GaugeLimit, HistogramLimit, Policy};
 use super::seen::{ArmSeen, Reading, Seen};
 use super::slow::{Slow, SlowCounts, SlowState, SlowStratum};
 use super::state::{GaugeWindow, State, Stratum};
-use crate::inference::arms::{Hits, at_least, risk_ratio, strata_greater, wilson_lower};
-use crate::words::number;
+use crate::stats::inference::arms::{Hits, at_least, risk_ratio, strata_greater, wilson_lower};
+use crate::support::words::number;
 
 /// Requests after which an error rate above a half ends it at once.
 const AT_ONCE: u64 = 20;

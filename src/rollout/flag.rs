@@ -3,7 +3,7 @@
 pub mod flagd;
 pub mod unleash;
 
-use crate::problem::Problem;
+use crate::support::problem::Problem;
 
 pub use flagd::Flagd;
 pub use unleash::Unleash;

@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::github::event;
-use crate::problem::Problem;
-use crate::words::code;
+use crate::integrations::github::event;
+use crate::support::problem::Problem;
+use crate::support::words::code;
 
 /// What is to be carried, and what the gate's job said of its report.
 pub struct Claim<'a> {
@@ -96,7 +96,7 @@ pub fn vouch(bytes: &[u8], found: &str, claim: &Claim) -> Result<Vouched, Vec<Pr
             Problem::new(format!(
                 "the report is {:.1} hours old, and {} may be",
                 age / 3600.0,
-                crate::words::number(claim.max_age_hours, &[])
+                crate::support::words::number(claim.max_age_hours, &[])
             ))
             .hint("run the gate again, or allow more by `rollout.max_report_age_hours`"),
         ),

@@ -16,9 +16,9 @@ pub use self::place::Kept;
 use super::gated::Vouched;
 use super::request::Request;
 use super::{Outcome, SlotOrder, Slots, State, Traffic};
-use crate::problem::{Failure, Problem};
-use crate::signature::SigningKeys;
-use crate::words::one_line;
+use crate::support::problem::{Failure, Problem};
+use crate::support::signature::SigningKeys;
+use crate::support::words::one_line;
 
 const LARGEST: usize = 100_000;
 /// How often a text is signed anew for the commit that it is made on.

@@ -12,7 +12,7 @@ use super::registry::Registry;
 use super::router::Router;
 use super::watch::PRODUCTION;
 use super::{SlotOrder, Traffic};
-use crate::problem::{Exit, Failure, Problem};
+use crate::support::problem::{Exit, Failure, Problem};
 
 pub const PROMOTION: &str = "promotion";
 pub const TRAFFIC: &str = "traffic";

@@ -8,17 +8,17 @@ use std::sync::Arc;
 
 use tempfile::TempDir;
 
-use crate::candidate::Candidate;
 use crate::cli::CheckArgs;
 use crate::config::{Config, DataSection, Entry};
+use crate::data::candidate::Candidate;
+use crate::data::table::{Role, TableInfo, files};
 use crate::engine::{self, Opened, Progress, Source};
-use crate::gate;
+use crate::plan::gate;
 use crate::plan::{self, CsvForm};
-use crate::problem::{Failure, Problem};
-use crate::table::{Role, TableInfo, files};
-use crate::verdict::Status;
-use crate::words::code;
-use crate::workspace::Workspace;
+use crate::report::verdict::Status;
+use crate::support::problem::{Failure, Problem};
+use crate::support::words::code;
+use crate::support::workspace::Workspace;
 
 /// What each check says: nothing wrong, what is, or that it cannot say.
 pub type Judged = BTreeMap<String, Result<Option<String>, String>>;

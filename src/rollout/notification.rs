@@ -14,7 +14,7 @@ use super::state::{Counts, State};
 use super::timeline::{clock, time};
 use super::{Outcome, status};
 use crate::config::rollout::NotifyOn;
-use crate::words::{self, cut, number, one_line};
+use crate::support::words::{self, cut, number, one_line};
 
 /// Evaluations that a hold lasts before it is news: one failed scrape is not.
 const HELD_EVALUATIONS: f64 = 2.0;

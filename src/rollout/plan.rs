@@ -15,15 +15,15 @@ pub use self::versions::VersionQuery;
 use crate::config::rollout::{
     Approval, ArmsSection, FlagSection, LimitSection, RolloutSection, RouterSection, SignalBounds,
 };
-use crate::limit::Finite;
-use crate::limit::range::{self, LimitSetting, ValueRange};
-use crate::problem::Problem;
 use crate::rollout::policy::{GaugeLimit, HistogramLimit, Limits, Policy, Stage};
 use crate::rollout::query::Query;
 use crate::rollout::strategy::{Asked, stages};
 use crate::rollout::{SlotOrder, Strategy};
-use crate::signature::{VARIABLE, may_be_named};
-use crate::words::code;
+use crate::support::limit::Finite;
+use crate::support::limit::range::{self, LimitSetting, ValueRange};
+use crate::support::problem::Problem;
+use crate::support::signature::{VARIABLE, may_be_named};
+use crate::support::words::code;
 
 /// Which command asks: they have other defaults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -12,9 +12,9 @@ use super::signal::{Proof, Role, SETTLED, Trouble};
 use super::slow::Boundaries;
 use super::sources::{Pair, Source};
 use super::{Reading, SlotOrder, Strategy, Traffic, query};
-use crate::problem::Problem;
 use crate::rollout::plan::{Queries, RolloutPlan};
-use crate::words::{code, number};
+use crate::support::problem::Problem;
+use crate::support::words::{code, number};
 
 /// Segments that are named.
 const MOST_SHOWN: usize = 8;

@@ -4,14 +4,14 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::journal::Entry;
-use crate::http::Patience;
-use crate::mlflow::identity::{COMMIT_TAG, tag};
-use crate::mlflow::{Mlflow, Server, Wrong};
-use crate::model::artifact;
-use crate::model::onnx::Means;
-use crate::problem::{Exit, Failure, Problem};
-use crate::signature::SigningKeys;
-use crate::words::code;
+use crate::integrations::http::Patience;
+use crate::integrations::mlflow::identity::{COMMIT_TAG, tag};
+use crate::integrations::mlflow::{Mlflow, Server, Wrong};
+use crate::runtime::artifact;
+use crate::runtime::onnx::Means;
+use crate::support::problem::{Exit, Failure, Problem};
+use crate::support::signature::SigningKeys;
+use crate::support::words::code;
 
 /// On a version that was promoted: the version that was in production before it.
 const PREVIOUS_TAG: &str = "mlgate.previous_version";

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::journal::Entry;
 use super::policy::Strategy;
 use super::state::{Ended, Outcome, State};
-use crate::problem::Problem;
-use crate::words::one_line;
+use crate::support::problem::Problem;
+use crate::support::words::one_line;
 
 /// Characters of a reason.
 pub const LONGEST_REASON: usize = 300;

@@ -25,7 +25,7 @@ use webhook::Webhook;
 
 use super::watch::PRODUCTION;
 use super::{SlotOrder, Traffic};
-use crate::problem::Problem;
+use crate::support::problem::Problem;
 
 /// How long one try may take to move the traffic.
 const LONGEST_WRITE: Duration = Duration::from_secs(15);

@@ -12,7 +12,7 @@ use super::evidence::{self, ErrorCounts, Judged};
 use super::policy::Policy;
 use super::seen::ArmSeen;
 use super::state::{Counts, State, Stratum};
-use crate::words::{code, count};
+use crate::support::words::{code, count};
 
 /// Segments at most.
 pub const MOST: usize = 50;

@@ -2,7 +2,7 @@
 
 use super::journal::Entry;
 use super::{Outcome, Seen, Traffic};
-use crate::words::code;
+use crate::support::words::code;
 
 /// Which version a variant answers with.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -14,12 +14,12 @@ use serde_json::Value;
 
 use super::query::{Query, Source};
 use super::{ArmSeen, Reading};
-use crate::http::{self, AllowedHost, Patience, body, in_words};
-use crate::problem::Problem;
+use crate::integrations::http::{self, AllowedHost, Patience, body, in_words};
 use crate::rollout::plan::Queries;
 use crate::rollout::policy::{AbsentErrors, HistogramLimit};
 use crate::rollout::slow::{Boundaries, Buckets, Slow};
-use crate::words::{code, cut, one_line};
+use crate::support::problem::Problem;
+use crate::support::words::{code, cut, one_line};
 
 const PATIENCE: Patience = Patience { timeout: Duration::from_secs(3), tries: 1 };
 const LARGEST: usize = 1_000_000;

@@ -7,9 +7,9 @@ use super::journal::{Entry, Proof};
 use super::policy::{Strategy, Traffic};
 use crate::config::rollout::choices::KubernetesKind;
 use crate::config::rollout::{ArmsSection, RouterSection};
-use crate::problem::Problem;
 use crate::rollout::plan::registry;
-use crate::words::code;
+use crate::support::problem::Problem;
+use crate::support::words::code;
 
 /// Which slot is stable's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

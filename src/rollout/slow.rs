@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::inference::arms::Hits;
+use crate::stats::inference::arms::Hits;
 
 /// Answers of a variant since its counters began.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -134,7 +134,9 @@ impl Buckets {
         for (le, count) in counters {
             let boundary = match le.as_str() {
                 "+Inf" => f64::INFINITY,
-                le => le.parse().map_err(|_| format!("`le` is `{}`, not a number", crate::words::visible(le)))?,
+                le => {
+                    le.parse().map_err(|_| format!("`le` is `{}`, not a number", crate::support::words::visible(le)))?
+                }
             };
             buckets.push((boundary, *count));
         }

@@ -10,7 +10,7 @@ use super::policy::Traffic;
 use super::request::{Pause, Request};
 use super::segments::SegmentState;
 use super::slow::SlowState;
-use crate::inference::arms::Hits;
+use crate::stats::inference::arms::Hits;
 
 /// Requests of one arm, and those among them that failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]

@@ -8,7 +8,7 @@ use super::levers::Pulled;
 use super::request::Request;
 use super::timeline::time;
 use super::{Outcome, Slots, Traffic};
-use crate::words::one_line;
+use crate::support::words::one_line;
 
 /// What a rollout does now.
 pub struct Status<'a> {

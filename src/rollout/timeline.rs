@@ -10,7 +10,7 @@ use super::notification::{Notification, issue};
 use super::policy::Limits;
 use super::{Outcome, Slots, status};
 use crate::report::markdown::foreign::plain as escaped;
-use crate::words::{number, one_line};
+use crate::support::words::{number, one_line};
 
 /// Rows of the table, at most.
 const ROWS: usize = 60;

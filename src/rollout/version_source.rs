@@ -9,9 +9,9 @@ use super::query::Query;
 use super::serving_version::ServingVersion;
 use super::signal::Prometheus;
 use super::slots::SlotOrder;
-use crate::http::{self, AllowedHost, Patience, body, in_words};
-use crate::problem::Problem;
-use crate::words::code;
+use crate::integrations::http::{self, AllowedHost, Patience, body, in_words};
+use crate::support::problem::Problem;
+use crate::support::words::code;
 
 const PATIENCE: Patience = Patience { timeout: Duration::from_secs(3), tries: 1 };
 const LARGEST: usize = 100_000;

@@ -10,7 +10,7 @@ use super::state::{Counts, Ended, Outcome, State, Stratum};
 use super::step::{BLIND, Uncounted, count, since};
 use super::{NoData, Seen, Stop, Strategy, Traffic};
 use crate::rollout::plan::RolloutPlan;
-use crate::words::{code, count as counted};
+use crate::support::words::{code, count as counted};
 
 /// The traffic of what was promoted.
 pub const PRODUCTION: Traffic = Traffic::weight(100);

@@ -5,7 +5,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use mlgate::check::Gate;
+use mlgate::checks::check::Gate;
 
 use crate::world::{World, root};
 
@@ -16,7 +16,7 @@ fn example(page: &str) -> Option<&str> {
 
 #[test]
 fn generated_files_are_current() {
-    let wrong: Vec<String> = mlgate::docs::generated()
+    let wrong: Vec<String> = mlgate::commands::docs::generated()
         .into_iter()
         .filter_map(|(path, make)| {
             let place = root().join(&path);
@@ -36,7 +36,7 @@ fn generated_files_are_current() {
 #[test]
 fn the_command_that_generates_changes_nothing_in_a_current_checkout() {
     let world = World::new();
-    for (path, _) in mlgate::docs::generated() {
+    for (path, _) in mlgate::commands::docs::generated() {
         world.copy(root().join(&path), &path.to_string_lossy());
     }
     let ran = world.run(&["generate", "."]).exits(0);

@@ -10,11 +10,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use mlgate::data::statistic::{Key, Measured, Statistic};
+use mlgate::data::table::csv::Csv;
+use mlgate::data::table::{Role, files};
 use mlgate::engine::{self, Source};
-use mlgate::statistic::{Key, Measured, Statistic};
-use mlgate::table::csv::Csv;
-use mlgate::table::{Role, files};
-use mlgate::workspace::Workspace;
+use mlgate::support::workspace::Workspace;
 use serde_json::{Value, json};
 
 use crate::action::{act, runner};

@@ -5,13 +5,13 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use mlgate::data::table::csv::Csv;
+use mlgate::data::table::files;
 use mlgate::engine;
-use mlgate::model::answers::{self, Known, Predicted};
-use mlgate::model::features::{Named, feeds};
-use mlgate::model::onnx::{Artifact, Means};
-use mlgate::table::csv::Csv;
-use mlgate::table::files;
-use mlgate::workspace::Workspace;
+use mlgate::runtime::answers::{self, Known, Predicted};
+use mlgate::runtime::features::{Named, feeds};
+use mlgate::runtime::onnx::{Artifact, Means};
+use mlgate::support::workspace::Workspace;
 use serde_json::Value;
 
 use crate::onnx::library;
@@ -51,7 +51,7 @@ fn check(case: &Value) -> Result<(), String> {
 fn predict(case: &Value) -> Result<Predicted, String> {
     let data = |name: &str| root().join("tests/data").join(name);
     let path = data(case["model"].as_str().unwrap());
-    let said = |problem: mlgate::problem::Problem| problem.to_string();
+    let said = |problem: mlgate::support::problem::Problem| problem.to_string();
     let means = Means {
         library: library(),
         loader_path: None,

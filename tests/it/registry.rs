@@ -4,10 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use mlgate::http::block_on;
-use mlgate::mlflow::{Mlflow, Server as Registry};
-use mlgate::model::onnx::Means;
-use mlgate::signature::SigningKeys;
+use mlgate::integrations::http::block_on;
+use mlgate::integrations::mlflow::{Mlflow, Server as Registry};
+use mlgate::runtime::onnx::Means;
+use mlgate::support::signature::SigningKeys;
 use serde_json::json;
 
 use crate::artifact::{of_files, onnx_file, sha256};
@@ -34,7 +34,7 @@ fn is_model(server: &Server, name: &str, sha256: &str, key: &str) -> Result<(), 
         timeout: Duration::from_mins(1),
         program: PathBuf::from(BINARY),
     };
-    let external_data = |shown: &str, path: &Path| mlgate::model::artifact::external_data(shown, path, &means);
+    let external_data = |shown: &str, path: &Path| mlgate::runtime::artifact::external_data(shown, path, &means);
     let asked = ask(server, async |mlflow| mlflow.is_model(name, "1", sha256, keys.as_ref(), &external_data).await);
     asked.map_err(|failure| (failure.exit as u8, failure.problems[0].to_string()))
 }

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use mlgate::http::{AllowedHost, Patience, address, block_on};
+use mlgate::integrations::http::{AllowedHost, Patience, address, block_on};
 use mlgate::rollout::flag::{Flag, Unleash};
 use serde_json::Value;
 

@@ -3,14 +3,14 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::check::{Check, Looser, Named, Tables};
-use crate::limit::range::LimitSetting;
-use crate::limit::{Percent, Plain, share};
-use crate::problem::Problem;
-use crate::statistic::{Breaches, Typed};
-use crate::table::Kind;
-use crate::verdict::{Finding, Limit, Unit};
-use crate::words::{code, first_row, percent, rows};
+use crate::checks::check::{Check, Looser, Named, Tables};
+use crate::support::limit::range::LimitSetting;
+use crate::support::limit::{Percent, Plain, share};
+use crate::support::problem::Problem;
+use crate::data::statistic::{Breaches, Typed};
+use crate::data::table::Kind;
+use crate::report::verdict::{Finding, Limit, Unit};
+use crate::support::words::{code, first_row, percent, rows};
 
 /// At most `max_percent_other` of the rows hold a value of `column` that is none of `values`.
 ///
@@ -61,7 +61,7 @@ impl Check for AllowedValues {
         let fits = |value: &str| match column.kind() {
             Kind::Integer | Kind::Float | Kind::Number => value.parse::<f64>().is_ok(),
             Kind::Boolean => matches!(value, "true" | "false"),
-            Kind::Date | Kind::Datetime => crate::limit::instant(value).is_some(),
+            Kind::Date | Kind::Datetime => crate::support::limit::instant(value).is_some(),
             Kind::Text => true,
             Kind::Other(_) | Kind::Null | Kind::Unreadable(_) => false,
         };
@@ -103,7 +103,7 @@ impl Check for AllowedValues {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::Outcome;
+    use crate::report::verdict::Outcome;
 
     #[test]
     fn another_value_fails_and_a_tolerance_counts() {

@@ -3,15 +3,15 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::check::{Check, Looser, Named, Tables};
-use crate::inference::robust;
-use crate::limit::range::{LimitSetting, ValueRange};
-use crate::limit::Finite;
-use crate::problem::Problem;
-use crate::statistic::{Given, Moments, Typed};
-use crate::table::Kind;
-use crate::verdict::{Finding, Held, Limit, Outcome};
-use crate::words::{code, count, exact, metric, sparkline};
+use crate::checks::check::{Check, Looser, Named, Tables};
+use crate::stats::inference::robust;
+use crate::support::limit::range::{LimitSetting, ValueRange};
+use crate::support::limit::Finite;
+use crate::support::problem::Problem;
+use crate::data::statistic::{Given, Moments, Typed};
+use crate::data::table::Kind;
+use crate::report::verdict::{Finding, Held, Limit, Outcome};
+use crate::support::words::{code, count, exact, metric, sparkline};
 
 /// A number of the table lies within `max_deviations` of what the last runs had.
 ///
@@ -136,14 +136,14 @@ impl Check for Anomaly {
     ) -> Result<Finding, Problem> {
         let what = self.subject(Named::default()).unwrap_or_default();
         let value = match (missing, moments) {
-            (Some(missing), _) => crate::limit::share(missing, rows),
+            (Some(missing), _) => crate::support::limit::share(missing, rows),
             (None, Some(moments)) if moments.count == 0 => {
                 let column = self.column.as_deref().unwrap_or_default();
                 return Err(Problem::new(format!("{} has no number to watch", code(column))));
             }
             (None, Some(moments)) if moments.infinite > 0 => {
                 let column = self.column.as_deref().unwrap_or_default();
-                let infinite = crate::words::rows(moments.infinite);
+                let infinite = crate::support::words::rows(moments.infinite);
                 return Err(Problem::new(format!("{} is infinite in {infinite}", code(column))));
             }
             (None, Some(moments)) => match self.statistic {
@@ -176,7 +176,7 @@ impl Check for Anomaly {
             metric(value, &[median]),
             metric(median, &[value]),
             exact(self.max_deviations.0),
-            sparkline(&crate::words::risen(&line)),
+            sparkline(&crate::support::words::risen(&line)),
             count(past.len() as u64 + 1)
         );
         let mut finding = Finding::new(is_usual, message);

@@ -3,14 +3,14 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::check::{Check, Named, Part, Tables};
-use crate::limit::range::LimitSetting;
-use crate::limit::{Percent, share};
-use crate::problem::Problem;
-use crate::statistic::{Breaches, Given, Typed};
-use crate::table::Role;
-use crate::verdict::{Finding, Limit, Unit};
-use crate::words::{code, first_row, percent, rows};
+use crate::checks::check::{Check, Named, Part, Tables};
+use crate::support::limit::range::LimitSetting;
+use crate::support::limit::{Percent, share};
+use crate::support::problem::Problem;
+use crate::data::statistic::{Breaches, Given, Typed};
+use crate::data::table::Role;
+use crate::report::verdict::{Finding, Limit, Unit};
+use crate::support::words::{code, first_row, percent, rows};
 
 /// At most `max_percent` of the rows have features that all equal those of a row with another label.
 ///
@@ -89,7 +89,7 @@ impl Check for ConflictingLabels {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::Outcome;
+    use crate::report::verdict::Outcome;
 
     #[test]
     fn one_pair_is_enough_by_default() {

@@ -3,13 +3,13 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::check::{Check, Looser, Part, Tables, some_columns};
-use crate::check::drift::{self, Against, Context, Rule, Wanted};
-use crate::drift::{Choice, Contrast};
-use crate::limit::range::{LimitSetting, ValueRange};
-use crate::limit::{Finite, Percent};
-use crate::problem::Problem;
-use crate::verdict::Finding;
+use crate::checks::check::{Check, Looser, Part, Tables, some_columns};
+use crate::checks::check::drift::{self, Against, Context, Rule, Wanted};
+use crate::stats::drift::{Choice, Contrast};
+use crate::support::limit::range::{LimitSetting, ValueRange};
+use crate::support::limit::{Finite, Percent};
+use crate::support::problem::Problem;
+use crate::report::verdict::Finding;
 
 /// The columns are distributed as those of the reference: none of those named drifted, or at most
 /// `max_drifted_percent` of them.

@@ -3,14 +3,14 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::check::{Check, Tables, some_columns};
-use crate::limit::range::LimitSetting;
-use crate::limit::{Percent, share};
-use crate::problem::Problem;
-use crate::statistic::{Breaches, Typed};
-use crate::table::Role;
-use crate::verdict::{Finding, Limit, Unit};
-use crate::words::{first_row, percent, rows};
+use crate::checks::check::{Check, Tables, some_columns};
+use crate::support::limit::range::LimitSetting;
+use crate::support::limit::{Percent, share};
+use crate::support::problem::Problem;
+use crate::data::statistic::{Breaches, Typed};
+use crate::data::table::Role;
+use crate::report::verdict::{Finding, Limit, Unit};
+use crate::support::words::{first_row, percent, rows};
 
 /// At most `max_percent` of the rows equal an earlier row.
 ///
@@ -88,7 +88,7 @@ impl Check for Duplicates {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::Outcome;
+    use crate::report::verdict::Outcome;
 
     #[test]
     fn the_share_is_of_all_rows_and_inclusive() {

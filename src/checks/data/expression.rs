@@ -3,14 +3,14 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::check::{Check, Tables};
-use crate::condition;
-use crate::limit::range::LimitSetting;
-use crate::limit::{Percent, share};
-use crate::problem::Problem;
-use crate::statistic::{Breaches, Typed};
-use crate::verdict::{Finding, Limit, Unit};
-use crate::words::{code, first_row, percent, rows};
+use crate::checks::check::{Check, Tables};
+use crate::data::condition;
+use crate::support::limit::range::LimitSetting;
+use crate::support::limit::{Percent, share};
+use crate::support::problem::Problem;
+use crate::data::statistic::{Breaches, Typed};
+use crate::report::verdict::{Finding, Limit, Unit};
+use crate::support::words::{code, first_row, percent, rows};
 
 /// At most `max_percent_violating` of the rows do not make the condition `sql` true.
 ///

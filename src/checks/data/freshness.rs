@@ -3,14 +3,14 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::check::{Check, Named, Tables};
-use crate::limit::range::{LimitSetting, ValueRange};
-use crate::limit::Finite;
-use crate::problem::Problem;
-use crate::statistic::{Given, Typed};
-use crate::table::Kind;
-use crate::verdict::{Finding, Limit, Unit};
-use crate::words::{code, number};
+use crate::checks::check::{Check, Named, Tables};
+use crate::support::limit::range::{LimitSetting, ValueRange};
+use crate::support::limit::Finite;
+use crate::support::problem::Problem;
+use crate::data::statistic::{Given, Typed};
+use crate::data::table::Kind;
+use crate::report::verdict::{Finding, Limit, Unit};
+use crate::support::words::{code, number};
 
 const MINUTE: i64 = 60_000_000;
 const DAY: i64 = 24 * 60 * MINUTE;
@@ -104,8 +104,8 @@ impl Check for Freshness {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limit::instant;
-    use crate::verdict::Outcome;
+    use crate::support::limit::instant;
+    use crate::report::verdict::Outcome;
 
     fn check(newest: &str, ahead: i64) -> (Outcome, f64) {
         let check: Freshness = serde_yaml::from_str("{}").unwrap();

@@ -4,14 +4,14 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::train_test_overlap::{both, finding};
-use crate::check::{Check, Named, Part, Tables};
-use crate::limit::range::LimitSetting;
-use crate::limit::Percent;
-use crate::problem::Problem;
-use crate::statistic::{Breaches, Missing, Typed};
-use crate::table::Role;
-use crate::verdict::Finding;
-use crate::words::code;
+use crate::checks::check::{Check, Named, Part, Tables};
+use crate::support::limit::range::LimitSetting;
+use crate::support::limit::Percent;
+use crate::support::problem::Problem;
+use crate::data::statistic::{Breaches, Missing, Typed};
+use crate::data::table::Role;
+use crate::report::verdict::Finding;
+use crate::support::words::code;
 
 /// At most `max_percent` of the test rows belong to an entity that the training table has rows of.
 ///

@@ -3,14 +3,14 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::check::{AskedColumn, Check, Named, Tables, some_columns};
-use crate::limit::range::LimitSetting;
-use crate::limit::{Percent, share};
-use crate::problem::Problem;
-use crate::statistic::{Given, Typed};
-use crate::table::Kind;
-use crate::verdict::{Finding, Limit, Unit};
-use crate::words::{and_others, code, percent};
+use crate::checks::check::{AskedColumn, Check, Named, Tables, some_columns};
+use crate::support::limit::range::LimitSetting;
+use crate::support::limit::{Percent, share};
+use crate::support::problem::Problem;
+use crate::data::statistic::{Given, Typed};
+use crate::data::table::Kind;
+use crate::report::verdict::{Finding, Limit, Unit};
+use crate::support::words::{and_others, code, percent};
 
 /// In each column at most `max_percent` of the rows miss their value.
 ///
@@ -108,7 +108,7 @@ impl Check for MissingValues {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::Outcome;
+    use crate::report::verdict::Outcome;
 
     fn check(settings: &str, rows: u64, missing: &[(&str, u64)]) -> Finding {
         let check: MissingValues = serde_yaml::from_str(settings).unwrap();

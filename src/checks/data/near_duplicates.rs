@@ -4,13 +4,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::train_test_overlap::finding;
-use crate::check::{Check, Looser, Tables, some_columns};
-use crate::limit::range::{LimitSetting, ValueRange};
-use crate::limit::{Finite, Percent};
-use crate::problem::Problem;
-use crate::statistic::{Breaches, Typed};
-use crate::table::{Kind, Role};
-use crate::verdict::{Finding, Severity};
+use crate::checks::check::{Check, Looser, Tables, some_columns};
+use crate::support::limit::range::{LimitSetting, ValueRange};
+use crate::support::limit::{Finite, Percent};
+use crate::support::problem::Problem;
+use crate::data::statistic::{Breaches, Typed};
+use crate::data::table::{Kind, Role};
+use crate::report::verdict::{Finding, Severity};
 
 /// At most `max_percent` of the rows resemble an earlier row by `min_similarity` or more without being equal to it.
 ///

@@ -6,15 +6,15 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::check::{Asked, AskedColumn, Check, Tables, some_columns};
-use crate::distribution::{Distribution, MOST_CATEGORIES, Shape};
-use crate::limit::range::LimitSetting;
-use crate::limit::{Percent, share};
-use crate::problem::Problem;
-use crate::statistic::{Breaches, Given, Missing, Typed};
-use crate::table::{Kind, Role};
-use crate::verdict::{Finding, Limit, Outcome, Unit};
-use crate::words::{self, and_others, code, list, percent};
+use crate::checks::check::{Asked, AskedColumn, Check, Tables, some_columns};
+use crate::stats::distribution::{Distribution, MOST_CATEGORIES, Shape};
+use crate::support::limit::range::LimitSetting;
+use crate::support::limit::{Percent, share};
+use crate::support::problem::Problem;
+use crate::data::statistic::{Breaches, Given, Missing, Typed};
+use crate::data::table::{Kind, Role};
+use crate::report::verdict::{Finding, Limit, Outcome, Unit};
+use crate::support::words::{self, and_others, code, list, percent};
 
 /// In each column at most `max_percent` of the rows have a category that the other table does not know.
 ///
@@ -91,7 +91,7 @@ impl Check for NewCategories {
         Ok((Given((before, self.columns.is_some(), tables.are_one(here, before))), table.row_count(), columns))
     }
 
-    fn judge(&self, (given, total, columns): <Self::Needs as crate::statistic::Needs>::Values) -> Result<Finding, Problem> {
+    fn judge(&self, (given, total, columns): <Self::Needs as crate::data::statistic::Needs>::Values) -> Result<Finding, Problem> {
         let (before, is_named, is_one) = given;
         let limit = self.max_percent;
         if columns.is_empty() {
@@ -198,7 +198,7 @@ fn seen(table: Asked, column: AskedColumn, known: Asked) -> Result<Seen, Problem
 
 /// Rows whose category `known` does not have, and these categories; none where there were too many to know.
 fn new_in(ours: &Distribution, known: &Distribution) -> Option<(u64, Vec<String>)> {
-    let empty = crate::distribution::Categories::default();
+    let empty = crate::stats::distribution::Categories::default();
     let categories = |of: &Distribution| match &of.shape {
         Shape::Categories(categories) => categories.clone(),
         // Not a value is there.

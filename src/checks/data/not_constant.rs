@@ -3,13 +3,13 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::check::{Check, Tables, some_columns};
-use crate::limit::range::LimitSetting;
-use crate::limit::{Percent, share};
-use crate::problem::Problem;
-use crate::statistic::{Given, Typed};
-use crate::verdict::{Finding, Limit, Unit};
-use crate::words::{and_others, code, percent};
+use crate::checks::check::{Check, Tables, some_columns};
+use crate::support::limit::range::LimitSetting;
+use crate::support::limit::{Percent, share};
+use crate::support::problem::Problem;
+use crate::data::statistic::{Given, Typed};
+use crate::report::verdict::{Finding, Limit, Unit};
+use crate::support::words::{and_others, code, percent};
 
 /// In no column do `max_percent_same` or more of the rows hold one and the same value.
 ///
@@ -101,7 +101,7 @@ impl Check for NotConstant {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::Outcome;
+    use crate::report::verdict::Outcome;
 
     fn check(settings: &str, tops: &[(&str, u64)]) -> (Outcome, String) {
         let check: NotConstant = serde_yaml::from_str(settings).unwrap();

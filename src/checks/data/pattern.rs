@@ -3,14 +3,14 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::check::{Check, Named, Tables};
-use crate::limit::range::LimitSetting;
-use crate::limit::{Percent, share};
-use crate::problem::Problem;
-use crate::statistic::{Breaches, Typed};
-use crate::table::Kind;
-use crate::verdict::{Finding, Limit, Unit};
-use crate::words::{code, first_row, percent, rows};
+use crate::checks::check::{Check, Named, Tables};
+use crate::support::limit::range::LimitSetting;
+use crate::support::limit::{Percent, share};
+use crate::support::problem::Problem;
+use crate::data::statistic::{Breaches, Typed};
+use crate::data::table::Kind;
+use crate::report::verdict::{Finding, Limit, Unit};
+use crate::support::words::{code, first_row, percent, rows};
 
 /// At most `max_percent_mismatch` of the rows hold a text in `column` that `regex` does not match.
 ///

@@ -3,14 +3,14 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::check::{AskedColumn, Check, Named, Tables};
-use crate::limit::range::LimitSetting;
-use crate::limit::{Bound, Percent, share};
-use crate::problem::Problem;
-use crate::statistic::{Breaches, End, Typed};
-use crate::table::Kind;
-use crate::verdict::{Finding, Limit, Unit};
-use crate::words::{code, first_row, percent, rows};
+use crate::checks::check::{AskedColumn, Check, Named, Tables};
+use crate::support::limit::range::LimitSetting;
+use crate::support::limit::{Bound, Percent, share};
+use crate::support::problem::Problem;
+use crate::data::statistic::{Breaches, End, Typed};
+use crate::data::table::Kind;
+use crate::report::verdict::{Finding, Limit, Unit};
+use crate::support::words::{code, first_row, percent, rows};
 
 /// At most `max_percent_outside` of the rows hold a value of `column` below `min` or above `max`.
 ///
@@ -136,7 +136,7 @@ fn end(column: AskedColumn, bound: &Bound) -> Result<End, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::Outcome;
+    use crate::report::verdict::Outcome;
 
     fn check(settings: &str, total: u64, outside: u64) -> Finding {
         let check: Range = serde_yaml::from_str(settings).unwrap();

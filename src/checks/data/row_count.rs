@@ -3,15 +3,15 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::check::{Check, Tables};
-use crate::decimal::Decimal;
-use crate::limit::range::{LimitSetting, ValueRange};
-use crate::limit::{Finite, share};
-use crate::problem::Problem;
-use crate::statistic::Typed;
-use crate::table::Role;
-use crate::verdict::{Finding, Held, Limit, Unit};
-use crate::words::{count, percent, rows};
+use crate::checks::check::{Check, Tables};
+use crate::support::decimal::Decimal;
+use crate::support::limit::range::{LimitSetting, ValueRange};
+use crate::support::limit::{Finite, share};
+use crate::support::problem::Problem;
+use crate::data::statistic::Typed;
+use crate::data::table::Role;
+use crate::report::verdict::{Finding, Held, Limit, Unit};
+use crate::support::words::{count, percent, rows};
 
 /// The table has at least `min` and at most `max` rows, and not many more or fewer than the reference.
 ///
@@ -61,7 +61,7 @@ impl Check for RowCount {
 
     fn needs(&self, tables: &Tables) -> Result<Self::Needs, Problem> {
         let reference = self.max_change_percent.map(|_| tables.table(Role::Reference)).transpose()?;
-        Ok((tables.here()?.row_count(), reference.map(crate::check::Asked::row_count)))
+        Ok((tables.here()?.row_count(), reference.map(crate::checks::check::Asked::row_count)))
     }
 
     fn judge(&self, (found, reference): (u64, Option<u64>)) -> Result<Finding, Problem> {
@@ -123,7 +123,7 @@ impl Check for RowCount {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::Outcome;
+    use crate::report::verdict::Outcome;
 
     fn check(settings: &str, found: u64, reference: Option<u64>) -> (Outcome, f64, String) {
         let check: RowCount = serde_yaml::from_str(settings).unwrap();

@@ -8,12 +8,12 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::json;
 
-use crate::check::{Check, Looser, Tables};
-use crate::problem::{Problem, nearest};
-use crate::statistic::{Given, Typed};
-use crate::table::{Column, Kind};
-use crate::verdict::Finding;
-use crate::words::{and_others, code, list};
+use crate::checks::check::{Check, Looser, Tables};
+use crate::support::problem::{Problem, nearest};
+use crate::data::statistic::{Given, Typed};
+use crate::data::table::{Column, Kind};
+use crate::report::verdict::Finding;
+use crate::support::words::{and_others, code, list};
 
 /// The required columns exist, with the required types, and nothing else does where that is forbidden.
 ///
@@ -233,7 +233,7 @@ impl JsonSchema for Required {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::Outcome;
+    use crate::report::verdict::Outcome;
 
     fn check(settings: &str) -> (Outcome, String) {
         let columns = [("age", Kind::Integer), ("name", Kind::Text), ("price", Kind::Number)]

@@ -4,14 +4,14 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, json};
 
-use crate::check::{Check, Named, Part, Tables};
-use crate::decimal::Decimal;
-use crate::limit::range::LimitSetting;
-use crate::limit::{Percent, Plain, share};
-use crate::problem::Problem;
-use crate::statistic::{Classes, Given, Typed};
-use crate::verdict::{Finding, Held, Limit, Unit};
-use crate::words::{code, list, percent};
+use crate::checks::check::{Check, Named, Part, Tables};
+use crate::support::decimal::Decimal;
+use crate::support::limit::range::LimitSetting;
+use crate::support::limit::{Percent, Plain, share};
+use crate::support::problem::Problem;
+use crate::data::statistic::{Classes, Given, Typed};
+use crate::report::verdict::{Finding, Held, Limit, Unit};
+use crate::support::words::{code, list, percent};
 
 /// Every class of the target makes up at least `min_class_percent` of the labelled rows.
 ///
@@ -157,7 +157,7 @@ fn same_class(label: &str, wanted: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::Outcome;
+    use crate::report::verdict::Outcome;
 
     fn check(settings: &str, classes: &[(&str, u64)]) -> Result<(Outcome, f64, String), String> {
         let check: TargetDistribution = serde_yaml::from_str(settings).unwrap();

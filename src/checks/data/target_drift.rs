@@ -4,13 +4,13 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::drift::{LOOSER, default_alpha, rule, threshold};
-use crate::check::{Check, Looser, Named, Part, Tables};
-use crate::check::drift::{self, Against, Context, Wanted};
-use crate::drift::{Choice, Contrast};
-use crate::limit::range::LimitSetting;
-use crate::limit::{Finite, Percent};
-use crate::problem::Problem;
-use crate::verdict::Finding;
+use crate::checks::check::{Check, Looser, Named, Part, Tables};
+use crate::checks::check::drift::{self, Against, Context, Wanted};
+use crate::stats::drift::{Choice, Contrast};
+use crate::support::limit::range::LimitSetting;
+use crate::support::limit::{Finite, Percent};
+use crate::support::problem::Problem;
+use crate::report::verdict::Finding;
 
 /// The target is distributed as that of the reference.
 ///

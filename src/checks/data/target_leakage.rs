@@ -4,14 +4,14 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::check::{Check, Looser, Named, Part, Tables};
-use crate::limit::range::{LimitSetting, ValueRange};
-use crate::limit::Finite;
-use crate::problem::Problem;
-use crate::statistic::{Given, Giveaway, Leakage, Typed};
-use crate::table::Kind;
-use crate::verdict::{Finding, Held, Limit, Outcome};
-use crate::words::{and_others, code, list, metric, percent};
+use crate::checks::check::{Check, Looser, Named, Part, Tables};
+use crate::support::limit::range::{LimitSetting, ValueRange};
+use crate::support::limit::Finite;
+use crate::support::problem::Problem;
+use crate::data::statistic::{Given, Giveaway, Leakage, Typed};
+use crate::data::table::Kind;
+use crate::report::verdict::{Finding, Held, Limit, Outcome};
+use crate::support::words::{and_others, code, list, metric, percent};
 
 /// No single feature foretells the target better than `max_score`.
 ///
@@ -121,7 +121,7 @@ impl Check for TargetLeakage {
         let is_open = 20 * leakage.unfolded > leakage.rows;
         let (outcome, observed, message) = match (over.as_slice(), also.as_slice()) {
             ([], []) if is_open => {
-                let rows = crate::words::count(leakage.unfolded);
+                let rows = crate::support::words::count(leakage.unfolded);
                 (Outcome::Inconclusive, score, format!("{rows} rows are too much alike to be predicted from others"))
             }
             ([], []) if !leakage.cut.is_empty() => {

@@ -5,12 +5,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::train_test_overlap::both;
-use crate::check::{AskedColumn, Check, Named, Part, Tables};
-use crate::problem::Problem;
-use crate::statistic::{Given, Typed};
-use crate::table::Kind;
-use crate::verdict::{Finding, Limit, Unit};
-use crate::words::{self, code};
+use crate::checks::check::{AskedColumn, Check, Named, Part, Tables};
+use crate::support::problem::Problem;
+use crate::data::statistic::{Given, Typed};
+use crate::data::table::Kind;
+use crate::report::verdict::{Finding, Limit, Unit};
+use crate::support::words::{self, code};
 
 /// Every time in the test table is later than every time in the training table.
 ///
@@ -82,7 +82,7 @@ fn shown(micros: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::Outcome;
+    use crate::report::verdict::Outcome;
 
     #[test]
     fn the_same_moment_is_not_later() {

@@ -3,14 +3,14 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::check::{Check, Part, Tables, some_columns};
-use crate::limit::range::LimitSetting;
-use crate::limit::{Percent, share};
-use crate::problem::Problem;
-use crate::statistic::{Breaches, Missing, Typed};
-use crate::table::Role;
-use crate::verdict::{Finding, Limit, Outcome, Unit};
-use crate::words::{code, first_row, percent, rows};
+use crate::checks::check::{Check, Part, Tables, some_columns};
+use crate::support::limit::range::LimitSetting;
+use crate::support::limit::{Percent, share};
+use crate::support::problem::Problem;
+use crate::data::statistic::{Breaches, Missing, Typed};
+use crate::data::table::Role;
+use crate::report::verdict::{Finding, Limit, Outcome, Unit};
+use crate::support::words::{code, first_row, percent, rows};
 
 /// At most `max_percent` of the test rows occur in the training table too.
 ///
@@ -46,7 +46,7 @@ fn default_max_percent() -> Percent {
 ///
 /// # Errors
 /// One of them is not there, or `on` names a third.
-pub fn both<'a>(tables: &Tables<'a>) -> Result<[crate::check::Asked<'a>; 2], Problem> {
+pub fn both<'a>(tables: &Tables<'a>) -> Result<[crate::checks::check::Asked<'a>; 2], Problem> {
     if !matches!(tables.here, Role::Training | Role::Test) {
         return Err(Problem::new("this check compares the test table with the training table").hint("leave `on` out"));
     }

@@ -3,11 +3,11 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::check::{Check, Tables, some_columns};
-use crate::problem::Problem;
-use crate::statistic::{Breaches, Given, Typed};
-use crate::verdict::{Finding, Limit, Unit};
-use crate::words::{first_row, list, rows};
+use crate::checks::check::{Check, Tables, some_columns};
+use crate::support::problem::Problem;
+use crate::data::statistic::{Breaches, Given, Typed};
+use crate::report::verdict::{Finding, Limit, Unit};
+use crate::support::words::{first_row, list, rows};
 
 /// No two rows share the same values of `columns`.
 ///
@@ -54,7 +54,7 @@ impl Check for Unique {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::Outcome;
+    use crate::report::verdict::Outcome;
 
     #[test]
     fn one_repeat_is_one_too_many() {

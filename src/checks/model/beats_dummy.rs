@@ -3,19 +3,19 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::check::{Check, Named, Part, Tables};
-use crate::evidence::{self, Evidence, Seen};
-use crate::inference::estimate::TOLERANCE;
-use crate::limit::range::LimitSetting;
-use crate::limit::Finite;
-use crate::metric::counts::Asked;
-use crate::metric::dummy::{self, Comparison};
-use crate::metric::{Average, Better, From, Metric as Known, positive, range, unknown};
-use crate::problem::Problem;
-use crate::statistic::Given;
-use crate::table::Role;
-use crate::verdict::{Finding, Held, Limit, Outcome};
-use crate::words::{code, exact, interval, metric as number, more_rows, rows as rows_of};
+use crate::checks::check::{Check, Named, Part, Tables};
+use crate::checks::evidence::{self, Evidence, Seen};
+use crate::stats::inference::estimate::TOLERANCE;
+use crate::support::limit::range::LimitSetting;
+use crate::support::limit::Finite;
+use crate::stats::metric::counts::Asked;
+use crate::stats::metric::dummy::{self, Comparison};
+use crate::stats::metric::{Average, Better, From, Metric as Known, positive, range, unknown};
+use crate::support::problem::Problem;
+use crate::data::statistic::Given;
+use crate::data::table::Role;
+use crate::report::verdict::{Finding, Held, Limit, Outcome};
+use crate::support::words::{code, exact, interval, metric as number, more_rows, rows as rows_of};
 
 /// By `metric` the model is better, by more than `min_gain`, than always saying the most common label.
 ///
@@ -198,8 +198,8 @@ impl BeatsDummy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::predictions::{Cell, Confusion};
-    use crate::verdict::Outcome;
+    use crate::stats::predictions::{Cell, Confusion};
+    use crate::report::verdict::Outcome;
 
     fn check(settings: &str, cells: [u64; 4]) -> Finding {
         let check: BeatsDummy = serde_yaml::from_str(settings).unwrap();
@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn a_model_that_guesses_seldom_passes() {
-        use crate::inference::simulated;
+        use crate::stats::inference::simulated;
         let mut rates = Vec::new();
         for (rows, share) in [(50, 0.5), (200, 0.5), (1000, 0.5), (200, 0.7)] {
             for settings in ["{}", "{confidence: 0}"] {

@@ -4,17 +4,17 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::invariance::{default_percent, default_tolerance};
-use crate::check::{Check, Looser, Part, Tables};
-use crate::limit::range::LimitSetting;
-use crate::limit::{Finite, Percent, Total};
+use crate::checks::check::{Check, Looser, Part, Tables};
+use crate::support::limit::range::LimitSetting;
+use crate::support::limit::{Finite, Percent, Total};
 use crate::data::change::{Change, Written};
-use crate::check::behavior;
+use crate::checks::check::behavior;
 use crate::data::behavior::BehaviorResult;
 use crate::data::probe::{Expect, Probe};
-use crate::problem::Problem;
-use crate::statistic::{Given, Typed};
-use crate::verdict::{Finding, Outcome};
-use crate::words::code;
+use crate::support::problem::Problem;
+use crate::data::statistic::{Given, Typed};
+use crate::report::verdict::{Finding, Outcome};
+use crate::support::words::code;
 
 /// The prediction never moves the wrong way when a column changes, and moves in at least one row.
 ///
@@ -68,7 +68,7 @@ impl Check for Directional {
         vec![LimitSetting::min_percent("min_percent", self.min_percent)]
     }
 
-    fn subject(&self, _: crate::check::Named) -> Option<String> {
+    fn subject(&self, _: crate::checks::check::Named) -> Option<String> {
         Some(self.column.clone())
     }
 

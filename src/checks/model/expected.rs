@@ -4,14 +4,14 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::invariance::{default_percent, default_tolerance};
-use crate::check::{Check, Looser, Part, Tables};
-use crate::limit::{Finite, Total};
-use crate::check::behavior;
+use crate::checks::check::{Check, Looser, Part, Tables};
+use crate::support::limit::{Finite, Total};
+use crate::checks::check::behavior;
 use crate::data::behavior::BehaviorResult;
 use crate::data::probe::Probe;
-use crate::problem::Problem;
-use crate::statistic::Typed;
-use crate::verdict::Finding;
+use crate::support::problem::Problem;
+use crate::data::statistic::Typed;
+use crate::report::verdict::Finding;
 
 /// The model answers every case of a file as the file says.
 ///
@@ -60,7 +60,7 @@ impl Check for Expected {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::Outcome;
+    use crate::report::verdict::Outcome;
 
     #[test]
     fn one_wrong_case_is_one_too_many() {

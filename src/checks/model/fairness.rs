@@ -4,22 +4,22 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::check::{Check, Looser, Named, Part, Tables};
-use crate::evidence::{self, By, Confidence};
-use crate::inference::estimate::{Narrows, TOLERANCE};
-use crate::inference::proportion::{spread, wilson};
-use crate::inference::{Estimate, Held, Interval, Method, widened};
-use crate::limit::range::{LimitSetting, ValueRange};
-use crate::limit::Finite;
-use crate::metric::counts::binary;
-use crate::metric::parity::{Parity, Rates};
-use crate::metric::positive;
-use crate::predictions::{Confusion, Slicer};
-use crate::problem::Problem;
-use crate::statistic::{Given, Typed};
-use crate::table::Role;
-use crate::verdict::{Band, Finding, Outcome};
-use crate::words::{code, interval, list, metric as number, more_rows, rows as rows_of};
+use crate::checks::check::{Check, Looser, Named, Part, Tables};
+use crate::checks::evidence::{self, By, Confidence};
+use crate::stats::inference::estimate::{Narrows, TOLERANCE};
+use crate::stats::inference::proportion::{spread, wilson};
+use crate::stats::inference::{Estimate, Held, Interval, Method, widened};
+use crate::support::limit::range::{LimitSetting, ValueRange};
+use crate::support::limit::Finite;
+use crate::stats::metric::counts::binary;
+use crate::stats::metric::parity::{Parity, Rates};
+use crate::stats::metric::positive;
+use crate::stats::predictions::{Confusion, Slicer};
+use crate::support::problem::Problem;
+use crate::data::statistic::{Given, Typed};
+use crate::data::table::Role;
+use crate::report::verdict::{Band, Finding, Outcome};
+use crate::support::words::{code, interval, list, metric as number, more_rows, rows as rows_of};
 
 /// Between the groups of `columns` no rate of positive predictions is less than `min` times another, or
 /// differs from it by more than `max`.
@@ -314,7 +314,7 @@ fn values(counts: &Confusion, sizes: &[u64], groups: &[usize], all: &[Rates], ea
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::predictions::Cell;
+    use crate::stats::predictions::Cell;
 
     /// Groups of so many rows, so many of them predicted positive; half of the labels are positive.
     fn counts(groups: &[(&str, u64, u64)]) -> Confusion {

@@ -5,24 +5,24 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::candidate::Baseline;
-use crate::check::{Check, Named, Part, Tables};
-use crate::evidence::{self, Confidence, Evidence, Seen};
-use crate::inference::bootstrap::{self, Units};
-use crate::inference::estimate::TOLERANCE;
-use crate::inference::{Estimate, Held, Interval, paired};
-use crate::limit::range::LimitSetting;
-use crate::limit::Finite;
-use crate::metric::counts::{Asked, Undefined};
-use crate::metric::rowwise::{self, Prepared};
-use crate::metric::{Average, Better, Metric as Known, direction, range};
-use crate::predictions::{Names, Rows};
-use crate::predictions::join::{Discordant, join};
-use crate::problem::Problem;
-use crate::statistic::{Given, Typed};
-use crate::table::Role;
-use crate::verdict::{Finding, Held as Limited, Limit, Outcome};
-use crate::words::{code, interval, metric as number, more_rows, percent, signed};
+use crate::data::candidate::Baseline;
+use crate::checks::check::{Check, Named, Part, Tables};
+use crate::checks::evidence::{self, Confidence, Evidence, Seen};
+use crate::stats::inference::bootstrap::{self, Units};
+use crate::stats::inference::estimate::TOLERANCE;
+use crate::stats::inference::{Estimate, Held, Interval, paired};
+use crate::support::limit::range::LimitSetting;
+use crate::support::limit::Finite;
+use crate::stats::metric::counts::{Asked, Undefined};
+use crate::stats::metric::rowwise::{self, Prepared};
+use crate::stats::metric::{Average, Better, Metric as Known, direction, range};
+use crate::stats::predictions::{Names, Rows};
+use crate::stats::predictions::join::{Discordant, join};
+use crate::support::problem::Problem;
+use crate::data::statistic::{Given, Typed};
+use crate::data::table::Role;
+use crate::report::verdict::{Finding, Held as Limited, Limit, Outcome};
+use crate::support::words::{code, interval, metric as number, more_rows, percent, signed};
 
 /// The candidate's `metric` is better than the baseline's by at least `min`.
 ///
@@ -328,7 +328,7 @@ fn shared(tables: &Tables, said: &[&String]) -> Result<Vec<String>, Problem> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::predictions::Column;
+    use crate::stats::predictions::Column;
 
     fn rows(labels: &[u16], predictions: &[u16]) -> Arc<Rows> {
         Arc::new(Rows {

@@ -3,17 +3,17 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::check::{Check, Looser, Part, Tables, some_columns};
-use crate::limit::range::LimitSetting;
-use crate::limit::{Finite, Percent, Total};
+use crate::checks::check::{Check, Looser, Part, Tables, some_columns};
+use crate::support::limit::range::LimitSetting;
+use crate::support::limit::{Finite, Percent, Total};
 use crate::data::change::{Change, Written};
-use crate::check::behavior;
+use crate::checks::check::behavior;
 use crate::data::behavior::BehaviorResult;
 use crate::data::probe::Probe;
-use crate::problem::Problem;
-use crate::statistic::{Given, Typed};
-use crate::verdict::{Finding, Outcome};
-use crate::words::list;
+use crate::support::problem::Problem;
+use crate::data::statistic::{Given, Typed};
+use crate::report::verdict::{Finding, Outcome};
+use crate::support::words::list;
 
 /// The prediction stays where it is when columns change that should not matter.
 ///
@@ -82,7 +82,7 @@ impl Check for Invariance {
         vec![LimitSetting::min_percent("min_percent", self.min_percent)]
     }
 
-    fn subject(&self, _: crate::check::Named) -> Option<String> {
+    fn subject(&self, _: crate::checks::check::Named) -> Option<String> {
         match self.columns.as_slice() {
             [one] => Some(one.clone()),
             _ => None,
@@ -114,7 +114,7 @@ impl Check for Invariance {
         }
         let mut finding = behavior::finding(&moves, self.min_percent, &format!("get another prediction {what}"));
         if moves.broken > 0 && moves.largest.is_finite() {
-            finding.message = format!("{}; the largest move is {}", finding.message, crate::words::number(moves.largest, &[]));
+            finding.message = format!("{}; the largest move is {}", finding.message, crate::support::words::number(moves.largest, &[]));
         }
         if !unseen.is_empty() && self.change != Change::None {
             finding = finding.note(&format!("the model is not given {}", list(unseen.iter().map(String::as_str))));

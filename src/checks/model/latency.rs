@@ -5,18 +5,18 @@ use std::sync::Arc;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::check::{Check, Part, Tables};
-use crate::evidence::{self, Confidence};
-use crate::inference::estimate::TOLERANCE;
-use crate::inference::{Estimate, Held, quantile};
-use crate::limit::Finite;
-use crate::limit::range::{LimitSetting, ValueRange};
+use crate::checks::check::{Check, Part, Tables};
+use crate::checks::evidence::{self, Confidence};
+use crate::stats::inference::estimate::TOLERANCE;
+use crate::stats::inference::{Estimate, Held, quantile};
+use crate::support::limit::Finite;
+use crate::support::limit::range::{LimitSetting, ValueRange};
 use crate::data::probe::Probe;
-use crate::problem::Problem;
-use crate::statistic::{Given, Typed};
-use crate::table::Role;
-use crate::verdict::{Finding, Held as Limited, Limit, Outcome, Unit};
-use crate::words::{code, exact, interval, number, rows};
+use crate::support::problem::Problem;
+use crate::data::statistic::{Given, Typed};
+use crate::data::table::Role;
+use crate::report::verdict::{Finding, Held as Limited, Limit, Outcome, Unit};
+use crate::support::words::{code, exact, interval, number, rows};
 
 /// Half of the predictions take at most `p50_ms`, 95 % at most `p95_ms`, 99 % at most `p99_ms`.
 ///

@@ -3,14 +3,14 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::check::{Check, Part, Tables};
-use crate::limit::range::{LimitSetting, ValueRange};
-use crate::limit::Finite;
+use crate::checks::check::{Check, Part, Tables};
+use crate::support::limit::range::{LimitSetting, ValueRange};
+use crate::support::limit::Finite;
 use crate::data::probe::Probe;
-use crate::problem::Problem;
-use crate::statistic::Typed;
-use crate::verdict::{Finding, Limit, Unit};
-use crate::words::{count, exact, number};
+use crate::support::problem::Problem;
+use crate::data::statistic::Typed;
+use crate::report::verdict::{Finding, Limit, Unit};
+use crate::support::words::{count, exact, number};
 
 /// The process that loads the model and predicts grows by at most `max_mb`.
 ///
@@ -64,7 +64,7 @@ impl Check for Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::Outcome;
+    use crate::report::verdict::Outcome;
 
     #[test]
     fn a_megabyte_is_a_million_bytes() {

@@ -4,17 +4,17 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::check::{Check, Named, Part, Tables};
-use crate::evidence::{self, By, Confidence, Evidence, Piece, Seen};
-use crate::inference::{Estimate, Held, widened};
-use crate::limit::range::LimitSetting;
-use crate::limit::Finite;
-use crate::metric::counts::{Asked, Undefined};
-use crate::metric::{Average, Better, Metric as Known, direction, range};
-use crate::problem::Problem;
-use crate::statistic::Given;
-use crate::verdict::{Band, Finding, Outcome};
-use crate::words::{code, count, interval, metric as number, rows as rows_of};
+use crate::checks::check::{Check, Named, Part, Tables};
+use crate::checks::evidence::{self, By, Confidence, Evidence, Piece, Seen};
+use crate::stats::inference::{Estimate, Held, widened};
+use crate::support::limit::range::LimitSetting;
+use crate::support::limit::Finite;
+use crate::stats::metric::counts::{Asked, Undefined};
+use crate::stats::metric::{Average, Better, Metric as Known, direction, range};
+use crate::support::problem::Problem;
+use crate::data::statistic::Given;
+use crate::report::verdict::{Band, Finding, Outcome};
+use crate::support::words::{code, count, interval, metric as number, rows as rows_of};
 
 /// The metric `name` is at least `min` and at most `max`, in every slice that `by` makes.
 ///
@@ -317,7 +317,7 @@ fn reason(judged: &Judged) -> String {
         (Some(why), ..) => format!(": {why}"),
         (None, Outcome::Inconclusive, Some(needed)) => {
             let there = judged.estimate.map_or(0, |estimate| estimate.rows);
-            crate::words::more_rows(needed, there)
+            crate::support::words::more_rows(needed, there)
         }
         (None, Outcome::Inconclusive, None) => ": it is the limit itself, and no number of rows decides".into(),
         _ => String::new(),
@@ -354,7 +354,7 @@ fn slice_value(judged: &Judged) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::predictions::{Cell, Confusion};
+    use crate::stats::predictions::{Cell, Confusion};
 
     /// Slices of so many rows, of which so many are right.
     fn seen(slices: &[(&str, u64, u64)]) -> Seen {

@@ -3,13 +3,13 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::check::{Check, Part, Tables};
-use crate::limit::range::{LimitSetting, ValueRange};
-use crate::limit::Finite;
-use crate::problem::Problem;
-use crate::statistic::Given;
-use crate::verdict::{Finding, Limit, Unit};
-use crate::words::{count, exact, number};
+use crate::checks::check::{Check, Part, Tables};
+use crate::support::limit::range::{LimitSetting, ValueRange};
+use crate::support::limit::Finite;
+use crate::support::problem::Problem;
+use crate::data::statistic::Given;
+use crate::report::verdict::{Finding, Limit, Unit};
+use crate::support::words::{count, exact, number};
 
 /// The file or folder of the model is at most `max_mb` large.
 ///
@@ -62,7 +62,7 @@ impl Check for ModelSize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::Outcome;
+    use crate::report::verdict::Outcome;
 
     fn outcome(max_mb: f64, bytes: u64) -> Outcome {
         ModelSize { max_mb: Finite(max_mb) }.judge(bytes).unwrap().outcome

@@ -3,14 +3,14 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::check::{AskedColumn, Check, Part, Tables};
-use crate::decimal::Decimal;
-use crate::limit::{Finite, share};
-use crate::problem::Problem;
-use crate::statistic::{Breaches, End, Given, Typed};
-use crate::table::{Kind, Role};
-use crate::verdict::{Band, Finding, Limit, Unit};
-use crate::words::{code, first_row, percent, rows};
+use crate::checks::check::{AskedColumn, Check, Part, Tables};
+use crate::support::decimal::Decimal;
+use crate::support::limit::{Finite, share};
+use crate::support::problem::Problem;
+use crate::data::statistic::{Breaches, End, Given, Typed};
+use crate::data::table::{Kind, Role};
+use crate::report::verdict::{Band, Finding, Limit, Unit};
+use crate::support::words::{code, first_row, percent, rows};
 
 /// Every score lies in `min` to `max`; without scores, every prediction that is a number.
 ///
@@ -79,7 +79,7 @@ impl Check for PredictionRange {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::Outcome;
+    use crate::report::verdict::Outcome;
 
     #[test]
     fn nan_is_outside() {

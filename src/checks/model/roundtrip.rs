@@ -4,16 +4,16 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::invariance::{default_percent, default_tolerance};
-use crate::check::{Check, Looser, Part, Tables};
-use crate::limit::{Finite, Total};
-use crate::check::behavior;
+use crate::checks::check::{Check, Looser, Part, Tables};
+use crate::support::limit::{Finite, Total};
+use crate::checks::check::behavior;
 use crate::data::behavior::BehaviorResult;
 use crate::data::probe::Probe;
-use crate::problem::Problem;
-use crate::statistic::Typed;
-use crate::table::Role;
-use crate::verdict::Finding;
-use crate::words::number;
+use crate::support::problem::Problem;
+use crate::data::statistic::Typed;
+use crate::data::table::Role;
+use crate::report::verdict::Finding;
+use crate::support::words::number;
 
 /// The stored model predicts again what was recorded when it was evaluated.
 ///
@@ -72,7 +72,7 @@ impl Check for Roundtrip {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::verdict::Outcome;
+    use crate::report::verdict::Outcome;
 
     #[test]
     fn one_other_prediction_is_another_model() {

@@ -4,17 +4,17 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::check::{Check, Looser, Part, Tables};
-use crate::evidence;
-use crate::inference::estimate::TOLERANCE;
-use crate::inference::quantile;
-use crate::limit::range::{LimitSetting, ValueRange};
-use crate::limit::{Finite, Percent, Total, share};
+use crate::checks::check::{Check, Looser, Part, Tables};
+use crate::checks::evidence;
+use crate::stats::inference::estimate::TOLERANCE;
+use crate::stats::inference::quantile;
+use crate::support::limit::range::{LimitSetting, ValueRange};
+use crate::support::limit::{Finite, Percent, Total, share};
 use crate::data::probe::{Probe, Served};
-use crate::problem::Problem;
-use crate::statistic::Typed;
-use crate::verdict::{Finding, Held, Limit, Outcome, Unit};
-use crate::words::{count, exact, interval, number, percent};
+use crate::support::problem::Problem;
+use crate::data::statistic::Typed;
+use crate::report::verdict::{Finding, Held, Limit, Outcome, Unit};
+use crate::support::words::{count, exact, interval, number, percent};
 
 /// The endpoint answers `rps` requests a second for `seconds`, each with one prediction for its one row.
 ///

@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::config::Config;
-use crate::edits::goalposts::{Goalpost, goalposts, parts, touches};
-use crate::edits::{Edit, Kind};
-use crate::github::Github;
-use crate::github::compare::Changes;
-use crate::words::code;
+use crate::config::edits::goalposts::{Goalpost, goalposts, parts, touches};
+use crate::config::edits::{Edit, Kind};
+use crate::integrations::github::Github;
+use crate::integrations::github::compare::Changes;
+use crate::support::words::code;
 
 /// Files by which git writes others into a checkout: filters, encodings, submodules.
 const CHECKOUT: [&str; 3] = [".gitattributes", ".gitmodules", ".lfsconfig"];

@@ -9,14 +9,14 @@ use super::{Ends, text_at};
 use crate::cli::{self, CheckArgs, Cli, Command, FailOn, action};
 use crate::commands::Context;
 use crate::config::document::LARGEST;
-use crate::edits::Policy;
-use crate::edits::inputs::{is_limit, is_own, undecided};
-use crate::github::Github;
-use crate::github::api::Api;
-use crate::github::compare::{ChangedFile, Changes};
-use crate::github::workflow;
-use crate::problem::Problem;
-use crate::words::code;
+use crate::config::edits::Policy;
+use crate::config::edits::inputs::{is_limit, is_own, undecided};
+use crate::integrations::github::Github;
+use crate::integrations::github::api::Api;
+use crate::integrations::github::compare::{ChangedFile, Changes};
+use crate::integrations::github::workflow;
+use crate::support::problem::Problem;
+use crate::support::words::code;
 
 /// Contexts and functions of expressions whose values a workflow file, its steps or the checkout give.
 const EDITABLE: [&str; 9] = ["env", "matrix", "needs", "steps", "inputs", "strategy", "job", "jobs", "hashFiles"];

@@ -5,17 +5,17 @@ use super::open::Planned;
 use crate::cli::rollout::Common;
 use crate::commands::{Context, note, warn};
 use crate::config::notify::When;
-use crate::github::api::{Api, Denied};
-use crate::github::deployment::{self, Deployment};
-use crate::github::dispatch;
-use crate::http::block_on;
-use crate::notify;
-use crate::problem::Problem;
+use crate::integrations::github::api::{Api, Denied};
+use crate::integrations::github::deployment::{self, Deployment};
+use crate::integrations::github::dispatch;
+use crate::integrations::http::block_on;
+use crate::integrations::notify;
 use crate::report::message;
 use crate::rollout::Outcome;
 use crate::rollout::controls::Controls;
 use crate::rollout::driver::Journey;
 use crate::rollout::plan::RolloutPlan;
+use crate::support::problem::Problem;
 
 /// A deployment, where there is a workflow run whose token may write one; what fails is a warning.
 pub fn begin(common: &Common, context: &Context, about: &str) -> Option<Deployment> {

@@ -3,16 +3,16 @@
 use super::open;
 use crate::cli::rollout::{Common, RolloutArgs};
 use crate::commands::{Context, note};
-use crate::github::api::Api;
-use crate::github::{ancestry, base};
-use crate::problem::{Exit, Failure, Problem};
+use crate::integrations::github::api::Api;
+use crate::integrations::github::{ancestry, base};
 use crate::rollout::driver::{World, now};
 use crate::rollout::gated::{Claim, Vouched, vouch};
 use crate::rollout::journal::{Entry, Proof};
 use crate::rollout::plan::RolloutPlan;
-use crate::sha256;
-use crate::words::code;
-use crate::workspace::Workspace;
+use crate::support::problem::{Exit, Failure, Problem};
+use crate::support::sha256;
+use crate::support::words::code;
+use crate::support::workspace::Workspace;
 
 /// Where the report is where nothing names it.
 const REPORT: &str = "mlgate-report/report.json";

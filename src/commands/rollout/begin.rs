@@ -5,13 +5,13 @@ use std::time::Duration;
 use super::attest::{Attestation, Verifier};
 use super::start::Start;
 use super::{by, is_stopped};
-use crate::problem::{Failure, Problem};
 use crate::rollout::driver::{World, now, steady};
 use crate::rollout::journal::{Entry, FlagRecord, Proof, Stored};
 use crate::rollout::plan::RolloutPlan;
 use crate::rollout::watch::PRODUCTION;
 use crate::rollout::{Outcome, Traffic};
-use crate::words::code;
+use crate::support::problem::{Failure, Problem};
+use crate::support::words::code;
 
 /// What a rollout begins with.
 pub enum Begun {

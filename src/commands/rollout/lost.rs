@@ -5,15 +5,15 @@ use super::notifier::Notifier;
 use super::{announce, open, tell};
 use crate::cli::rollout::Common;
 use crate::commands::Context;
-use crate::http::block_on;
-use crate::problem::{Exit, Failure, Problem};
+use crate::integrations::http::block_on;
 use crate::rollout::controls::Controls;
 use crate::rollout::driver::{Journey, now};
 use crate::rollout::journal::Entry;
 use crate::rollout::levers::{Pulled, TRAFFIC};
 use crate::rollout::{Ended, Outcome, Traffic};
-use crate::words::code;
-use crate::workspace::Workspace;
+use crate::support::problem::{Exit, Failure, Problem};
+use crate::support::words::code;
+use crate::support::workspace::Workspace;
 
 /// What a command was about.
 pub struct About<'a> {

@@ -9,18 +9,18 @@ use tokio::task::JoinSet;
 use crate::cli::rollout::Common;
 use crate::commands::{Context, warn};
 use crate::config::rollout::{IssueSection, NotificationSection, NotifyOn};
-use crate::github::api::{Api, Denied, Repository};
-use crate::github::comment::Marker;
-use crate::github::issue::{self as github_issue, Draft, Sought};
-use crate::http::{Patience, block_on};
-use crate::notify;
-use crate::problem::Problem;
+use crate::integrations::github::api::{Api, Denied, Repository};
+use crate::integrations::github::comment::Marker;
+use crate::integrations::github::issue::{self as github_issue, Draft, Sought};
+use crate::integrations::http::{Patience, block_on};
+use crate::integrations::notify;
 use crate::rollout::controls::Controls;
 use crate::rollout::driver::{Journey, Moment, now};
 use crate::rollout::journal::Entry;
 use crate::rollout::notification::{Event, Notification, Source, event, issue, slack, teams};
 use crate::rollout::plan::RolloutPlan;
 use crate::rollout::{Limits, Outcome, State, timeline};
+use crate::support::problem::Problem;
 
 /// One request to a channel, each of which is tried twice.
 const PATIENCE: Patience = Patience { timeout: Duration::from_secs(4), tries: 2 };

@@ -18,12 +18,11 @@ use crate::commands::{Context, warn};
 use crate::config::document::Document;
 use crate::config::rollout::{FlagSection, JournalSection, MlflowRegistry, RegistrySection, RolloutSection};
 use crate::config::{Config, DataSection, Entry, NotifySection};
-use crate::github::branch::Place;
-use crate::http::hosts::HostSetting;
-use crate::http::{self, AllowedHost, Patience};
-use crate::mlflow::Server;
+use crate::integrations::github::branch::Place;
+use crate::integrations::http::hosts::HostSetting;
+use crate::integrations::http::{self, AllowedHost, Patience};
+use crate::integrations::mlflow::Server;
 use crate::plan::{self};
-use crate::problem::{Exit, Failure, Problem};
 use crate::rollout::controls::Controls;
 use crate::rollout::driver::World;
 use crate::rollout::flag::{Flag, Flagd, Unleash};
@@ -35,9 +34,10 @@ use crate::rollout::plan::{Asker, RolloutPlan};
 use crate::rollout::query::VARIANT;
 use crate::rollout::registry::Registry;
 use crate::rollout::{SlotOrder, Slots};
-use crate::signature::SigningKeys;
-use crate::words::code;
-use crate::workspace::Workspace;
+use crate::support::problem::{Exit, Failure, Problem};
+use crate::support::signature::SigningKeys;
+use crate::support::words::code;
+use crate::support::workspace::Workspace;
 
 pub const LARGEST_REPORT: u64 = 20_000_000;
 /// One request for the journal: a rollout that waits for it does not watch.
@@ -349,7 +349,7 @@ impl Opener<'_> {
             return Err(Failure::usage(problem.hint("set it from a secret: `env:` of the step")));
         };
         if self.context.github.is_some() {
-            crate::log::mask(&token);
+            crate::support::log::mask(&token);
         }
         Ok(Some(token))
     }

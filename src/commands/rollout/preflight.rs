@@ -1,11 +1,11 @@
 //! The preflight, as it is printed and as it ends a command.
 
 use crate::commands::say;
-use crate::problem::{Exit, Failure, Problem};
 use crate::rollout::driver::World;
 use crate::rollout::plan::RolloutPlan;
 use crate::rollout::preflight::{self, Fault, Subject, Writes};
-use crate::words::one_line;
+use crate::support::problem::{Exit, Failure, Problem};
+use crate::support::words::one_line;
 
 /// Tries everything that the rollout needs, and says what came of it.
 ///

@@ -11,8 +11,7 @@ use super::request::{person, reason_of};
 use super::{admit, announce, by, lost, open, preflight, request, stop_on_signals, tell};
 use crate::cli::rollout::{PromoteArgs, RequestArgs, RolloutArgs};
 use crate::commands::{Context, note, say, warn};
-use crate::http::block_on;
-use crate::problem::{Exit, Failure, Problem};
+use crate::integrations::http::block_on;
 use crate::rollout::controls::Ending;
 use crate::rollout::driver::{Journey, World, now};
 use crate::rollout::journal::{Entry, FlagRecord, Proof, Stored, Unwritten};
@@ -20,8 +19,9 @@ use crate::rollout::plan::Asker;
 use crate::rollout::preflight::{Subject, Writes};
 use crate::rollout::request::{Request, RequestKind};
 use crate::rollout::{Ended, Outcome, Strategy};
-use crate::words::code;
-use crate::workspace::Workspace;
+use crate::support::problem::{Exit, Failure, Problem};
+use crate::support::words::code;
+use crate::support::workspace::Workspace;
 
 /// Between two tries of a promotion that the registry does not answer.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(250);

@@ -6,13 +6,13 @@ use super::watch::same_model;
 use super::{admit, is_stopped, open, stop_on_signals};
 use crate::cli::rollout::RequestArgs;
 use crate::commands::{Context, say};
-use crate::http::block_on;
-use crate::problem::{Exit, Failure, Problem};
+use crate::integrations::http::block_on;
 use crate::rollout::driver::now;
 use crate::rollout::journal::{Entry, Journal, Stored, Unwritten};
 use crate::rollout::plan::Asker;
 use crate::rollout::request::{LONGEST_REASON, Request, RequestKind, is_running, permit};
-use crate::words::{cut, one_line};
+use crate::support::problem::{Exit, Failure, Problem};
+use crate::support::words::{cut, one_line};
 
 /// Characters of a name.
 const LONGEST_NAME: usize = 200;

@@ -8,8 +8,7 @@ use super::watch::same_model;
 use super::{admit, announce, by, lost, open, stop_on_signals, tell};
 use crate::cli::rollout::{Common, RollbackArgs};
 use crate::commands::{Context, warn};
-use crate::http::block_on;
-use crate::problem::{Exit, Failure, Problem};
+use crate::integrations::http::block_on;
 use crate::rollout::controls::{Controls, Ending, LONGEST_INTENTION};
 use crate::rollout::driver::{Journey, now};
 use crate::rollout::journal::{Entry, Proof, Stored};
@@ -18,7 +17,8 @@ use crate::rollout::plan::Asker;
 use crate::rollout::router::RouterReading;
 use crate::rollout::slots::uncertain;
 use crate::rollout::{Ended, Outcome, SlotOrder, Traffic};
-use crate::words::code;
+use crate::support::problem::{Exit, Failure, Problem};
+use crate::support::words::code;
 
 /// A person's hand: stable gets its traffic, whatever the journal says; then flag and registry.
 ///

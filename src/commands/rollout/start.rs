@@ -1,6 +1,5 @@
 //! What a new rollout finds: which slot of the router production is in, which version it is, or that there is none yet.
 
-use crate::problem::{Failure, Problem};
 use crate::rollout::controls::Controls;
 use crate::rollout::driver::{World, now};
 use crate::rollout::journal::Entry;
@@ -11,7 +10,8 @@ use crate::rollout::registry::Registry;
 use crate::rollout::router::RouterReading;
 use crate::rollout::watch::PRODUCTION;
 use crate::rollout::{SlotOrder, Slots, Strategy, Traffic};
-use crate::words::code;
+use crate::support::problem::{Failure, Problem};
+use crate::support::words::code;
 
 /// What is in production before a rollout.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

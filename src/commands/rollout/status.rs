@@ -6,9 +6,7 @@ use super::watch::same_model;
 use super::{admit, open, stop_on_signals};
 use crate::cli::rollout::StatusArgs;
 use crate::commands::{Context, say};
-use crate::http::block_on;
-use crate::log;
-use crate::problem::{Exit, Failure, Problem};
+use crate::integrations::http::block_on;
 use crate::rollout::controls::Controls;
 use crate::rollout::driver::now;
 use crate::rollout::journal::{Entry, Stored};
@@ -16,7 +14,9 @@ use crate::rollout::levers::REGISTRY;
 use crate::rollout::plan::Asker;
 use crate::rollout::status::{Alias, Status};
 use crate::rollout::{SlotOrder, Traffic};
-use crate::words::code;
+use crate::support::log;
+use crate::support::problem::{Exit, Failure, Problem};
+use crate::support::words::code;
 
 /// Prints what the journal and the router say; with `watch`, again and again until the rollout is over.
 ///

@@ -4,19 +4,19 @@
 use super::notifier;
 use crate::cli::rollout::Common;
 use crate::commands::{Context, report_folder, say, warn};
-use crate::github::annotations;
-use crate::github::outputs::one_line;
-use crate::http::block_on;
-use crate::log;
-use crate::problem::{Exit, Failure, Problem};
+use crate::integrations::github::annotations;
+use crate::integrations::github::outputs::one_line;
+use crate::integrations::http::block_on;
 use crate::rollout::controls::Controls;
 use crate::rollout::driver::{Journey, now};
 use crate::rollout::notification::Notification;
 use crate::rollout::plan::RolloutPlan;
 use crate::rollout::serving_version::{self, Variant};
 use crate::rollout::{Outcome, timeline, version_source};
-use crate::words::code;
-use crate::workspace::{OutputFolder, Workspace};
+use crate::support::log;
+use crate::support::problem::{Exit, Failure, Problem};
+use crate::support::words::code;
+use crate::support::workspace::{OutputFolder, Workspace};
 
 /// What the job leaves for the step after it.
 pub const UNDER_WAY: &str = "under-way";

@@ -8,15 +8,15 @@ use super::rollback::unable;
 use super::{admit, announce, lost, open, stop_on_signals, tell};
 use crate::cli::rollout::WatchArgs;
 use crate::commands::{Context, say};
-use crate::http::block_on;
-use crate::problem::{Exit, Failure, Problem};
+use crate::integrations::http::block_on;
 use crate::rollout::controls::Ending;
 use crate::rollout::driver::{Journey, Moment, World, moment, now, steady};
 use crate::rollout::journal::{Entry, Proof, Stored, Unwritten};
 use crate::rollout::plan::Asker;
 use crate::rollout::watch::{self, Found, next};
 use crate::rollout::{Ended, Outcome, SlotOrder, Strategy, Traffic, serving_version, timeline};
-use crate::words::code;
+use crate::support::problem::{Exit, Failure, Problem};
+use crate::support::words::code;
 
 /// How long the alias is waited for: production is evaluated all the same.
 const LONGEST_OF_ALIAS: Duration = Duration::from_secs(5);

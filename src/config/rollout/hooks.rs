@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::choices::{HookPoint, OnFailure};
-use crate::limit::Finite;
+use crate::support::limit::Finite;
 
 /// Who else decides whether a rollout goes on: `webhook` or `workflow`.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]

@@ -13,7 +13,7 @@ use super::sources::{
     CloudWatchSection, DatadogSection, HttpSection, InfluxDbSection, NewRelicSection, PrometheusSection,
 };
 use crate::config::model::Either;
-use crate::limit::Finite;
+use crate::support::limit::Finite;
 
 /// What is watched: exactly one source, and queries, in which `{{arm}}` (or `{{variant}}`) becomes the variant's name.
 ///

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use crate::limit::Finite;
+use crate::support::limit::Finite;
 
 /// Where Prometheus is.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize, JsonSchema)]

@@ -6,10 +6,10 @@ use polars::prelude::*;
 use rustc_hash::FxHashMap;
 use sha2::{Digest, Sha256};
 
-use crate::distribution::slots::Slots;
-use crate::distribution::{Categories, MOST_CATEGORIES};
 use crate::engine::rowhash::{INLINE, inline_bytes, inline_text, inline_view};
-use crate::sha256;
+use crate::stats::distribution::slots::Slots;
+use crate::stats::distribution::{Categories, MOST_CATEGORIES};
+use crate::support::sha256;
 
 /// However little memory there is, so many are counted.
 const FEWEST_CATEGORIES: usize = 1024;

@@ -5,9 +5,9 @@ use chrono::{DateTime, Datelike};
 use polars::prelude::*;
 use xxhash_rust::xxh3::xxh3_64;
 
+use crate::data::statistic::Aspect;
 use crate::engine::cells::Cells;
 use crate::engine::scale::Scale;
-use crate::statistic::Aspect;
 
 /// Slots that the part of a value falls into, at most; texts by their hash.
 pub const SLOTS: usize = 128;

@@ -4,9 +4,9 @@ use polars::prelude::*;
 use rustc_hash::FxHashMap;
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::distribution::{Categories, Distribution, Shape};
 use crate::engine::cells::Cells;
 use crate::engine::distribution::category;
+use crate::stats::distribution::{Categories, Distribution, Shape};
 
 /// One in so many bins of hashed categories may hold a category before two share one too often.
 const SPARSE: u64 = 8;

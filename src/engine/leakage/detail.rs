@@ -8,9 +8,9 @@ use super::binned::{self, Bins};
 use super::ranks::STEPS;
 use super::score::{Cells as Counts, ENOUGH, Truth};
 use super::text_numbers::{Comma, TextNumbers, first_and_last};
-use crate::distribution::{Distribution, Shape, Summary, Values};
+use crate::data::statistic::{Aspect, Giveaway};
 use crate::engine::cells::Cells;
-use crate::statistic::{Aspect, Giveaway};
+use crate::stats::distribution::{Distribution, Shape, Summary, Values};
 
 /// Rows that are examined in detail; of a larger table a sample by the hash of the row.
 pub const ROWS: u64 = 100_000;

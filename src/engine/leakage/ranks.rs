@@ -1,7 +1,7 @@
 //! Ranks of a target of numbers, and what they say by bin.
 
 use super::score::ENOUGH;
-use crate::distribution::Summary;
+use crate::stats::distribution::Summary;
 
 /// A value that so large a share of the rows has is no sign of a copy.
 const USUAL_SHARE: f64 = 0.05;

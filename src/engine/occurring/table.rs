@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::{Found, Handed, Pair, confirmed};
+use crate::data::statistic::{Key, Measured, Statistic, Value};
+use crate::data::table::Role;
 use crate::engine::{Opened, Progress};
-use crate::problem::Problem;
-use crate::statistic::{Key, Measured, Statistic, Value};
-use crate::table::Role;
+use crate::support::problem::Problem;
 
 /// What the scans of two tables know of their common statistics.
 pub type Pairs = BTreeMap<Statistic, Pair>;

@@ -6,12 +6,12 @@ use rustc_hash::FxHashMap;
 use super::interner::{FRACTION, Fractions, Interner, MISSING};
 use super::slices::Slices;
 use super::{MOST_CLASSES, Wrong, weights};
+use crate::data::statistic::Value;
 use crate::engine::accumulate::{Accumulator, Batch, Step, same};
-use crate::metric::BINARY;
-use crate::predictions::{Cell, Confusion, Slicer};
-use crate::problem::Problem;
-use crate::statistic::Value;
-use crate::words::{code, count};
+use crate::stats::metric::BINARY;
+use crate::stats::predictions::{Cell, Confusion, Slicer};
+use crate::support::problem::Problem;
+use crate::support::words::{code, count};
 
 pub struct Met {
     label: String,

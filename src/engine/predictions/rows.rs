@@ -8,12 +8,12 @@ use super::confusion::{classes, numbered};
 use super::interner::Interner;
 use super::slices::Slices;
 use super::{MOST_CLASSES, Wrong, numbers, weights};
+use crate::data::statistic::{Value, Wanted};
 use crate::engine::accumulate::{Accumulator, Batch, Step, same};
 use crate::engine::rowhash;
-use crate::predictions::{Column, Reading, Rows, Scores};
-use crate::problem::Problem;
-use crate::statistic::{Value, Wanted};
-use crate::words::code;
+use crate::stats::predictions::{Column, Reading, Rows, Scores};
+use crate::support::problem::Problem;
+use crate::support::words::code;
 
 pub struct Collected {
     wanted: Wanted,

@@ -6,9 +6,9 @@ use rustc_hash::FxHashMap;
 use super::MOST_SLICES;
 use super::interner::{Fractions, Interner, MISSING};
 use crate::engine::cells::Cells;
-use crate::predictions::Slicer;
-use crate::problem::Problem;
-use crate::words::{code, count, cut};
+use crate::stats::predictions::Slicer;
+use crate::support::problem::Problem;
+use crate::support::words::{code, count, cut};
 
 /// The longest value of a slice that is shown whole, in characters.
 const LONGEST: usize = 200;

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use polars::prelude::*;
 
 use super::{Wrong, numbers};
+use crate::data::statistic::Value;
 use crate::engine::accumulate::{Accumulator, Batch, Step, same};
-use crate::statistic::Value;
 
 pub struct Sorted {
     column: String,

@@ -8,10 +8,10 @@ use std::sync::Arc;
 use polars::prelude::*;
 
 use super::{Source, first_line, shown};
+use crate::data::table::files::Format;
 use crate::engine::file_columns::{FileColumns, same_columns, same_schema};
 use crate::engine::types::wider;
-use crate::problem::Problem;
-use crate::table::files::Format;
+use crate::support::problem::Problem;
 
 impl Source {
     /// Rows of each file.

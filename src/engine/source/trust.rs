@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::{MutexGuard, PoisonError};
 
 use super::Source;
+use crate::data::statistic::Statistic;
+use crate::data::table::files::Format;
 use crate::engine::proof::{Claim, Proving};
 use crate::engine::{accumulate, footer, pages};
-use crate::problem::Problem;
-use crate::statistic::Statistic;
-use crate::table::files::Format;
-use crate::words::code;
+use crate::support::problem::Problem;
+use crate::support::words::code;
 
 /// What becomes of the statistics in Parquet footers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

@@ -4,8 +4,8 @@
 use super::foreign::code;
 use super::{Before, parts};
 use crate::report::digest::Line;
-use crate::verdict::Verdict;
-use crate::words;
+use crate::report::verdict::Verdict;
+use crate::support::words;
 
 /// Verdicts that are named one by one.
 const NAMED: usize = 3;

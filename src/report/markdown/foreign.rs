@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use crate::words;
+use crate::support::words;
 
 /// GitHub notifies people and links issues after Markdown is rendered, so that no escape of
 /// Markdown's helps: only a character in between does, and it has no width.

@@ -10,9 +10,9 @@ use super::tables::folded;
 use crate::cli::Policy;
 use crate::report::config_diff::GateEdits;
 use crate::report::group::Group;
+use crate::report::verdict::{Drift, Status, Verdict};
 use crate::report::{Report, RunResult};
-use crate::verdict::{Drift, Status, Verdict};
-use crate::words;
+use crate::support::words;
 
 /// The longest sentence of others that is shown whole, in characters.
 pub const LONGEST: usize = 600;
@@ -251,7 +251,7 @@ pub fn address(text: &str) -> String {
 
 /// A path as part of an address.
 fn encoded(path: &str) -> String {
-    crate::github::api::encoded(path.trim_start_matches("./"))
+    crate::integrations::github::api::encoded(path.trim_start_matches("./"))
 }
 
 /// The command that repeats the run, where it can be copied.

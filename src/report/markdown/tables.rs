@@ -6,8 +6,8 @@ use super::foreign::{code, sentence};
 use super::parts::{FOLDED, LONGEST, UNFOLDED, group_title, tight, title};
 use super::{Before, change};
 use crate::report::group::Group;
-use crate::verdict::{Status, Verdict};
-use crate::words;
+use crate::report::verdict::{Status, Verdict};
+use crate::support::words;
 
 /// The table of what needs a person, beside what it was before.
 pub fn needy_table(groups: &[&Group], before: &[Before]) -> String {

@@ -1,8 +1,8 @@
 //! The page as a whole.
 
 use super::*;
+use crate::report::verdict::{Limit, Unit};
 use crate::report::{RunResult, sample};
-use crate::verdict::{Limit, Unit};
 
 fn first_line(result: RunResult, statuses: &[Status]) -> String {
     let checks = statuses.iter().map(|&status| sample::verdict("check", status)).collect();
@@ -139,8 +139,11 @@ fn hostile_text_changes_nothing_but_itself() {
             *text = Some(hostile.into());
         }
         verdict.examples = vec![hostile.into()];
-        verdict.waiver =
-            Some(crate::verdict::Waiver { owner: hostile.into(), reason: hostile.into(), until: hostile.into() });
+        verdict.waiver = Some(crate::report::verdict::Waiver {
+            owner: hostile.into(),
+            reason: hostile.into(),
+            until: hostile.into(),
+        });
         verdict.values.insert("classes".into(), serde_json::json!({ hostile: 1.5 }));
     }
     report.not_configured = vec![hostile.into()];

@@ -6,7 +6,7 @@ use super::parts::address;
 use crate::cli::Policy;
 use crate::report::Report;
 use crate::report::config_diff::{Edit, GateEdits, Kind};
-use crate::words;
+use crate::support::words;
 
 /// Edits that are listed; report.json has the rest.
 const LISTED: usize = 10;

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 
 use super::{Columns, LONGEST, OFFENDERS, QUIET, foreign};
-use crate::verdict::{Status, Verdict};
-use crate::words;
+use crate::report::verdict::{Status, Verdict};
+use crate::support::words;
 
 impl Columns {
     /// What drifted, drawn as it was and as it is.

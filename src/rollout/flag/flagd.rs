@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 
-use crate::problem::Problem;
-use crate::words::{code, list};
+use crate::support::problem::Problem;
+use crate::support::words::{code, list};
 
 const LARGEST: u64 = 10_000_000;
 /// Permission for all others to read.

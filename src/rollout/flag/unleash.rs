@@ -5,9 +5,9 @@ use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Client, Method, Response, StatusCode, Url};
 use serde_json::Value;
 
-use crate::http::{self, AllowedHost, Patience, body};
-use crate::problem::Problem;
-use crate::words::{code, cut, one_line};
+use crate::integrations::http::{self, AllowedHost, Patience, body};
+use crate::support::problem::Problem;
+use crate::support::words::{code, cut, one_line};
 
 /// A larger answer is none that was asked for.
 const LARGEST: usize = 5_000_000;

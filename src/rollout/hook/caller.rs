@@ -12,7 +12,7 @@ use super::{CallId, Hook, HookReading, HookRecord, HookSeen};
 use crate::rollout::Traffic;
 use crate::rollout::journal::Entry;
 use crate::rollout::plan::RolloutPlan;
-use crate::sha256;
+use crate::support::sha256;
 
 /// The shortest time that one call is given, however late it is.
 const SHORTEST_CALL: Duration = Duration::from_secs(1);

@@ -6,8 +6,8 @@ use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use serde_json::Value;
 
 use super::HookReading;
-use crate::http::{self, AllowedHost, Patience, body, in_words};
-use crate::words::{cut, one_line};
+use crate::integrations::http::{self, AllowedHost, Patience, body, in_words};
+use crate::support::words::{cut, one_line};
 
 const LARGEST: usize = 100_000;
 /// Characters of an answer that are kept.

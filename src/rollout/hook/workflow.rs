@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::HookReading;
-use crate::github::api::{Api, Denied, Repository};
-use crate::github::dispatch;
-use crate::words::{code, one_line};
+use crate::integrations::github::api::{Api, Denied, Repository};
+use crate::integrations::github::dispatch;
+use crate::support::words::{code, one_line};
 
 /// A workflow of this repository that decides.
 #[derive(Clone)]

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::Entry;
-use crate::signature::{Purpose, SigningKeys};
+use crate::support::signature::{Purpose, SigningKeys};
 
 pub const SEQUENCE: &str = "sequence";
 pub const PARENT: &str = "parent";

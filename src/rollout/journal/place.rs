@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::github::branch::{self, Found, Place};
-use crate::mlflow::{Mlflow, Server};
-use crate::problem::Problem;
-use crate::words::code;
+use crate::integrations::github::branch::{self, Found, Place};
+use crate::integrations::mlflow::{Mlflow, Server};
+use crate::support::problem::Problem;
+use crate::support::words::code;
 
 /// The key of the tag, where the journal is a registered model's.
 const TAG: &str = "mlgate.rollout";

@@ -18,7 +18,7 @@ fn journal(folder: &std::path::Path, keys: &str) -> Journal {
 
 /// What is read, in a word.
 fn read(journal: &Journal) -> String {
-    match crate::http::block_on(journal.read()).unwrap() {
+    match crate::integrations::http::block_on(journal.read()).unwrap() {
         Ok(Stored::Missing) => "missing".into(),
         Ok(Stored::Entry(_, proof)) => format!("{proof:?}"),
         Ok(Stored::Lost(problem)) => problem.message,
@@ -31,7 +31,7 @@ fn an_older_entry_that_is_put_back_is_seen_by_whoever_saw_the_newer_one() {
     let folder = tempfile::TempDir::new().unwrap();
     let path = folder.path().join("journal.json");
     let written = journal(folder.path(), "0123456789abcdef");
-    let write = || crate::http::block_on(written.write(&entry())).unwrap().unwrap();
+    let write = || crate::integrations::http::block_on(written.write(&entry())).unwrap().unwrap();
     assert_eq!(read(&written), "missing");
     write();
     let first = std::fs::read_to_string(&path).unwrap();
@@ -49,10 +49,10 @@ fn a_text_without_its_signature_is_lost() {
     let folder = tempfile::TempDir::new().unwrap();
     let path = folder.path().join("journal.json");
     let (signed, unsigned) = (journal(folder.path(), "0123456789abcdef"), journal(folder.path(), ""));
-    crate::http::block_on(unsigned.overwrite(&entry())).unwrap().unwrap();
+    crate::integrations::http::block_on(unsigned.overwrite(&entry())).unwrap().unwrap();
     assert_eq!(read(&unsigned), "Unsigned");
     assert!(read(&signed).contains("is not signed"));
-    crate::http::block_on(signed.overwrite(&entry())).unwrap().unwrap();
+    crate::integrations::http::block_on(signed.overwrite(&entry())).unwrap().unwrap();
     assert_eq!(read(&signed), "Signed");
     assert!(read(&unsigned).contains("is signed, and `journal-key` is not set"));
     std::fs::write(&path, std::fs::read_to_string(&path).unwrap().replace("\"8\"", "\"9\"")).unwrap();

@@ -3,7 +3,7 @@
 use super::{Event, Notification};
 use crate::report::markdown::foreign::{code, plain, sentence};
 use crate::rollout::Outcome;
-use crate::words::{cut, one_line};
+use crate::support::words::{cut, one_line};
 
 /// GitHub takes titles of 256 characters.
 const LONGEST_TITLE: usize = 200;
@@ -18,7 +18,7 @@ pub fn title(message: &Notification) -> String {
 /// Returns what tells the rollout's issue from all others: of the model, the version and the start.
 pub fn key(message: &Notification) -> String {
     let of = format!("{}\n{}\n{}", message.model, message.version, message.started_at);
-    format!("rollout-{}", &crate::sha256::of(of)[..16])
+    format!("rollout-{}", &crate::support::sha256::of(of)[..16])
 }
 
 /// Returns the message as Markdown.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Notification;
-use crate::words::cut;
+use crate::support::words::cut;
 
 /// Characters of a header, of a field and of a text, with one for the ellipsis: Slack refuses longer ones.
 const LONGEST_HEADER: usize = 150 - 1;

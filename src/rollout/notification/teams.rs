@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::{Event, Notification};
 use crate::rollout::Outcome;
-use crate::words::cut;
+use crate::support::words::cut;
 
 /// Teams refuses messages of more than 28 KB.
 const LONGEST: usize = 800;

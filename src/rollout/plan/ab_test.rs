@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use super::{Wrong, or};
 use crate::config::rollout::{AbTestSection, Better};
-use crate::limit::Finite;
 use crate::rollout::policy::{AbTest, Measure};
 use crate::rollout::strategy::ab_test::{
     COUNT, COVARIATE, COVARIATE_PRODUCTS, COVARIATE_SQUARES, SQUARES, SUCCESSES, SUM, TRIALS, UNIT,
 };
+use crate::support::limit::Finite;
 
 /// The test, and the queries of its counters by their names.
 pub fn plan(

@@ -6,8 +6,8 @@ use super::Wrong;
 use crate::config::rollout::RolloutSection;
 use crate::rollout::Strategy;
 use crate::rollout::hook::Hook;
-use crate::signature::{VARIABLE, may_be_named};
-use crate::words::code;
+use crate::support::signature::{VARIABLE, may_be_named};
+use crate::support::words::code;
 
 /// Hooks of a rollout, so that its journal stays small.
 const MOST_HOOKS: usize = 8;

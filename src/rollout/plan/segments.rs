@@ -3,7 +3,7 @@
 use super::{SourceSection, Wrong};
 use crate::config::rollout::SignalsSection;
 use crate::rollout::query::Query;
-use crate::words::code;
+use crate::support::words::code;
 
 /// Steps of which the journal holds the counts of all segments.
 const MOST_STEPS: usize = 12;

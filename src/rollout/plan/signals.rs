@@ -8,9 +8,9 @@ use crate::config::rollout::{
     CloudWatchSection, DatadogSection, HttpSection, InfluxDbSection, NewRelicSection, PrometheusSection, SignalSection,
     SignalsSection,
 };
-use crate::limit::Finite;
 use crate::rollout::query::{Query, Target, named, names_variant};
-use crate::words::code;
+use crate::support::limit::Finite;
+use crate::support::words::code;
 
 /// How long a time a gauge's value is of, where nothing says so.
 const WINDOW_SECONDS: f64 = 60.0;

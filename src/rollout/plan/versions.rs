@@ -3,7 +3,7 @@
 use super::Wrong;
 use crate::config::rollout::{ArmsSection, RolloutSection, VersionSection};
 use crate::rollout::query::Query;
-use crate::words::code;
+use crate::support::words::code;
 
 /// How a variant's version is read.
 #[derive(Debug, Clone, PartialEq)]

@@ -10,10 +10,10 @@ use serde_json::Value;
 use serde_yaml::{Mapping, Value as Yaml};
 
 use super::{RouterReading, factor, order_of, share};
-use crate::http::{self, AllowedHost, Patience, body, in_words};
-use crate::problem::Problem;
+use crate::integrations::http::{self, AllowedHost, Patience, body, in_words};
 use crate::rollout::{SlotOrder, Traffic};
-use crate::words::{code, one_line};
+use crate::support::problem::Problem;
+use crate::support::words::{code, one_line};
 
 const PATIENCE: Patience = Patience { timeout: Duration::from_secs(5), tries: 1 };
 /// How long Envoy may take to see a new file.

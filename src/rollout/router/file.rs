@@ -4,8 +4,8 @@
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use crate::problem::Problem;
-use crate::words::code;
+use crate::support::problem::Problem;
+use crate::support::words::code;
 
 /// Bytes of a configuration; a larger file is none.
 const LARGEST: u64 = 1_000_000;

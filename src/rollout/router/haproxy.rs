@@ -8,9 +8,9 @@ use tokio::net::TcpStream;
 
 use super::{RouterReading, factor, order_of, share};
 use crate::config::rollout::Haproxy as Section;
-use crate::problem::Problem;
 use crate::rollout::{SlotOrder, Traffic};
-use crate::words::{code, cut, one_line};
+use crate::support::problem::Problem;
+use crate::support::words::{code, cut, one_line};
 
 const PATIENCE: Duration = Duration::from_secs(2);
 const LARGEST: u64 = 1_000_000;
@@ -117,7 +117,7 @@ impl Haproxy {
         let asked = async {
             let found: Vec<std::net::SocketAddr> = tokio::net::lookup_host(address).await?.collect();
             let host = address.rsplit_once(':').map_or(address.as_str(), |(host, _)| host);
-            if let Some(why) = crate::http::refusal(host, &found) {
+            if let Some(why) = crate::integrations::http::refusal(host, &found) {
                 return Err(std::io::Error::other(format!("it {why}")));
             }
             let mut stream = TcpStream::connect(found.as_slice()).await?;

@@ -21,9 +21,9 @@ use reqwest::header::{HeaderValue, USER_AGENT};
 use serde_json::Value;
 use tower_http::map_response_body::MapResponseBodyLayer;
 
-use crate::http::{self, AllowedHost, Patience};
-use crate::problem::Problem;
-use crate::words::{code, cut, one_line};
+use crate::integrations::http::{self, AllowedHost, Patience};
+use crate::support::problem::Problem;
+use crate::support::words::{code, cut, one_line};
 
 /// Tries of a change: a controller that writes its status between reading and patching takes one.
 const TRIES: u32 = 5;

@@ -13,10 +13,10 @@ use serde_json::Value;
 use super::file::{self, RouterFile};
 use super::share;
 use crate::config::rollout::Nginx as Section;
-use crate::http::{self, AllowedHost, Patience, body, in_words};
-use crate::problem::Problem;
+use crate::integrations::http::{self, AllowedHost, Patience, body, in_words};
 use crate::rollout::Traffic;
-use crate::words::{code, cut, one_line};
+use crate::support::problem::Problem;
+use crate::support::words::{code, cut, one_line};
 
 const PATIENCE: Patience = Patience { timeout: Duration::from_secs(3), tries: 1 };
 const LARGEST: usize = 10_000;

@@ -10,10 +10,10 @@ use serde_yaml::Value as Yaml;
 
 use super::file::RouterFile;
 use super::share;
-use crate::http::{self, AllowedHost, Patience, body, in_words};
-use crate::problem::Problem;
+use crate::integrations::http::{self, AllowedHost, Patience, body, in_words};
 use crate::rollout::Traffic;
-use crate::words::{code, one_line};
+use crate::support::problem::Problem;
+use crate::support::words::{code, one_line};
 
 const PATIENCE: Patience = Patience { timeout: Duration::from_secs(3), tries: 1 };
 const LARGEST: usize = 1_000_000;

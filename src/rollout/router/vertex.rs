@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use super::share;
 use crate::config::rollout::Vertex as Section;
-use crate::http::{self, AllowedHost, Patience, body, in_words};
-use crate::problem::Problem;
+use crate::integrations::http::{self, AllowedHost, Patience, body, in_words};
 use crate::rollout::Traffic;
-use crate::words::{code, cut, one_line};
+use crate::support::problem::Problem;
+use crate::support::words::{code, cut, one_line};
 
 const PATIENCE: Patience = Patience { timeout: Duration::from_secs(10), tries: 1 };
 const LARGEST: usize = 2_000_000;

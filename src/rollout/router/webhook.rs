@@ -6,10 +6,10 @@ use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use serde_json::{Value, json};
 
 use super::share;
-use crate::http::{self, AllowedHost, Patience, body, in_words};
-use crate::problem::Problem;
+use crate::integrations::http::{self, AllowedHost, Patience, body, in_words};
 use crate::rollout::Traffic;
-use crate::words::code;
+use crate::support::problem::Problem;
+use crate::support::words::code;
 
 const PATIENCE: Patience = Patience { timeout: Duration::from_secs(5), tries: 1 };
 const LARGEST: usize = 100_000;

@@ -11,7 +11,7 @@ use crate::rollout::Reading;
 use crate::rollout::policy::AbsentErrors;
 use crate::rollout::promql::{Matcher, Selector};
 use crate::rollout::query::Source;
-use crate::words::{code, cut, one_line};
+use crate::support::words::{code, cut, one_line};
 
 /// How far back a series may be: longer than Prometheus keeps its own unless it is told to.
 const RETENTION_SECONDS: f64 = 90.0 * 86_400.0;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{Prometheus, SETTLED, Trouble};
 use crate::rollout::query::Query;
-use crate::words::{code, cut, one_line};
+use crate::support::words::{code, cut, one_line};
 
 impl Prometheus {
     /// The values of a label of all series that a query gives; each of its selectors has a sample that is new enough.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Prometheus, Trouble};
 use crate::rollout::segments::{MOST, Raws};
 use crate::rollout::{Reading, query::Query};
-use crate::words::{code, cut};
+use crate::support::words::{code, cut};
 
 /// The longest value of a label, in bytes.
 const LONGEST: usize = 64;

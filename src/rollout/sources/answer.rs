@@ -5,9 +5,9 @@ use std::time::Duration;
 use reqwest::{RequestBuilder, StatusCode};
 use serde_json::Value;
 
-use crate::http::{Patience, body, in_words};
+use crate::integrations::http::{Patience, body, in_words};
 use crate::rollout::signal::Trouble;
-use crate::words::{cut, one_line};
+use crate::support::words::{cut, one_line};
 
 pub const PATIENCE: Patience = Patience { timeout: Duration::from_secs(8), tries: 1 };
 const LARGEST: usize = 5_000_000;

@@ -10,12 +10,12 @@ use serde_json::{Value, json};
 
 use super::answer::{self, number, refused};
 use super::counted::{Fold, Window};
-use crate::http::{self, AllowedHost};
-use crate::problem::Problem;
+use crate::integrations::http::{self, AllowedHost};
 use crate::rollout::aws::Credentials;
 use crate::rollout::query::{Query, Target};
 use crate::rollout::signal::Trouble;
-use crate::words::code;
+use crate::support::problem::Problem;
+use crate::support::words::code;
 
 /// Seconds of a period: what CloudWatch keeps for all metrics.
 pub const PERIOD: u64 = 60;

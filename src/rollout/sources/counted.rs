@@ -17,7 +17,7 @@ use crate::rollout::policy::AbsentErrors;
 use crate::rollout::query::Query;
 use crate::rollout::seen::{ArmSeen, Reading};
 use crate::rollout::signal::{Proof, Role, Trouble};
-use crate::words::code;
+use crate::support::words::code;
 
 const DAY: f64 = 86_400.0;
 /// A counter begins no less than this before the moment that it is read of.

@@ -8,14 +8,14 @@ use reqwest::{Client, Url};
 use serde_json::Value;
 
 use super::answer::{PATIENCE, json, number, refused};
-use crate::http::{self, AllowedHost};
-use crate::problem::Problem;
+use crate::integrations::http::{self, AllowedHost};
 use crate::rollout::plan::Queries;
 use crate::rollout::policy::AbsentErrors;
 use crate::rollout::query::{Query, Target};
 use crate::rollout::seen::{ArmSeen, Reading};
 use crate::rollout::signal::{Proof, Role, Trouble};
-use crate::words::{code, cut, one_line};
+use crate::support::problem::Problem;
+use crate::support::words::{code, cut, one_line};
 
 /// What becomes the seconds since 1970 that all documents are asked of.
 pub const TIME: &str = "{{time}}";

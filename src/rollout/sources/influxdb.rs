@@ -6,11 +6,11 @@ use serde_json::Value;
 
 use super::answer::{PATIENCE, json, number, refused};
 use super::counted::Window;
-use crate::http::{self, AllowedHost};
-use crate::problem::Problem;
+use crate::integrations::http::{self, AllowedHost};
 use crate::rollout::query::Query;
 use crate::rollout::signal::Trouble;
-use crate::words::{code, cut, one_line};
+use crate::support::problem::Problem;
+use crate::support::words::{code, cut, one_line};
 
 /// What becomes the condition on time.
 const TIME: &str = "{{time}}";

@@ -8,7 +8,7 @@ use crate::rollout::hook::{CallId, HookPoint, HookReading, HookRecord, OnFailure
 use crate::rollout::policy::Policy;
 use crate::rollout::seen::Seen;
 use crate::rollout::state::{Outcome, State};
-use crate::words::{code, number};
+use crate::support::words::{code, number};
 
 /// Breaks with what to do while a hook has not answered, and where one stops the rollout; continues when all have passed.
 pub fn wait(policy: &Policy, mut state: State, seen: &Seen, at: HookPoint) -> ControlFlow<(State, Vec<Effect>), State> {

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use proptest::prelude::{ProptestConfig, any, prop_assert, prop_assert_eq, proptest};
 
 use super::*;
-use crate::inference::simulated::Draw;
 use crate::rollout::hook::{CallId, Hook, HookReading, HookSeen, OnFailure};
 use crate::rollout::policy::{AbTest, GaugeLimit, Limits, Measure, Stage};
 use crate::rollout::request::{Pause, Request, RequestKind};
@@ -14,6 +13,7 @@ use crate::rollout::strategy::{
     ab_test::{SUCCESSES, TRIALS},
     stages,
 };
+use crate::stats::inference::simulated::Draw;
 
 /// A world that answers as real ones do: a router, two arms, counters that grow.
 #[derive(Debug, Clone)]

@@ -4,10 +4,6 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use super::Asked;
-use crate::inference::arms::{Difference, Hits, Moments, two_proportions, welch};
-use crate::inference::group_sequential::{
-    Covariate, POWER, adjusted_welch, effect, left_by, observations, sequential_p, sequential_sample_ratio,
-};
 use crate::rollout::Effect;
 use crate::rollout::evidence::Judged;
 use crate::rollout::hook::HookPoint;
@@ -15,7 +11,11 @@ use crate::rollout::policy::{AbTest, Measure, Policy, Stage, Traffic};
 use crate::rollout::seen::Seen;
 use crate::rollout::state::{Outcome, State};
 use crate::rollout::step::{end, hold, hooks, next_stage};
-use crate::words::{count, metric, number};
+use crate::stats::inference::arms::{Difference, Hits, Moments, two_proportions, welch};
+use crate::stats::inference::group_sequential::{
+    Covariate, POWER, adjusted_welch, effect, left_by, observations, sequential_p, sequential_sample_ratio,
+};
+use crate::support::words::{count, metric, number};
 
 /// Units that came to an arm, its observations, and what was seen of them: the names of the counters.
 pub const UNIT: &str = "unit";

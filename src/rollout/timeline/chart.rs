@@ -3,7 +3,7 @@
 
 use crate::rollout::driver::{Arm, Journey, Moment};
 use crate::rollout::policy::Limits;
-use crate::words::number;
+use crate::support::words::number;
 
 /// Points of a line, at equal distances of time: a line of Mermaid's spreads its points evenly.
 const POINTS: usize = 60;

@@ -2,11 +2,11 @@
 
 use super::Opener;
 use crate::config::rollout::HookSection;
-use crate::problem::{Failure, Problem};
 use crate::rollout::hook::caller::HookTarget;
 use crate::rollout::hook::webhook::Webhook;
 use crate::rollout::hook::workflow::Workflow;
-use crate::words::code;
+use crate::support::problem::{Failure, Problem};
+use crate::support::words::code;
 
 impl Opener<'_> {
     /// In written order.

@@ -2,13 +2,13 @@
 
 use super::Opener;
 use crate::config::rollout::{self as config, RouterSection};
-use crate::problem::Failure;
 use crate::rollout::Slots;
 use crate::rollout::router::envoy::Envoy;
 use crate::rollout::router::haproxy::Haproxy;
 use crate::rollout::router::kubernetes::Kubernetes;
 use crate::rollout::router::webhook::{self, Webhook};
 use crate::rollout::router::{Router, Target};
+use crate::support::problem::Failure;
 
 impl Opener<'_> {
     pub(super) fn router(self) -> Result<Router, Failure> {

@@ -5,7 +5,6 @@ use super::source::is_region;
 use crate::config::rollout::{
     Nginx as NginxSection, SageMaker as SageMakerSection, Traefik as TraefikSection, Vertex as VertexSection,
 };
-use crate::problem::Failure;
 use crate::rollout::Strategy;
 use crate::rollout::aws::Credentials;
 use crate::rollout::router::Target;
@@ -14,6 +13,7 @@ use crate::rollout::router::nginx::Nginx;
 use crate::rollout::router::sagemaker::SageMaker;
 use crate::rollout::router::traefik::Traefik;
 use crate::rollout::router::vertex::Vertex;
+use crate::support::problem::Failure;
 
 impl Opener<'_> {
     fn router_file(self, path: &str) -> Result<RouterFile, Failure> {

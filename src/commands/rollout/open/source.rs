@@ -4,8 +4,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::Opener;
 use crate::config::rollout::{CloudWatchSection, DatadogSection, HttpSection, InfluxDbSection, NewRelicSection};
-use crate::http::{AllowedHost, block_on};
-use crate::problem::{Failure, Problem};
+use crate::integrations::http::{AllowedHost, block_on};
 use crate::rollout::aws::Credentials;
 use crate::rollout::plan::{Queries, SourceSection};
 use crate::rollout::query::{Query, Target};
@@ -18,7 +17,8 @@ use crate::rollout::sources::document::{Asking, Documents, TIME};
 use crate::rollout::sources::influxdb::InfluxDb;
 use crate::rollout::sources::new_relic::NewRelic;
 use crate::rollout::{AbsentErrors, SlotOrder};
-use crate::words::code;
+use crate::support::problem::{Failure, Problem};
+use crate::support::words::code;
 
 const DATADOG: &str = "https://api.datadoghq.com";
 const NERDGRAPH: &str = "https://api.newrelic.com/graphql";

@@ -1,10 +1,10 @@
 //! Where the versions of both variants are read, opened.
 
 use super::Opener;
-use crate::problem::{Failure, Problem};
 use crate::rollout::Strategy;
 use crate::rollout::plan::{RolloutPlan, VersionQuery};
 use crate::rollout::version_source::{SignalSource, VersionSource, VersionSources};
+use crate::support::problem::{Failure, Problem};
 
 impl Opener<'_> {
     pub(super) fn versions(self) -> Result<VersionSources, Failure> {

@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 
 use super::patch::{alone, missing, shown, unchanged};
 use super::{Arms, Kind};
-use crate::problem::Problem;
-use crate::words::code;
+use crate::support::problem::Problem;
+use crate::support::words::code;
 
 const KIND: Kind = Kind::InferenceService;
 /// What KServe itself calls the two revisions: whichever they are.

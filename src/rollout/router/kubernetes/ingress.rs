@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::patch::{shown, unchanged};
 use super::{Arms, Kind};
-use crate::problem::Problem;
-use crate::words::code;
+use crate::support::problem::Problem;
+use crate::support::words::code;
 
 const CANARY: &str = "nginx.ingress.kubernetes.io/canary";
 const WEIGHT: &str = "nginx.ingress.kubernetes.io/canary-weight";

@@ -7,9 +7,9 @@
 use serde_json::{Value, json};
 
 use super::{Arms, Kind, inference, ingress};
-use crate::problem::Problem;
 use crate::rollout::router::share;
-use crate::words::{code, list};
+use crate::support::problem::Problem;
+use crate::support::words::{code, list};
 
 /// A list with both arms in it: a rule's backends, a route's destinations.
 struct Split<'a> {

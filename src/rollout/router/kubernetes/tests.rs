@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::api_server::{ApiServer, Asked, Fate, TOKEN};
 use super::*;
-use crate::http::block_on;
+use crate::integrations::http::block_on;
 
 const ROUTE: &str = "/apis/gateway.networking.k8s.io/v1/namespaces/ml/httproutes/churn";
 

@@ -1,7 +1,7 @@
 //! How an A/B test is planned, how early it ends, and how often it errs.
 
 use super::*;
-use crate::inference::simulated::share;
+use crate::stats::inference::simulated::share;
 
 fn shares() -> AbTest {
     AbTest {
@@ -136,7 +136,7 @@ fn units_in_other_shares_end_it_before_the_end() {
 
 #[test]
 fn it_rarely_finds_what_is_not_there_and_finds_what_it_is_planned_for() {
-    let ends = |p: f64, draw: &mut crate::inference::simulated::Draw| {
+    let ends = |p: f64, draw: &mut crate::stats::inference::simulated::Draw| {
         let test = AbTest { observations: Some(1_000), min_seconds: 0.0, ..shares() };
         let policy = policy(test);
         let mut state = State { stage_at: Some(0.0), ..State::default() };
