@@ -102,8 +102,14 @@ mod tests {
         let words = ["print!(", "println!(", "dbg!(", "stdout()", "stderr()", "error.print()", "::add-mask::"];
         // The child process of a model answers by frames on its standard output, which is a pipe; a signal's handler may
         // only write, and writes a text of its own.
-        let but =
-            ["main.rs", "log.rs", "log/command.rs", "model/onnx/child.rs", "drift/false_alarms.rs", "drift/power.rs"];
+        let but = [
+            "main.rs",
+            "support/log.rs",
+            "support/log/command.rs",
+            "runtime/onnx/child.rs",
+            "stats/drift/false_alarms.rs",
+            "stats/drift/power.rs",
+        ];
         assert_eq!(crate::sources::lines_with(&words, &but), [""; 0]);
     }
 }

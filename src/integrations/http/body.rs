@@ -96,10 +96,13 @@ mod tests {
     fn nothing_else_reads_bodies_or_makes_clients() {
         let bodies = [".text().await", ".json().await", ".bytes().await", ".chunk().await", "bytes_stream", ".json::<"];
         assert_eq!(
-            crate::sources::lines_with(&bodies, &["http/body.rs", "rollout/journal.rs", "rollout/journal/place.rs"]),
+            crate::sources::lines_with(
+                &bodies,
+                &["integrations/http/body.rs", "rollout/journal.rs", "rollout/journal/place.rs"]
+            ),
             [""; 0]
         );
         let clients = ["Client::builder()", "Client::new()", "reqwest::ClientBuilder", "reqwest::get("];
-        assert_eq!(crate::sources::lines_with(&clients, &["http.rs"]), [""; 0]);
+        assert_eq!(crate::sources::lines_with(&clients, &["integrations/http.rs"]), [""; 0]);
     }
 }
