@@ -294,6 +294,9 @@ async fn router(world: &World, order: SlotOrder, writes: Writes) -> Result<Strin
     if writes == Writes::LeftAlone || found != Traffic::STABLE {
         return Ok(said);
     }
+    if !world.controls.levers.router.tries_same_weights() {
+        return Ok(format!("{said}; whether the weights may be set is not tried"));
+    }
     split.write(found).await.map_err(Fault::Unmeasured)?;
     Ok(format!("{said}; the weights may be set"))
 }

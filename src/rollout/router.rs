@@ -107,6 +107,11 @@ impl Router {
         }
     }
 
+    /// Whether weights are sent that it has already: to SageMaker each is an update of minutes.
+    pub fn tries_same_weights(&self) -> bool {
+        !matches!(self.configured, Target::SageMaker(_))
+    }
+
     pub fn split(&self, order: SlotOrder) -> TrafficSplit<'_> {
         TrafficSplit { router: self, order }
     }

@@ -20,10 +20,13 @@ use super::slow::SlowState;
 use super::state::{Base, Counts, Ended, Outcome, Raw, State, Stratum};
 use super::strategy::ab_test;
 use super::{Effect, Strategy};
+use crate::support::words::cut;
 
 /// How often weights are sent that the router does not take, and how often it may lose them.
 const MOST_SENT: u32 = 5;
 const MOST_LOST: u32 = 3;
+/// Characters that are kept of what a hook answered in an earlier step.
+const LONGEST_OLD_ANSWER: usize = 60;
 /// Looks in a row without data that end a rollout under `no_data: rollback`.
 pub const BLIND: u32 = 3;
 
@@ -257,6 +260,10 @@ pub fn next_stage(state: &mut State) {
     state.base = None;
     state.hold_since = None;
     state.skipped_from = None;
+    // The journal has a maximum size, and what has passed is told by its first words.
+    for record in &mut state.hooks {
+        record.answer = cut(&record.answer, LONGEST_OLD_ANSWER);
+    }
     (state.awaits_approval, state.approval, state.is_inconclusive) = (None, None, false);
     state.beyond.clear();
     state.windows.clear();
