@@ -77,6 +77,8 @@ def beyond_a_limit(stage, limit, gauge, *, what, said="in a row", **faults):
     stage.fault("candidate", **faults)
     stage.config(limits=[{"error_rate": {"max": 0.02}}, limit], steps=[20, 100])
     stage.users()
+    if gauge == "accuracy":
+        until(lambda: stage.is_scraped("model_delayed_accuracy"), "Prometheus has the delayed accuracy")
     ran = stage.rollout().came_to("rolled_back", 1, gauge, said)
     saw = stage.saw()
     stage.is_served_by("stable")

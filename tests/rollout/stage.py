@@ -183,6 +183,13 @@ class Stage:
         time.sleep(warm)
         self.since = self.seen()
 
+    def is_scraped(self, metric):
+        """Whether Prometheus has the metric: one whose first value comes late is not there at once."""
+        url = f"{self.world.said['prometheus']}/api/v1/query?query=count({metric})"
+        with contextlib.suppress(OSError, ValueError, KeyError), urllib.request.urlopen(url, timeout=5) as answer:
+            return bool(json.load(answer)["data"]["result"])
+        return False
+
     def fault(self, arm, **faults):
         self.world.tell(fault={"arm": arm, **faults})
 
