@@ -6,7 +6,7 @@ pub use crate::config::rollout::choices::{AbsentErrors, NoData, Strategy};
 
 use super::hook::Hook;
 
-/// What the candidate gets, in percent: requests of its own, and copies whose answers nobody sees.
+/// The percentage of requests that the candidate answers, and of those that are copied to it; its answers to copies are discarded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Traffic {
     pub weight: u8,

@@ -151,7 +151,8 @@ async fn queries(
             let other = others.get(at).map(|(_, other, _)| *other);
             let result = source.prove(Pair { own, other }, role, time).await;
             let is_down = matches!(result, Err(Trouble::NoAnswer(_)));
-            let result = result.map(shown).map_err(|trouble| fault(trouble, name, role));
+            let result = result.and_then(|proof| as_counter(proof, role)).map(shown);
+            let result = result.map_err(|trouble| fault(trouble, name, role));
             let count = if role == Role::Samples { "count of " } else { "" };
             found.push(Finding { subject: format!("{variant} {count}{name}"), result });
             if is_down {
@@ -254,6 +255,17 @@ fn named(queries: &Queries) -> Vec<(&str, &Query, Role)> {
     let samples = queries.samples.iter().map(|(name, query)| (name.as_str(), query, Role::Samples));
     let trial = queries.trial.iter().map(|(name, query)| (name.as_str(), query, Role::Trial));
     counters.into_iter().chain(gauges).chain(samples).chain(trial).collect()
+}
+
+/// Refuses a counter that is negative; a gauge, and a sum of an A/B test, may be any number.
+fn as_counter(proof: Proof, role: Role) -> Result<Proof, Trouble> {
+    let is_counter = matches!(role, Role::Requests | Role::Errors | Role::Samples);
+    match proof {
+        Proof::Number(value) if is_counter && value < 0.0 => {
+            Err(Trouble::Query(format!("it is {}, and a counter is never negative", number(value, &[]))))
+        }
+        proof => Ok(proof),
+    }
 }
 
 fn shown(proof: Proof) -> String {

@@ -75,7 +75,9 @@ pub fn step(policy: &Policy, mut state: State, seen: &Seen) -> (State, Vec<Effec
             ControlFlow::Continue(next) => state = next,
         }
     }
-    if let (true, true, VersionCheck::Unproven(why)) = (begins, traffic == stage.traffic, &versions) {
+    // Traffic that this rollout has sent has arrived; what it found there has not begun.
+    let is_untouched = begins && state.sent == 0 && traffic == stage.traffic;
+    if let (true, VersionCheck::Unproven(why)) = (is_untouched, &versions) {
         return hold(policy, state, seen.at, why.clone());
     }
     if traffic != stage.traffic {

@@ -112,6 +112,8 @@ fn a_document_that_says_nothing_moves_nothing() {
     check(|| document(&json!(1), &json!(null), &json!(now())), 2, "has nothing at `/failed/0`");
     check(|| document(&json!({}), &json!(1), &json!(now())), 2, "has `{}` at `/requests`, not a number");
     check(|| document(&json!("NaN"), &json!(1), &json!(now())), 2, "not a number");
+    check(|| document(&json!(-5), &json!(0), &json!(now())), 2, "requests: it is -5, and a counter is never negative");
+    check(|| document(&json!(1), &json!(-1), &json!(now())), 2, "errors: it is -1, and a counter is never negative");
     check(|| Answer::json("<html>"), 2, "is not JSON");
     check(|| Answer::of("404 Not Found", "text/plain", "no"), 3, "answers 404");
     check(|| Answer::json(&"9".repeat(6_000_000)), 2, "more than 5000000 bytes");
